@@ -1,0 +1,113 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// NVE is the checked configuration of nved.
+type NVE struct {
+	ID           evpn.RouterID
+	AS           uint32
+	VTEP         netip.Addr
+	ListenPort   int          // BGP port towards TESs, default 179
+	Listen       []netip.Addr // local addresses for TES sessions, default all
+	Fabric       []FabricPeer
+	TES          []TESPeer
+	VNs          []VN
+	Ports        []Port
+	RouteTarget  RouteTargetForm // of VNs without explicit lists
+	State        string
+	Control      string // unix:///…
+	GoBGPFabric  string
+	GoBGPTES     string
+	GoBGPWrite   bool
+	Metrics      string // host:port, "" = none
+	Lifetimes    Lifetimes
+	AssemblyTime time.Duration // 2 s
+	WithdrawTime time.Duration // 10 s: a withdraw of the last request is a TERMINATE after it
+	HoldOnLoss   time.Duration // 120 s
+	StartupHold  time.Duration // 120 s: longest time without pruning after a start
+	Duplicate    Duplicate
+	UDPPort      uint16 // VXLAN, 4789
+	Log          Log
+}
+
+// FabricPeer is an EVPN speaker of the data centre, mostly a route reflector.
+type FabricPeer struct {
+	Address      netip.Addr
+	AS           uint32
+	Port         uint16 // 179
+	LocalAddress netip.Addr
+	HoldTime     time.Duration // 9 s
+	ConnectRetry time.Duration // 1 s
+	MultihopTTL  uint8         // eBGP over hops; 0 = directly connected
+	Password     string
+}
+
+// TESPeer is one TES, a prefix of TESs, or a route reflector that TESs are behind.
+type TESPeer struct {
+	Prefix       netip.Prefix    // a single address is a /32 or /128
+	AS           uint32          // 0 = any
+	IDs          []evpn.RouterID // which TES-IDs may be spoken for; direct: default the neighbour's own address
+	Reflector    bool            // connect to it; TESs are told by ORIGINATOR_ID
+	Port         uint16          // reflector: 179
+	LocalAddress netip.Addr
+	HoldTime     time.Duration
+	ConnectRetry time.Duration
+	MultihopTTL  uint8
+	Password     string
+}
+
+// VN is a virtual network.
+type VN struct {
+	Name           string
+	VNI            evpn.VNI
+	Import, Export []evpn.RouteTarget // empty: by RouteTargetForm; import matches the VNI with any AS
+	PerVMKeepAlive bool               // `keepalive: per-vm`
+	Bridge, VXLAN  string             // device names; default tnsbr<VNI>, tnsvx<VNI>
+	MTU            int                // default 0 = leave
+	NVE            evpn.RouterID      // tesd only: which NVE serves it, default the first
+}
+
+// Port is a port of the edge that a TES is behind.
+type Port struct {
+	Name string
+	VN   string
+	TES  []evpn.RouterID
+	Mode PortMode
+}
+
+// PortMode is how VNs are told apart on a port.
+type PortMode uint8
+
+// Untagged: one VN per port.
+const Untagged PortMode = 0
+
+// RouteTargetForm is how a VN's route target is derived.
+type RouteTargetForm uint8
+
+const (
+	ASVNI   RouteTargetForm = iota // AS:VNI, low 16 bits of the AS
+	RFC8365                        // RFC 8365 §5.1.2.1
+)
+
+// Lifetimes is how long a state lasts without refresh (SPEC §3, ageing).
+type Lifetimes struct {
+	PreAssociated, Associated, Suspended, Emigrating, Orphaned, Terminated time.Duration
+}
+
+// Duplicate is duplicate MAC detection (RFC 7432 §15.1).
+type Duplicate struct {
+	Moves    int
+	Window   time.Duration
+	Recovery time.Duration // 0 = by hand
+}
+
+// Log is how a daemon logs.
+type Log struct {
+	Level string // logrus levels; info
+	JSON  bool
+}

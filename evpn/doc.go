@@ -1,0 +1,2 @@
+// Package evpn is EVPN in our words.
+package evpn
