@@ -1,0 +1,54 @@
+package lifecycle
+
+// Association is the state of one association with the marks on it. The zero value is Null: no record.
+//
+// It is a value without identity: the VM, the TES and the addresses are the owner's.
+type Association struct {
+	State State
+
+	// Orphaned: the TES is not there (see Sign). Forwarding goes on, for the lifetime of orphans.
+	Orphaned bool
+
+	// Outranked: Emigrating because another claimed the addresses, not because its TES asked. No lifetime runs while its request stands.
+	Outranked bool
+}
+
+// Ask is the arrow for a request. Same tells whether its parameters are those held.
+//
+// Without a record (Null), the base state of the request decides, see [Rebuild]. A keep-alive from another state than the base is refused.
+// What the facts forbid (addresses held by others, quota, stale sequences) is not the machine's: the owner refuses before it asks.
+func (a Association) Ask(r Request, same bool) Arrow {
+	e := Classify(r, same)
+	switch {
+	case a.State == Null:
+		return Rebuild(r.Base, e)
+	case e == KeepAlive && a.State.Alive() && r.Base != a.State.Figure():
+		return Arrow{To: a.State, Refusal: WrongState}
+	}
+	return Next(a.State, e)
+}
+
+// Move is the association after an event whose arrow's actions have been carried out. A refused event moves nothing.
+func (a Association) Move(e Event, arrow Arrow) Association {
+	if !arrow.drawn() || arrow.Refusal != Allowed {
+		return a
+	}
+	after := Association{State: arrow.To}
+	if !after.State.Alive() {
+		return after
+	}
+	after.Orphaned = a.Orphaned && !e.Request()
+	switch e {
+	case Outranked:
+		after.Outranked = a.Outranked || !a.State.Emigrating()
+	case KeepAlive, NewerSeen:
+		after.Outranked = a.Outranked
+	}
+	return after
+}
+
+// Claims reports whether the request takes back addresses that the association lost when it was outranked: RESUME, or ASSOCIATE from the
+// base state Emigrating. Any other ASSOCIATE for addresses that another holds is a duplicate.
+func (r Request) Claims() bool {
+	return !r.KeepAlive && (r.Op == OpResume || r.Op == OpAssociate && r.Base == FigureEmigrating)
+}

@@ -1,0 +1,115 @@
+package lifecycle
+
+// association is figure 5. Where no arrow is given, the event changes nothing: only what an NVE sees by itself has such cells, every
+// request has an arrow or a reason. The order of actions is the order in which they are carried out.
+//
+//   - What is new is authorized, reserved and forwarded before what is old goes (§3.2.3, §3.3.2).
+//   - Null and Terminated hold nothing that a request could be the same as: both events build everything.
+//   - RESUME without a suspension is accepted and does nothing (§3.3.4).
+//   - An Emigrating association forwards no more but keeps its fabric route until a newer one is seen, so that every other edge switches
+//     in one step; coming back from there, it claims its MACs with a higher sequence.
+//   - The end of an association that is not active takes neither FDB entries nor fabric routes away.
+//   - Terminated is remembered for a lifetime of its own.
+var association = [numStates][numEvents]Arrow{
+	Null: {
+		PreAssociateSame:    to(PreAssociated, Authorize, Reserve, RefreshLifetime, Accept),
+		PreAssociateChanged: to(PreAssociated, Authorize, Reserve, RefreshLifetime, Accept),
+		AssociateSame:       to(Associated, Authorize, Reserve, Forward, Advertise, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, Advertise, RefreshLifetime, Accept),
+		Suspend:             refuse(UnknownVM),
+		Resume:              to(Null, Accept),
+		Emigrate:            refuse(UnknownVM),
+		Terminate:           to(Terminated, RefreshLifetime, Accept),
+		KeepAlive:           refuse(UnknownVM),
+	},
+	PreAssociated: {
+		PreAssociateSame:    to(PreAssociated, RefreshLifetime, Accept),
+		PreAssociateChanged: to(PreAssociated, Authorize, Reserve, ReleaseOld, RefreshLifetime, Accept),
+		AssociateSame:       to(Associated, Forward, Advertise, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, Advertise, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             refuse(WrongState),
+		Resume:              to(PreAssociated, Accept),
+		Emigrate:            to(EmigratingPreAssociated, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(PreAssociated, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, Release, RefreshLifetime, Notify),
+		Outranked:           to(EmigratingPreAssociated, RefreshLifetime, Notify),
+	},
+	Associated: {
+		PreAssociateSame:    refuse(WrongState),
+		PreAssociateChanged: refuse(WrongState),
+		AssociateSame:       to(Associated, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, Advertise, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             to(Suspended, StopForwarding, StopAdvertising, RefreshLifetime, Accept),
+		Resume:              to(Associated, Accept),
+		Emigrate:            to(EmigratingAssociated, StopForwarding, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, StopForwarding, StopAdvertising, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(Associated, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, StopForwarding, StopAdvertising, Release, RefreshLifetime, Notify),
+		Outranked:           to(EmigratingAssociated, StopForwarding, StopAdvertising, RefreshLifetime, Notify),
+	},
+	Suspended: {
+		PreAssociateSame:    refuse(WrongState),
+		PreAssociateChanged: refuse(WrongState),
+		AssociateSame:       to(Associated, Forward, Advertise, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, Advertise, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             to(Suspended, RefreshLifetime, Accept),
+		Resume:              to(Associated, Forward, Advertise, RefreshLifetime, Accept),
+		Emigrate:            to(EmigratingSuspended, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(Suspended, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, Release, RefreshLifetime, Notify),
+		Outranked:           to(EmigratingSuspended, RefreshLifetime, Notify),
+	},
+	EmigratingPreAssociated: {
+		PreAssociateSame:    refuse(WrongState),
+		PreAssociateChanged: refuse(WrongState),
+		AssociateSame:       to(Associated, Forward, AdvertiseAbove, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, AdvertiseAbove, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             refuse(WrongState),
+		Resume:              to(PreAssociated, RefreshLifetime, Accept),
+		Emigrate:            to(EmigratingPreAssociated, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(EmigratingPreAssociated, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, Release, RefreshLifetime, Notify),
+	},
+	EmigratingAssociated: {
+		PreAssociateSame:    refuse(WrongState),
+		PreAssociateChanged: refuse(WrongState),
+		AssociateSame:       to(Associated, Forward, AdvertiseAbove, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, AdvertiseAbove, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             refuse(WrongState),
+		Resume:              to(Associated, Forward, AdvertiseAbove, RefreshLifetime, Accept),
+		Emigrate:            to(EmigratingAssociated, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, StopAdvertising, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(EmigratingAssociated, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, StopAdvertising, Release, RefreshLifetime, Notify),
+		Outranked:           to(EmigratingAssociated, StopAdvertising),
+		NewerSeen:           to(EmigratingAssociated, StopAdvertising),
+		Reinstated:          to(Associated, Forward, AdvertiseAbove, RefreshLifetime, Accept),
+	},
+	EmigratingSuspended: {
+		PreAssociateSame:    refuse(WrongState),
+		PreAssociateChanged: refuse(WrongState),
+		AssociateSame:       to(Associated, Forward, AdvertiseAbove, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, AdvertiseAbove, ReleaseOld, RefreshLifetime, Accept),
+		Suspend:             to(Suspended, RefreshLifetime, Accept),
+		Resume:              to(Suspended, RefreshLifetime, Accept),
+		Emigrate:            to(EmigratingSuspended, RefreshLifetime, Accept),
+		Terminate:           to(Terminated, Release, RefreshLifetime, Accept),
+		KeepAlive:           to(EmigratingSuspended, RefreshLifetime, Accept),
+		AgedOut:             to(Terminated, Release, RefreshLifetime, Notify),
+	},
+	Terminated: {
+		PreAssociateSame:    to(PreAssociated, Authorize, Reserve, RefreshLifetime, Accept),
+		PreAssociateChanged: to(PreAssociated, Authorize, Reserve, RefreshLifetime, Accept),
+		AssociateSame:       to(Associated, Authorize, Reserve, Forward, Advertise, RefreshLifetime, Accept),
+		AssociateChanged:    to(Associated, Authorize, Reserve, Forward, Advertise, RefreshLifetime, Accept),
+		Suspend:             refuse(UnknownVM),
+		Resume:              to(Terminated, Accept),
+		Emigrate:            refuse(UnknownVM),
+		Terminate:           to(Terminated, RefreshLifetime, Accept),
+		KeepAlive:           refuse(UnknownVM),
+		AgedOut:             to(Null, StopLifetime, Forget),
+	},
+}
