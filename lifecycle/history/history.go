@@ -1,59 +1,86 @@
-// Package history keeps what happened to each VM, for people: a bounded log in memory, by VM and in whole.
 package history
 
 import (
-	"context"
-	"time"
+	"container/list"
+	"sync"
 )
-
-// Kind sorts events.
-type Kind string
-
-const (
-	KindRequest  Kind = "request"  // a request was received (nved) or sent (tesd)
-	KindResponse Kind = "response" // an answer was sent (nved) or received (tesd)
-	KindState    Kind = "state"    // a state changed, or a mark
-	KindFDB      Kind = "fdb"      // an entry was written or removed in the kernel
-	KindFabric   Kind = "fabric"   // a fabric route was announced, withdrawn or seen
-	KindSession  Kind = "session"
-	KindAlarm    Kind = "alarm"
-)
-
-// Event is one thing that happened. Empty fields do not apply.
-type Event struct {
-	Number   uint64    `json:"number"`
-	At       time.Time `json:"at"`
-	Kind     Kind      `json:"kind"`
-	VM       string    `json:"vmid,omitempty"`
-	TES      string    `json:"tes,omitempty"`
-	Peer     string    `json:"peer,omitempty"`
-	VN       string    `json:"vn,omitempty"`
-	VNI      uint32    `json:"vni,omitempty"`
-	MAC      string    `json:"mac,omitempty"`
-	IP       string    `json:"ip,omitempty"`
-	Op       string    `json:"op,omitempty"`
-	State    string    `json:"state,omitempty"`
-	Status   string    `json:"status,omitempty"`
-	Reason   string    `json:"reason,omitempty"`
-	Sequence uint32    `json:"sequence,omitempty"`
-	Detail   string    `json:"detail,omitempty"`
-}
 
 // Log holds the newest events. It is safe for concurrent use.
-type Log struct{}
+type Log struct {
+	perVM  int
+	maxVMs int
 
-// New makes a log of at most total events, and at most perVM of one VM.
-func New(total, perVM int) *Log { return &Log{} }
+	mu        sync.Mutex
+	last      uint64 // number of the newest event
+	events    ring
+	stories   map[string]*list.Element // of *story, by VM
+	touched   list.List                // the same, the VM that an event was about last in front
+	followers map[*follower]struct{}
+}
 
-// Append numbers the event and keeps it.
-func (l *Log) Append(e Event) {}
+// story is the events of one VM.
+type story struct {
+	vm     string
+	events ring
+}
+
+// New makes a log of at most total events, and at most perVM of one VM; of both at least one. Stories outlive the events in whole: those
+// of the total VMs that were last in an event are kept, the others are forgotten.
+func New(total, perVM int) *Log {
+	total, perVM = max(total, 1), max(perVM, 1)
+	return &Log{
+		perVM:     perVM,
+		maxVMs:    total,
+		events:    ring{limit: total},
+		stories:   make(map[string]*list.Element),
+		followers: make(map[*follower]struct{}),
+	}
+}
+
+// Append numbers the event and keeps it. The time is the caller's.
+func (l *Log) Append(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	e.Number = l.last
+	l.events.push(&e)
+	if e.VM != "" {
+		l.story(e.VM).events.push(&e)
+	}
+	for f := range l.followers {
+		f.wake()
+	}
+}
+
+// story finds or begins the story of a VM, and puts it in front.
+func (l *Log) story(vm string) *story {
+	if at, ok := l.stories[vm]; ok {
+		l.touched.MoveToFront(at)
+		return at.Value.(*story)
+	}
+	if len(l.stories) == l.maxVMs {
+		oldest := l.touched.Remove(l.touched.Back()).(*story)
+		delete(l.stories, oldest.vm)
+	}
+	s := &story{vm: vm, events: ring{limit: l.perVM}}
+	l.stories[vm] = l.touched.PushFront(s)
+	return s
+}
 
 // OfVM is the story of one VM, oldest first.
-func (l *Log) OfVM(vm string) []Event { return nil }
+func (l *Log) OfVM(vm string) []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.stories[vm]
+	if !ok {
+		return nil
+	}
+	return at.Value.(*story).events.newest(l.perVM)
+}
 
 // Recent is up to n of the newest events, oldest first.
-func (l *Log) Recent(n int) []Event { return nil }
-
-// Follow sends events from now on until ctx ends, when it closes the channel. A reader that is too slow loses the oldest; the number of
-// the next event tells.
-func (l *Log) Follow(ctx context.Context) <-chan Event { return nil }
+func (l *Log) Recent(n int) []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.events.newest(n)
+}
