@@ -1,0 +1,24 @@
+package evpn
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Content is what of a request's communities makes two requests of one sequence equal (SPEC §2): those of type 0x88 but ECHO, reserved bits
+// cleared, each once, sorted. Compare with slices.Equal; NLRI and label belong to the content too and are the caller's to compare.
+func Content(cs []ExtendedCommunity) []ExtendedCommunity {
+	var content []ExtendedCommunity
+	for _, c := range cs {
+		sub, v := c.split()
+		switch {
+		case !c.Signalling() || sub == SubtypeEcho:
+			continue
+		case sub.Known():
+			c = sub.community(v & subtypes[sub].bits)
+		}
+		content = append(content, c)
+	}
+	slices.SortFunc(content, func(a, b ExtendedCommunity) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(content)
+}
