@@ -1,4 +1,3 @@
-// Package speaker is the interface of a BGP speaker for EVPN, in the types of package evpn.
 package speaker
 
 import (

@@ -1,0 +1,10 @@
+// Package speaker is the interface of a BGP speaker for EVPN, in the types of package evpn.
+//
+// A Speaker announces and withdraws routes and reports what its peers say as Events. Each session of a peer has an epoch, so that a withdrawn route and
+// a lost session stay two different things: Withdrawn names a route on a session that stands, SessionDown makes all routes of the peer's epochs so far
+// stale. Whoever keeps routes marks them with the epoch in which they were announced, and at EndOfRIB sweeps those of older epochs.
+//
+// A reader may be slow: events wait in a Queue, merged per peer and route, and never hold up BGP.
+//
+// Package speaker/gobgp is an implementation with an embedded GoBGP, package speaker/speakertest one in memory for tests.
+package speaker
