@@ -1,11 +1,20 @@
 package dataplane
 
-import "net/netip"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+)
 
 // MAC is an Ethernet address.
 type MAC [6]byte
 
-// VNI is a VXLAN network identifier.
+// String is the address as aa:bb:cc:dd:ee:ff.
+func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+
+// VNI is a VXLAN network identifier: 1 to 16777215.
 type VNI uint32
 
 // Network is a VN on this edge: its bridge, its VXLAN device, and the ports of its VMs.
@@ -15,7 +24,7 @@ type Network struct {
 	Bridge  string     // device name
 	VXLAN   string     // device name
 	VTEP    netip.Addr // local tunnel address
-	UDPPort uint16     // 4789
+	UDPPort uint16     // of the tunnel; 0 = 4789
 	MTU     int        // of the bridge and the VXLAN device, octets; 0 = leave
 	Ports   []string   // member ports facing TESs
 }
@@ -30,6 +39,21 @@ const (
 	Port                     // a VM port; Open when any VM behind it is active
 )
 
+// String is the kind's name in lower case.
+func (k Kind) String() string {
+	switch k {
+	case Unicast:
+		return "unicast"
+	case Flood:
+		return "flood"
+	case Neighbor:
+		return "neighbor"
+	case Port:
+		return "port"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
 // Key names one entry. It is comparable; fields that do not belong to the kind are zero.
 type Key struct {
 	Kind Kind
@@ -37,6 +61,28 @@ type Key struct {
 	MAC  MAC        // Unicast
 	IP   netip.Addr // Flood: the VTEP; Neighbor: the address
 	Port string     // Port
+}
+
+// String is the key for people: "unicast 02:00:00:00:00:01 in 10100".
+func (k Key) String() string {
+	switch k.Kind {
+	case Unicast:
+		return fmt.Sprintf("%v %v in %d", k.Kind, k.MAC, k.VNI)
+	case Port:
+		return fmt.Sprintf("%v %s in %d", k.Kind, k.Port, k.VNI)
+	}
+	return fmt.Sprintf("%v %v in %d", k.Kind, k.IP, k.VNI)
+}
+
+// Compare orders keys by VNI, kind, and then what the kind is named by.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(
+		cmp.Compare(k.VNI, o.VNI),
+		cmp.Compare(k.Kind, o.Kind),
+		cmp.Compare(string(k.MAC[:]), string(o.MAC[:])),
+		k.IP.Compare(o.IP),
+		cmp.Compare(k.Port, o.Port),
+	)
 }
 
 // Entry is what the kernel should hold under a key.
@@ -48,7 +94,56 @@ type Entry struct {
 	Open      bool       // Port: broadcast and multicast are forwarded to it
 }
 
-// Generation counts the changes of one key; 0 is none.
+// String is the entry for people: "unicast 02:00:00:00:00:01 in 10100 via 192.0.2.2".
+func (e Entry) String() string {
+	switch {
+	case e.Kind == Unicast && e.LocalPort != "":
+		return e.Key.String() + " on " + e.LocalPort
+	case e.Kind == Unicast && e.VTEP.IsValid():
+		return e.Key.String() + " via " + e.VTEP.String()
+	case e.Kind == Neighbor:
+		return e.Key.String() + " at " + e.LinkAddr.String()
+	case e.Kind == Port && e.Open:
+		return e.Key.String() + " open"
+	case e.Kind == Port:
+		return e.Key.String() + " closed"
+	}
+	return e.Key.String()
+}
+
+// Absent reports whether the entry asks for nothing: a closed port is what a member port is without an entry.
+func (e Entry) Absent() bool { return e.Kind == Port && !e.Open }
+
+// Validate returns what makes the entry one that no kernel can hold, or nil.
+func (e Entry) Validate() error {
+	var why error
+	switch {
+	case e.VNI == 0 || e.VNI >= 1<<24:
+		why = errors.New("the VNI is outside 1 to 16777215")
+	case e.Kind == Unicast && (e.MAC[0]&1 != 0 || e.MAC == MAC{}):
+		why = errors.New("the MAC is not a unicast address")
+	case e.Kind == Unicast && (e.LocalPort == "") == !e.VTEP.IsValid():
+		why = errors.New("either a local port or a VTEP is needed")
+	case e.Kind == Unicast && e.VTEP.IsValid() && (e.VTEP.IsUnspecified() || e.VTEP.IsMulticast()):
+		why = errors.New("the VTEP is not a unicast address")
+	case e.Kind == Flood && (!e.IP.IsValid() || e.IP.IsUnspecified() || e.IP.IsMulticast()):
+		why = errors.New("the VTEP is not a unicast address")
+	case e.Kind == Neighbor && (!e.IP.IsValid() || e.IP.IsUnspecified() || e.IP.IsMulticast()):
+		why = errors.New("the IP is not a unicast address")
+	case e.Kind == Neighbor && (e.LinkAddr[0]&1 != 0 || e.LinkAddr == MAC{}):
+		why = errors.New("the link address is not a unicast MAC")
+	case e.Kind == Port && e.Key.Port == "":
+		why = errors.New("the port has no name")
+	case e.Kind < Unicast || e.Kind > Port:
+		why = errors.New("there is no such kind")
+	}
+	if why != nil {
+		return fmt.Errorf("%v: %w", e, why)
+	}
+	return nil
+}
+
+// Generation numbers the changes asked of a Reconciler: a later one is higher, 0 is none.
 type Generation uint64
 
 // Result tells that the kernel has (Err nil) or has not what Set or Unset of that generation asked for.

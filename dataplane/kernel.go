@@ -2,13 +2,18 @@ package dataplane
 
 import "context"
 
-// Kernel is the forwarding table as some system keeps it. All methods are idempotent.
+// Kernel is the forwarding table as some system keeps it. All methods are idempotent and safe for concurrent use.
 type Kernel interface {
-	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports.
+	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports. One network's
+	// failure does not keep the others from being made; the errors come joined.
 	Ensure(ctx context.Context, networks []Network) error
-	// List returns the entries that carry our mark.
+	// List returns the entries that carry our mark, after making good what is missing of the devices that Ensure was last
+	// given. An entry that is only half there (in one of two tables) is listed without its place, so that it equals nothing
+	// that could be wanted. Closed ports are not listed.
 	List(ctx context.Context) ([]Entry, error)
-	// Apply sets, then deletes; errs has one element per element of set, then of del. Deleting what is gone is success.
+	// Apply sets, then deletes; errs has one element per element of set, then of del. Deleting what is gone is success,
+	// deleting what does not carry our mark does nothing and is success. A Unicast entry that changes its place is
+	// replaced: at no time is there none.
 	Apply(ctx context.Context, set []Entry, del []Key) (errs []error)
 	// Changes signals that someone else may have changed the table (capacity 1).
 	Changes() <-chan struct{}

@@ -2,31 +2,338 @@ package dataplane
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 )
 
-// Reconciler makes the kernel hold the desired table. Set, Unset, Complete and Resync are safe for concurrent use and do not block.
-type Reconciler struct{}
+// ErrStopped is what Resync returns when Run has ended.
+var ErrStopped = errors.New("the reconciler has stopped")
+
+// Reconciler makes the kernel hold the desired table. Set, Unset and Complete are safe for concurrent use and do not
+// block; Resync waits for its answer.
+type Reconciler struct {
+	kernel  Kernel
+	options options
+	results *resultQueue
+	wake    chan struct{} // capacity 1: keys are dirty
+	pass    chan struct{} // capacity 1: a full pass is asked for
+	stopped chan struct{} // closed when Run returns
+
+	mu       sync.Mutex
+	table    table
+	complete bool
+	waiting  []chan<- passed // Resyncs
+	stats    Stats
+
+	// The loop's own.
+	passAt       time.Time // of the next full pass that nothing else causes; zero: never
+	passFailures int       // in a row
+}
+
+// Stats counts what happened since the reconciler was made.
+type Stats struct {
+	Writes     uint64 // entries set in the kernel
+	Deletes    uint64 // entries removed on Unset
+	Pruned     uint64 // entries of ours removed that nobody asked for
+	Errors     uint64 // entries, and listings of the kernel, that failed
+	FullPasses uint64
+}
+
+// passed is the outcome of a full pass.
+type passed struct {
+	set, removed int
+	err          error
+}
 
 // NewReconciler makes one; nothing is read or written before Run.
-func NewReconciler(k Kernel) *Reconciler { return &Reconciler{} }
+func NewReconciler(k Kernel, opts ...Option) *Reconciler {
+	r := &Reconciler{
+		kernel:  k,
+		options: defaults(),
+		results: newResultQueue(),
+		wake:    make(chan struct{}, 1),
+		pass:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		table:   newTable(),
+	}
+	for _, o := range opts {
+		o(&r.options)
+	}
+	return r
+}
 
 // Set asks for an entry. Its Result carries the returned generation, unless a later Set or Unset of the key overtook it.
-func (r *Reconciler) Set(e Entry) Generation { return 0 }
+// An entry that the kernel is known to have is not written again, but has its Result too.
+func (r *Reconciler) Set(e Entry) Generation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec, done := r.table.set(e)
+	if done {
+		r.tell(rec)
+	} else {
+		poke(r.wake)
+	}
+	return rec.generation
+}
 
-// Unset asks that there be no entry.
-func (r *Reconciler) Unset(k Key) Generation { return 0 }
+// Unset asks that there be no entry. It is removed at once, also before Complete.
+func (r *Reconciler) Unset(k Key) Generation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := r.table.unset(k)
+	poke(r.wake)
+	return rec.generation
+}
 
-// Complete says that the desired table is whole: from now on entries of ours that nobody asked for are pruned.
-func (r *Reconciler) Complete() {}
+// Complete says that the desired table is whole: from now on entries of ours that nobody asked for are pruned, in a full
+// pass that follows at once.
+func (r *Reconciler) Complete() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.complete {
+		r.complete = true
+		poke(r.pass)
+	}
+}
 
-// Resync asks for a full pass and waits for it: the number of entries set and removed.
-func (r *Reconciler) Resync(ctx context.Context) (set, removed int, err error) { return 0, 0, nil }
+// Resync asks for a full pass and waits for it: the number of entries set and removed. The error is that of the listing
+// or of the entries that failed (they are retried), ErrStopped when Run has ended, or that of ctx.
+func (r *Reconciler) Resync(ctx context.Context) (set, removed int, err error) {
+	answer := make(chan passed, 1)
+	r.mu.Lock()
+	r.waiting = append(r.waiting, answer)
+	r.mu.Unlock()
+	poke(r.pass)
+	select {
+	case p := <-answer:
+		return p.set, p.removed, p.err
+	case <-r.stopped:
+		return 0, 0, ErrStopped
+	case <-ctx.Done():
+		return 0, 0, fmt.Errorf("wait for a full pass: %w", ctx.Err())
+	}
+}
 
-// Results is closed when Run returns. It never blocks the reconciler: results wait, coalesced by key.
-func (r *Reconciler) Results() <-chan Result { return nil }
+// Results is closed when Run returns. It never blocks the reconciler: results wait, coalesced by key. A failure is told
+// once, and then when it becomes another or is overcome.
+func (r *Reconciler) Results() <-chan Result { return r.results.out }
 
-// Table is the desired table with each entry's state, sorted.
-func (r *Reconciler) Table() []Status { return nil }
+// Stats is a copy of the counters.
+func (r *Reconciler) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stats
+}
 
-// Run makes it so until ctx ends; what the kernel holds stays.
-func (r *Reconciler) Run(ctx context.Context) error { return nil }
+// Run makes it so until ctx ends, then returns nil; what the kernel holds stays. It may be called once.
+//
+// One goroutine hands out the results; all else happens in the calling one.
+func (r *Reconciler) Run(ctx context.Context) error {
+	stop, delivered := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(delivered)
+		r.results.deliver(stop)
+	}()
+	defer func() {
+		close(r.stopped)
+		close(stop)
+		<-delivered
+	}()
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	poke(r.pass)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-r.wake:
+			r.applyDirty(ctx)
+		case <-r.pass:
+			r.fullPass(ctx)
+		case <-r.kernel.Changes():
+			r.fullPass(ctx)
+		case now := <-timer.C:
+			r.due(ctx, now)
+		}
+		r.arm(timer)
+	}
+	return nil
+}
+
+// arm sets the timer to the next retry or full pass, whichever is first.
+func (r *Reconciler) arm(timer *time.Timer) {
+	r.mu.Lock()
+	next := r.table.nextRetry()
+	r.mu.Unlock()
+	if next.IsZero() || !r.passAt.IsZero() && r.passAt.Before(next) {
+		next = r.passAt
+	}
+	if next.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(time.Until(next))
+}
+
+// due does what the timer was armed for.
+func (r *Reconciler) due(ctx context.Context, now time.Time) {
+	if !r.passAt.IsZero() && !r.passAt.After(now) {
+		r.fullPass(ctx)
+	}
+	r.mu.Lock()
+	r.table.retryDue(now)
+	r.mu.Unlock()
+	r.applyDirty(ctx)
+}
+
+// applyDirty writes all that was asked for since the last write, in one Apply.
+func (r *Reconciler) applyDirty(ctx context.Context) {
+	r.mu.Lock()
+	set, del, changes := r.table.takeDirty()
+	r.mu.Unlock()
+	if len(changes) > 0 {
+		r.settle(ctx, changes, r.kernel.Apply(ctx, set, del))
+	}
+}
+
+// fullPass compares the kernel with all that is desired, dirty or not, and makes it so.
+func (r *Reconciler) fullPass(ctx context.Context) {
+	r.mu.Lock()
+	waiting := r.waiting
+	r.waiting = nil
+	r.stats.FullPasses++
+	r.mu.Unlock()
+
+	p := r.compare(ctx)
+	r.passAt = time.Time{}
+	switch {
+	case p.err != nil:
+		r.passFailures++
+		r.passAt = time.Now().Add(r.options.delay(r.passFailures))
+	case r.options.interval > 0:
+		r.passAt = time.Now().Add(r.options.interval)
+	}
+	if p.err == nil {
+		r.passFailures = 0
+	}
+	for _, w := range waiting {
+		w <- p
+	}
+}
+
+func (r *Reconciler) compare(ctx context.Context) passed {
+	have, err := r.kernel.List(ctx)
+	if err != nil {
+		r.mu.Lock()
+		r.stats.Errors++
+		r.mu.Unlock()
+		return passed{err: fmt.Errorf("list the kernel's entries: %w", err)}
+	}
+
+	r.mu.Lock()
+	set, surplus := Diff(r.table.want(), have)
+	changes := make([]change, 0, len(set)+len(surplus))
+	for _, e := range set {
+		changes = append(changes, r.table.take(e.Key))
+	}
+	var del, prune []Key
+	for _, k := range surplus {
+		if _, unset := r.table.records[k]; unset {
+			del = append(del, k)
+			changes = append(changes, r.table.take(k))
+		} else if r.complete {
+			prune = append(prune, k)
+		}
+	}
+	for _, rec := range r.table.rest(changes) {
+		r.done(rec)
+	}
+	r.mu.Unlock()
+
+	if len(set)+len(del)+len(prune) == 0 {
+		return passed{}
+	}
+	errs := r.kernel.Apply(ctx, set, append(del, prune...))
+	kept := len(set) + len(del)
+	r.settle(ctx, changes, errs[:kept])
+	r.countPruned(errs[kept:])
+	return tally(errs, len(set))
+}
+
+// tally is the outcome of an Apply of which the first sets elements were set.
+func tally(errs []error, sets int) (p passed) {
+	for i, err := range errs {
+		switch {
+		case err != nil:
+		case i < sets:
+			p.set++
+		default:
+			p.removed++
+		}
+	}
+	p.err = errors.Join(errs...)
+	return p
+}
+
+func (r *Reconciler) countPruned(errs []error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, err := range errs {
+		if err != nil {
+			r.stats.Errors++
+		} else {
+			r.stats.Pruned++
+		}
+	}
+}
+
+// settle takes the outcome of an Apply. What was asked for anew meanwhile is dirty, and not settled by it.
+func (r *Reconciler) settle(ctx context.Context, changes []change, errs []error) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, c := range changes {
+		err := errs[i]
+		switch {
+		case err != nil:
+			r.stats.Errors++
+		case c.removed:
+			r.stats.Deletes++
+		default:
+			r.stats.Writes++
+		}
+		rec := r.table.records[c.key]
+		if rec == nil || rec.generation != c.generation {
+			continue
+		}
+		if err == nil {
+			r.done(rec)
+			continue
+		}
+		r.table.failed(rec, err, now, r.options)
+		if ctx.Err() == nil {
+			r.tell(rec)
+		}
+	}
+}
+
+// done notes that the kernel has what the record asks for.
+func (r *Reconciler) done(rec *record) {
+	r.table.done(rec)
+	r.tell(rec)
+}
+
+// tell puts the record's result into the queue, unless the last one said the same.
+func (r *Reconciler) tell(rec *record) {
+	now := report{generation: rec.generation}
+	if rec.err != nil {
+		now.err = rec.err.Error()
+	}
+	if rec.told == now {
+		return
+	}
+	rec.told = now
+	r.results.put(Result{Key: rec.entry.Key, Generation: rec.generation, Removed: rec.removed, Err: rec.err})
+}

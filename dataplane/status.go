@@ -1,0 +1,36 @@
+package dataplane
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// dropsTimeout bounds how long Table waits for the kernel's drop counters; without them it shows none.
+const dropsTimeout = time.Second
+
+// Table is the desired table with each entry's state, sorted. An entry whose removal fails is listed until it is gone.
+func (r *Reconciler) Table() []Status {
+	ctx, cancel := context.WithTimeout(context.Background(), dropsTimeout)
+	defer cancel()
+	drops, _ := r.kernel.Drops(ctx) // nil where the kernel cannot count
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Status, 0, len(r.table.records))
+	for k, rec := range r.table.records {
+		s := Status{Entry: rec.entry, Generation: rec.generation, InKernel: rec.inKernel}
+		if rec.err != nil {
+			s.Err = rec.err.Error()
+		}
+		if rec.removed {
+			s.InKernel = true
+		}
+		if k.Kind == Port {
+			s.Drops = drops[k.Port]
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return a.Compare(b.Key) })
+	return all
+}
