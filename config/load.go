@@ -1,10 +1,83 @@
-// Package config reads, checks and types the daemons' configuration.
 package config
 
-import "errors"
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+
+	"github.com/spf13/viper"
+)
 
 // LoadNVE reads nved's configuration file. The error joins all problems, each with key, value and what would be right.
-func LoadNVE(path string) (*NVE, error) { return nil, errors.New("unwritten") }
+func LoadNVE(path string) (*NVE, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer file.Close()
+	return ParseNVE(path, file)
+}
 
-// LoadTES reads tesd's configuration file.
-func LoadTES(path string) (*TES, error) { return nil, errors.New("unwritten") }
+// LoadTES reads tesd's configuration file. The error joins all problems, each with key, value and what would be right.
+func LoadTES(path string) (*TES, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer file.Close()
+	return ParseTES(path, file)
+}
+
+// ParseNVE is LoadNVE of what r gives; name stands for the file in errors.
+func ParseNVE(name string, r io.Reader) (*NVE, error) {
+	return parse(name, r, readSecret, (*checker).nve)
+}
+
+// ParseTES is LoadTES of what r gives; name stands for the file in errors.
+func ParseTES(name string, r io.Reader) (*TES, error) {
+	return parse(name, r, readSecret, (*checker).tes)
+}
+
+// parse reads a file that the raw struct R mirrors, and checks it into a C. secret reads password files.
+func parse[R, C any](name string, r io.Reader, secret func(path string) (string, error), check func(*checker, *R) C) (none C, err error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return none, fmt.Errorf("read configuration: %w", err)
+	}
+	c := &checker{file: name, secret: secret}
+	raw := new(R)
+
+	// No key of ours holds a NUL, so that viper never takes a dot in a key for a path.
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"), viper.WithDecoderRegistry(decoder{c, reflect.TypeFor[R]()}))
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
+		return none, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := v.Unmarshal(raw); err != nil {
+		return none, fmt.Errorf("%s: %w", name, err)
+	}
+	checked := check(c, raw)
+	if err := c.err(); err != nil {
+		return none, err
+	}
+	return checked, nil
+}
+
+// decoder is viper's view of our YAML: all scalars are texts, and only what fits the raw struct is there. Problems go to the checker.
+type decoder struct {
+	c   *checker
+	raw reflect.Type
+}
+
+// Decoder implements viper.DecoderRegistry.
+func (d decoder) Decoder(string) (viper.Decoder, error) { return d, nil }
+
+// Decode implements viper.Decoder.
+func (d decoder) Decode(text []byte, into map[string]any) error {
+	for key, value := range d.c.tree(text, d.raw) {
+		into[key] = value
+	}
+	return nil
+}

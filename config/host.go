@@ -1,0 +1,31 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// CheckHost checks what the file says against this machine: that each port exists. The error joins all problems.
+func (n *NVE) CheckHost() error {
+	c := &checker{}
+	for i, p := range n.Ports {
+		if _, err := net.InterfaceByName(p.Name); err != nil {
+			c.report(join(index("ports", i), "port"), &p.Name, "no such device on this machine", deviceNames())
+		}
+	}
+	return c.err()
+}
+
+// deviceNames says which devices this machine has.
+func deviceNames() string {
+	devices, err := net.Interfaces()
+	if err != nil {
+		return fmt.Sprintf("its devices could not be listed: %v", err)
+	}
+	var names []string
+	for _, d := range devices {
+		names = append(names, d.Name)
+	}
+	return "one of " + strings.Join(names, ", ")
+}

@@ -1,0 +1,134 @@
+package config
+
+// The raw structs mirror the files, in the order in which the reference documents the keys. Every scalar is the file's text; nil
+// means that the key is not there.
+
+type rawNVE struct {
+	ID           *string      `mapstructure:"nve_id"`
+	AS           *string      `mapstructure:"as"`
+	VTEP         *string      `mapstructure:"vtep"`
+	UDPPort      *string      `mapstructure:"udp_port"`
+	ListenPort   *string      `mapstructure:"listen_port"`
+	Listen       []string     `mapstructure:"listen"`
+	Fabric       []rawFabric  `mapstructure:"fabric"`
+	TES          []rawTESPeer `mapstructure:"tes"`
+	VNs          []rawEdgeVN  `mapstructure:"vns"`
+	Ports        []rawPort    `mapstructure:"ports"`
+	RouteTarget  *string      `mapstructure:"route_target"`
+	State        *string      `mapstructure:"state"`
+	Control      *string      `mapstructure:"control"`
+	GoBGP        rawGoBGP     `mapstructure:"gobgp"`
+	GoBGPWrite   *string      `mapstructure:"gobgp_write"`
+	Metrics      *string      `mapstructure:"metrics"`
+	Lifetimes    rawLifetimes `mapstructure:"lifetimes"`
+	AssemblyTime *string      `mapstructure:"assembly_time"`
+	WithdrawTime *string      `mapstructure:"withdraw_time"`
+	HoldOnLoss   *string      `mapstructure:"hold_on_loss"`
+	StartupHold  *string      `mapstructure:"startup_hold"`
+	Duplicate    rawDuplicate `mapstructure:"duplicate"`
+	Log          rawLog       `mapstructure:"log"`
+}
+
+type rawTES struct {
+	ID             *string      `mapstructure:"tes_id"`
+	AS             *string      `mapstructure:"as"`
+	NextHop        *string      `mapstructure:"next_hop"`
+	NVEs           []rawNVEPeer `mapstructure:"nves"`
+	VNs            []rawHostVN  `mapstructure:"vns"`
+	State          *string      `mapstructure:"state"`
+	Control        *string      `mapstructure:"control"`
+	GoBGP          *string      `mapstructure:"gobgp"`
+	GoBGPWrite     *string      `mapstructure:"gobgp_write"`
+	Metrics        *string      `mapstructure:"metrics"`
+	BeaconInterval *string      `mapstructure:"beacon_interval"`
+	BeaconLifetime *string      `mapstructure:"beacon_lifetime"`
+	ResponseTime   *string      `mapstructure:"response_time"`
+	RetryMax       *string      `mapstructure:"retry_max"`
+	Log            rawLog       `mapstructure:"log"`
+}
+
+type rawFabric struct {
+	Address    *string `mapstructure:"address"`
+	AS         *string `mapstructure:"as"`
+	rawSession `mapstructure:",squash"`
+}
+
+type rawTESPeer struct {
+	Address    *string  `mapstructure:"address"`
+	Prefix     *string  `mapstructure:"prefix"`
+	AS         *string  `mapstructure:"as"`
+	ID         *string  `mapstructure:"tes_id"`
+	IDs        []string `mapstructure:"tes_ids"`
+	Reflector  *string  `mapstructure:"reflector"`
+	rawSession `mapstructure:",squash"`
+}
+
+type rawNVEPeer struct {
+	Address    *string `mapstructure:"address"`
+	AS         *string `mapstructure:"as"`
+	ID         *string `mapstructure:"nve_id"`
+	rawSession `mapstructure:",squash"`
+}
+
+// rawSession is what all neighbours have.
+type rawSession struct {
+	Port         *string `mapstructure:"port"`
+	LocalAddress *string `mapstructure:"local_address"`
+	HoldTime     *string `mapstructure:"hold_time"`
+	ConnectRetry *string `mapstructure:"connect_retry"`
+	MultihopTTL  *string `mapstructure:"multihop_ttl"`
+	Password     *string `mapstructure:"password"`
+	PasswordFile *string `mapstructure:"password_file"`
+}
+
+// rawEdgeVN is a VN of nved.
+type rawEdgeVN struct {
+	Name      *string  `mapstructure:"name"`
+	VNI       *string  `mapstructure:"vni"`
+	Import    []string `mapstructure:"import"`
+	Export    []string `mapstructure:"export"`
+	KeepAlive *string  `mapstructure:"keepalive"`
+	Bridge    *string  `mapstructure:"bridge"`
+	VXLAN     *string  `mapstructure:"vxlan"`
+	MTU       *string  `mapstructure:"mtu"`
+}
+
+// rawHostVN is a VN of tesd.
+type rawHostVN struct {
+	Name      *string `mapstructure:"name"`
+	VNI       *string `mapstructure:"vni"`
+	NVE       *string `mapstructure:"nve"`
+	KeepAlive *string `mapstructure:"keepalive"`
+}
+
+type rawPort struct {
+	Port *string  `mapstructure:"port"`
+	VN   *string  `mapstructure:"vn"`
+	TES  []string `mapstructure:"tes"`
+	Mode *string  `mapstructure:"mode"`
+}
+
+type rawGoBGP struct {
+	Fabric *string `mapstructure:"fabric"`
+	TES    *string `mapstructure:"tes"`
+}
+
+type rawLifetimes struct {
+	PreAssociated *string `mapstructure:"pre_associated"`
+	Associated    *string `mapstructure:"associated"`
+	Suspended     *string `mapstructure:"suspended"`
+	Emigrating    *string `mapstructure:"emigrating"`
+	Orphaned      *string `mapstructure:"orphaned"`
+	Terminated    *string `mapstructure:"terminated"`
+}
+
+type rawDuplicate struct {
+	Moves    *string `mapstructure:"moves"`
+	Window   *string `mapstructure:"window"`
+	Recovery *string `mapstructure:"recovery"`
+}
+
+type rawLog struct {
+	Level *string `mapstructure:"level"`
+	JSON  *string `mapstructure:"json"`
+}

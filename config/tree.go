@@ -1,0 +1,141 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// tree reads YAML into maps, lists and texts, keeping what fits the raw struct and reporting the rest.
+func (c *checker) tree(text []byte, raw reflect.Type) map[string]any {
+	decode := yaml.NewDecoder(bytes.NewReader(text))
+	var document, second yaml.Node
+	if err := decode.Decode(&document); errors.Is(err, io.EOF) {
+		return nil
+	} else if err != nil {
+		c.report("", nil, strings.TrimPrefix(err.Error(), "yaml: "), "YAML")
+		return nil
+	}
+	if err := decode.Decode(&second); !errors.Is(err, io.EOF) {
+		c.report("", nil, "more follows after the first document", "one YAML document a file")
+	}
+	root := document.Content[0]
+	if empty(root) {
+		return nil
+	}
+	tree, _ := c.fit(root, raw, "").(map[string]any)
+	return tree
+}
+
+// fit returns what node has for a raw value of that type: a map, a list or a text; nil when it does not fit.
+func (c *checker) fit(node *yaml.Node, raw reflect.Type, key string) any {
+	switch {
+	case node.Kind == yaml.AliasNode || node.Anchor != "":
+		c.report(key, nil, "YAML anchors and aliases are not read", "write the value out")
+	case empty(node):
+		c.report(key, nil, "has no value", "give one, or leave the key out")
+	case raw.Kind() == reflect.Struct && node.Kind == yaml.MappingNode:
+		return c.fitStruct(node, raw, key)
+	case raw.Kind() == reflect.Struct:
+		c.report(key, excerpt(node), "not a mapping", "the keys "+strings.Join(keysOf(raw), ", "))
+	case raw.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
+		return c.fitList(node, raw.Elem(), key)
+	case raw.Kind() == reflect.Slice:
+		c.report(key, excerpt(node), "not a list", "a list: [a, b], or a line with \"- \" for each element")
+	case node.Kind == yaml.ScalarNode:
+		return node.Value
+	default:
+		c.report(key, nil, "a list or mapping", "a single value")
+	}
+	return nil
+}
+
+func (c *checker) fitStruct(node *yaml.Node, raw reflect.Type, key string) map[string]any {
+	known := fieldsOf(raw)
+	out := map[string]any{}
+	lines := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		full := join(key, name.Value)
+		field, ok := known[name.Value]
+		switch first, again := lines[name.Value]; {
+		case name.Kind != yaml.ScalarNode:
+			c.report(key, nil, fmt.Sprintf("line %d: a key that is a list or mapping", name.Line), "the keys "+strings.Join(keysOf(raw), ", "))
+		case again:
+			c.report(full, nil, fmt.Sprintf("given twice, in lines %d and %d", first, name.Line), "keep one")
+		case !ok:
+			c.report(full, nil, unknown(name.Value, keysOf(raw)), "")
+		default:
+			if v := c.fit(value, field, full); v != nil {
+				out[name.Value] = v
+			}
+		}
+		if name.Kind == yaml.ScalarNode && lines[name.Value] == 0 {
+			lines[name.Value] = name.Line
+		}
+	}
+	return out
+}
+
+// fitList keeps the place of an element that does not fit, so that the others keep their index.
+func (c *checker) fitList(node *yaml.Node, raw reflect.Type, key string) []any {
+	out := make([]any, len(node.Content))
+	for i, element := range node.Content {
+		out[i] = c.fit(element, raw, index(key, i))
+		if out[i] == nil && raw.Kind() == reflect.Struct {
+			out[i] = map[string]any{}
+		} else if out[i] == nil {
+			out[i] = ""
+		}
+	}
+	return out
+}
+
+// empty reports whether a node says nothing: `key:` alone, `~` or `null`.
+func empty(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
+}
+
+// excerpt is a scalar's text, to be shown; nil for what is not a scalar.
+func excerpt(node *yaml.Node) *string {
+	if node.Kind != yaml.ScalarNode {
+		return nil
+	}
+	return &node.Value
+}
+
+// fieldsOf maps a raw struct's keys to their types, those of embedded structs included.
+func fieldsOf(raw reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, field := range reflect.VisibleFields(raw) {
+		if !field.Anonymous {
+			fields[field.Tag.Get("mapstructure")] = field.Type
+		}
+	}
+	return fields
+}
+
+// keysOf lists a raw struct's keys in the order of the struct.
+func keysOf(raw reflect.Type) []string {
+	var keys []string
+	for _, field := range reflect.VisibleFields(raw) {
+		if !field.Anonymous {
+			keys = append(keys, field.Tag.Get("mapstructure"))
+		}
+	}
+	return keys
+}
+
+func join(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
+func index(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
