@@ -1,0 +1,119 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// What gobgp prints with -j differs from command to command (a map by prefix, a list, one path a line); each path in it is an object with
+// "nlri" and "attrs". Path attributes are numbered as in RFC 4271.
+const (
+	attributeNextHop  = 3
+	attributeMPReach  = 14
+	attributeExtended = 16
+	attributeLarge    = 32
+	routeMACIP        = 2
+	signallingType    = 0x88
+)
+
+// object is a JSON object; its methods are lenient, because the printed form has no contract.
+type object map[string]any
+
+func (o object) number(key string) uint32 { n, _ := o[key].(float64); return uint32(n) }
+
+func (o object) text(key string) string {
+	if o[key] == nil {
+		return ""
+	}
+	return fmt.Sprint(o[key])
+}
+
+func (o object) object(key string) object { m, _ := o[key].(map[string]any); return m }
+
+func (o object) objects(key string) []object {
+	list, _ := o[key].([]any)
+	var objects []object
+	for _, v := range list {
+		if m, ok := v.(map[string]any); ok {
+			objects = append(objects, m)
+		}
+	}
+	return objects
+}
+
+// findRoutes finds the paths in a value, in order; of a map by its keys.
+func findRoutes(v any) []decodedRoute {
+	var routes []decodedRoute
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			routes = append(routes, findRoutes(e)...)
+		}
+	case map[string]any:
+		if o := object(v); o["nlri"] != nil && o["attrs"] != nil {
+			return []decodedRoute{decodeRoute(o)}
+		}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			routes = append(routes, findRoutes(v[k])...)
+		}
+	}
+	return routes
+}
+
+// decodeRoute is one path.
+func decodeRoute(path object) decodedRoute {
+	nlri := path.object("nlri")
+	value := nlri.object("value")
+	r := decodedRoute{Route: routeWords(nlri.number("type"), value), Parts: []decodedPart{}}
+	if labels, ok := value["labels"].([]any); ok && len(labels) > 0 {
+		if n, ok := labels[0].(float64); ok {
+			r.Label = uint32(n)
+		}
+	}
+	for _, attr := range path.objects("attrs") {
+		switch attr.number("type") {
+		case attributeNextHop, attributeMPReach:
+			r.NextHop = attr.text("nexthop")
+		case attributeExtended:
+			for _, c := range attr.objects("value") {
+				if octets, ok := signalling(c); ok {
+					r.Parts = append(r.Parts, describe(octets))
+				}
+			}
+		case attributeLarge:
+			for _, c := range attr.objects("value") {
+				l := evpn.LargeCommunity{Global: c.number("ASN"), Data1: c.number("LocalData1"), Data2: c.number("LocalData2")}
+				if part, ok := describeMirror(l); ok {
+					r.Parts = append(r.Parts, part)
+				}
+			}
+		}
+	}
+	return r
+}
+
+// signalling is the octets of a community of type 0x88; gobgp prints the type as a number and the other seven octets in base64.
+func signalling(c object) (evpn.ExtendedCommunity, bool) {
+	octets, err := base64.StdEncoding.DecodeString(c.text("value"))
+	if c.number("type") != signallingType || err != nil || len(octets) != 7 {
+		return evpn.ExtendedCommunity{}, false
+	}
+	return evpn.ExtendedCommunity(append([]byte{signallingType}, octets...)), true
+}
+
+// routeWords is an NLRI for people.
+func routeWords(kind uint32, value object) string {
+	rd := value.object("rd")
+	s := fmt.Sprintf("type %d rd %s:%d etag %d", kind, rd.text("admin"), rd.number("assigned"), value.number("etag"))
+	if kind == routeMACIP {
+		s += " mac " + value.text("mac")
+	}
+	if ip := value.text("ip"); ip != "" && ip != "<nil>" {
+		s += " ip " + ip
+	}
+	return s
+}

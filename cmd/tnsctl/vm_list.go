@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
+	"github.com/tns-project/tns/cmd/internal/control"
+)
+
+// vmView is one association of a VM with an edge.
+type vmView struct {
+	VMID      string      `json:"vmid"`
+	TES       string      `json:"tes"`
+	NVE       string      `json:"nve"`
+	State     string      `json:"state"`
+	Mark      string      `json:"mark"`
+	Sequence  uint32      `json:"sequence"`
+	LifetimeS *int64      `json:"lifetime_s"` // null when none runs
+	Routes    []routeView `json:"routes"`
+	Tag       *tagView    `json:"tag"` // null before Pre-associated
+}
+
+// routeView is one binding.
+type routeView struct {
+	VN     string `json:"vn"`
+	VNI    uint32 `json:"vni"`
+	MAC    string `json:"mac"`
+	IP     string `json:"ip"`
+	Policy string `json:"policy"`
+	Active bool   `json:"active"`
+	Reason string `json:"reason"`
+}
+
+// tagView is how frames are told apart on the link.
+type tagView struct {
+	Type string `json:"type"`
+	VID  uint32 `json:"vid"`
+	PCP  uint32 `json:"pcp"`
+}
+
+func viewVM(m *tnsv1.VM) vmView {
+	v := vmView{
+		VMID: m.Vmid, TES: m.Tes, NVE: m.Nve, State: word(stateWords, m.State), Mark: word(markWords, m.Mark), Sequence: m.Sequence,
+		Routes: []routeView{},
+	}
+	if m.Lifetime != nil {
+		s := int64(m.Lifetime.AsDuration().Seconds())
+		v.LifetimeS = &s
+	}
+	for _, r := range m.Routes {
+		v.Routes = append(v.Routes, routeView{
+			VN: r.Vn, VNI: r.Vni, MAC: r.Mac, IP: r.Ip, Policy: policyWords(r.Policy), Active: r.Active, Reason: r.Reason,
+		})
+	}
+	if t := m.Tag; t != nil {
+		v.Tag = &tagView{Type: word(tagWords, t.Type), VID: t.Vid, PCP: t.Pcp}
+	}
+	return v
+}
+
+func viewVMs(ms []*tnsv1.VM) []vmView {
+	vs := []vmView{}
+	for _, m := range ms {
+		vs = append(vs, viewVM(m))
+	}
+	return vs
+}
+
+func (t tagView) String() string {
+	if t.Type == tagWords[0] {
+		return t.Type
+	}
+	return fmt.Sprintf("%s vid %d pcp %d", t.Type, t.VID, t.PCP)
+}
+
+func (a *app) vmList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the VMs",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.ask(c.Context(), eitherDaemon, func(ctx context.Context, d *control.Client) error {
+				r, err := d.ListVMs(ctx, &tnsv1.ListVMsRequest{})
+				if err != nil {
+					return err
+				}
+				vms := viewVMs(r.Vms)
+				t := newTable("VM", "TES", "NVE", "STATE", "MARK", "SEQUENCE", "LIFETIME", "ROUTES", "ACTIVE")
+				for _, v := range vms {
+					active := 0
+					for _, r := range v.Routes {
+						if r.Active {
+							active++
+						}
+					}
+					t.row(v.VMID, v.TES, v.NVE, v.State, v.Mark, v.Sequence, seconds(v.LifetimeS), len(v.Routes), active)
+				}
+				return a.show(vms, t)
+			})
+		},
+	}
+}
