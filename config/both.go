@@ -16,13 +16,14 @@ func (c *checker) log(raw *rawLog) Log {
 // firsts knows where each value was first seen.
 type firsts[T comparable] map[T]string
 
-// once reports a value that was seen before.
-func (f firsts[T]) once(c *checker, value T, key string, text *string, right string) {
+// once reports a value that was seen before, and whether it was not.
+func (f firsts[T]) once(c *checker, value T, key string, text *string, right string) bool {
 	if first, again := f[value]; again {
 		c.report(key, text, fmt.Sprintf("the same as %s", first), right)
-		return
+		return false
 	}
 	f[value] = key
+	return true
 }
 
 // place is where a daemon listens, or keeps its state.
@@ -33,7 +34,7 @@ func (c *checker) places(places []place) {
 	first := firsts[string]{}
 	for _, p := range places {
 		if p.where != "" && c.sound(p.key) {
-			first.once(c, strings.TrimPrefix(p.where, "unix://"), p.key, &p.where, "a place of its own for each")
+			first.once(c, strings.TrimPrefix(p.where, "unix://"), p.key, &p.where, "want a place of its own for each")
 		}
 	}
 }

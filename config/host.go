@@ -14,7 +14,7 @@ func (n *NVE) CheckHost() error {
 			c.report(join(index("ports", i), "port"), &p.Name, "no such device on this machine", deviceNames())
 		}
 	}
-	return c.err()
+	return c.err(nil)
 }
 
 // deviceNames says which devices this machine has.
@@ -27,5 +27,5 @@ func deviceNames() string {
 	for _, d := range devices {
 		names = append(names, d.Name)
 	}
-	return "one of " + strings.Join(names, ", ")
+	return "want one of " + strings.Join(names, ", ")
 }

@@ -24,8 +24,8 @@ type kind[T any] struct {
 
 // need reads a value that must be there.
 func need[T any](c *checker, key string, text *string, k kind[T]) (value T, ok bool) {
-	if text == nil && c.sound(key) {
-		c.report(key, nil, "missing", k.right)
+	if text == nil && c.sound(key) && !c.lost(key) {
+		c.report(key, nil, "missing", "want "+k.right)
 	}
 	return allow(c, key, text, k)
 }
@@ -37,7 +37,7 @@ func allow[T any](c *checker, key string, text *string, k kind[T]) (value T, ok 
 	}
 	value, err := k.parse(*text)
 	if err != nil {
-		c.report(key, text, err.Error(), k.right)
+		c.report(key, text, err.Error(), "want "+k.right)
 	}
 	return value, err == nil
 }
@@ -91,7 +91,7 @@ var sessionAddress = kind[netip.Addr]{
 		case a.Zone() != "" || a.IsLinkLocalUnicast():
 			return a, errors.New("a link-local address")
 		case a.Is4In6():
-			return a, fmt.Errorf("an IPv4 address in IPv6 clothes, %s", a.Unmap())
+			return a, fmt.Errorf("%s written as an IPv6 address", a.Unmap())
 		case a.IsUnspecified() || a.IsMulticast() || a.Is4() && a.As4()[0] >= 240:
 			return a, errors.New("not a unicast address")
 		}

@@ -59,7 +59,7 @@ func parse[R, C any](name string, r io.Reader, secret func(path string) (string,
 		return none, fmt.Errorf("%s: %w", name, err)
 	}
 	checked := check(c, raw)
-	if err := c.err(); err != nil {
+	if err := c.err(keysOf(reflect.TypeFor[R]())); err != nil {
 		return none, err
 	}
 	return checked, nil

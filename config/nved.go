@@ -97,7 +97,7 @@ func (c *checker) tesPeers(raw []rawTESPeer, nve evpn.RouterID) []TESPeer {
 		}
 		p.IDs = c.tesIDs(key, r, p)
 		if slices.Contains(p.IDs, nve) && nve != 0 {
-			c.report(key, nil, fmt.Sprintf("the TES-ID %s is this NVE's own nve_id", nve), "another identifier on each machine")
+			c.report(key, nil, fmt.Sprintf("the TES-ID %s is this NVE's own nve_id", nve), "want another identifier on each machine")
 		}
 
 		var remote netip.Addr
@@ -128,9 +128,9 @@ func (c *checker) passive(key string, text *string) {
 func (c *checker) tesPrefix(key string, raw *rawTESPeer, reflector bool) netip.Prefix {
 	switch {
 	case raw.Prefix != nil && raw.Address != nil:
-		c.report(join(key, "prefix"), raw.Prefix, "given beside address", "one of the two")
+		c.report(join(key, "prefix"), raw.Prefix, "given beside address", "keep one of the two")
 	case raw.Prefix != nil && reflector:
-		c.report(join(key, "prefix"), raw.Prefix, "a reflector cannot be a prefix, since we connect to it", "address")
+		c.report(join(key, "prefix"), raw.Prefix, "a reflector cannot be a prefix, since we connect to it", "want address")
 	case raw.Prefix != nil:
 		prefix, _ := allow(c, join(key, "prefix"), raw.Prefix, sessionPrefix)
 		return prefix
@@ -149,27 +149,27 @@ func (c *checker) tesIDs(key string, raw *rawTESPeer, p TESPeer) []evpn.RouterID
 	switch {
 	case !c.sound(one) || !c.sound(list):
 	case raw.ID != nil && raw.IDs != nil:
-		c.report(one, raw.ID, "given beside tes_ids", "one of the two")
+		c.report(one, raw.ID, "given beside tes_ids", "keep one of the two")
 	case raw.ID != nil && p.Reflector:
-		c.report(one, raw.ID, "TESs behind a reflector are listed", fmt.Sprintf("tes_ids: [%s]", *raw.ID))
+		c.report(one, raw.ID, "TESs behind a reflector are listed", fmt.Sprintf("want tes_ids: [%s]", *raw.ID))
 	case raw.ID != nil:
 		if id, ok := allow(c, one, raw.ID, routerID); ok {
 			return []evpn.RouterID{id}
 		}
 	case raw.IDs != nil:
 		if len(raw.IDs) == 0 {
-			c.report(list, nil, "an empty list", "at least one TES-ID, or leave the key out")
+			c.report(list, nil, "an empty list", "list at least one TES-ID, or leave the key out")
 		}
 		return each(c, list, raw.IDs, routerID)
 	case p.Reflector:
-		c.report(list, nil, "missing", "the TES-IDs of the TESs behind the reflector, such as [198.51.100.11, 198.51.100.12]")
+		c.report(list, nil, "missing", "want the TES-IDs of the TESs behind the reflector, such as [198.51.100.11, 198.51.100.12]")
 	case !p.Prefix.IsValid():
 	case p.Prefix.Addr().Is6():
-		c.report(list, nil, "missing", "the TES-ID cannot be the neighbour's own address, which is IPv6")
+		c.report(list, nil, "missing", "want the TES-IDs, since the neighbour's own address, an IPv6 one, cannot be one")
 	case raw.Address != nil:
 		id, err := evpn.RouterIDFromAddr(p.Prefix.Addr())
 		if err != nil {
-			c.report(one, nil, "missing", fmt.Sprintf("the neighbour's own address %s cannot be one; %s", p.Prefix.Addr(), routerID.right))
+			c.report(one, nil, "missing", fmt.Sprintf("the neighbour's own address %s cannot be one: want %s", p.Prefix.Addr(), routerID.right))
 			return nil
 		}
 		return []evpn.RouterID{id}
@@ -187,7 +187,7 @@ func (c *checker) twoPlanes(fabric []FabricPeer, tes []TESPeer, raw []rawTESPeer
 			if !f.LocalAddress.IsValid() || !t.LocalAddress.IsValid() || f.LocalAddress == t.LocalAddress {
 				c.report(join(index("tes", j), "local_address"), raw[j].LocalAddress,
 					fmt.Sprintf("%s has a session to %s too", index("fabric", i), f.Address),
-					"a local_address in both entries, two different ones")
+					"want a local_address in both entries, two different ones")
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func (c *checker) edgeVNs(raw []rawEdgeVN) []VN {
 		}
 		n, ok := need(c, join(key, "vni"), r.VNI, vni)
 		if ok {
-			numbers.once(c, n, join(key, "vni"), r.VNI, "VNIs are unique")
+			ok = numbers.once(c, n, join(key, "vni"), r.VNI, "VNIs are unique")
 		}
 		vn := VN{
 			Name:           name,
@@ -215,15 +215,15 @@ func (c *checker) edgeVNs(raw []rawEdgeVN) []VN {
 			PerVMKeepAlive: preset(c, join(key, "keepalive"), r.KeepAlive, perVM),
 			MTU:            preset(c, join(key, "mtu"), r.MTU, mtu),
 		}
-		vn.Bridge = c.device(join(key, "bridge"), r.Bridge, fmt.Sprintf("tnsbr%d", n), n, devices)
-		vn.VXLAN = c.device(join(key, "vxlan"), r.VXLAN, fmt.Sprintf("tnsvx%d", n), n, devices)
+		vn.Bridge = c.device(join(key, "bridge"), r.Bridge, fmt.Sprintf("tnsbr%d", n), ok, devices)
+		vn.VXLAN = c.device(join(key, "vxlan"), r.VXLAN, fmt.Sprintf("tnsvx%d", n), ok, devices)
 		vns = append(vns, vn)
 	}
 	return vns
 }
 
-// device is the name of a device of a VN, given or by default; no two are equal.
-func (c *checker) device(key string, text *string, name string, vni evpn.VNI, devices firsts[string]) string {
+// device is the name of a device of a VN: the one given, or name if that is a default (its VNI is sound). No two are equal.
+func (c *checker) device(key string, text *string, name string, isDefault bool, devices firsts[string]) string {
 	if text != nil {
 		given, ok := allow(c, key, text, deviceName)
 		if ok {
@@ -231,7 +231,7 @@ func (c *checker) device(key string, text *string, name string, vni evpn.VNI, de
 		}
 		return given
 	}
-	if vni != 0 && c.sound(key) {
+	if isDefault && c.sound(key) {
 		devices.once(c, name, key, &name, "each VN has devices of its own")
 	}
 	return name
@@ -255,17 +255,17 @@ func (c *checker) ports(raw []rawPort, n *NVE) []Port {
 		}
 		p.VN = c.portVN(join(key, "vn"), r.VN, n.VNs)
 		if len(r.TES) == 0 && c.sound(join(key, "tes")) {
-			c.report(join(key, "tes"), nil, "missing", "the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
+			c.report(join(key, "tes"), nil, "missing", "want the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
 		}
 		p.TES = each(c, join(key, "tes"), r.TES, routerID)
 		for _, tes := range p.TES {
 			if c.sound("tes") && !slices.ContainsFunc(n.TES, func(t TESPeer) bool { return t.speaksFor(tes) }) {
 				text := tes.String()
-				c.report(join(key, "tes"), &text, "no entry of tes: may speak for that TES-ID", "one of those in tes:, or an entry for it there")
+				c.report(join(key, "tes"), &text, "no entry of tes: may speak for that TES-ID", "want one of those in tes:, or an entry for it there")
 			}
 			if other, taken := pairs[pair{p.VN, tes}]; taken && p.VN != "" {
 				text := tes.String()
-				c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, p.VN), "one port for each VN and TES")
+				c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, p.VN), "want one port for each VN and TES")
 			}
 			pairs[pair{p.VN, tes}] = key
 		}
@@ -277,16 +277,17 @@ func (c *checker) ports(raw []rawPort, n *NVE) []Port {
 // portVN is the name of a port's VN.
 func (c *checker) portVN(key string, text *string, vns []VN) string {
 	name, ok := need(c, key, text, kind[string]{"the name of one of vns:", func(s string) (string, error) { return s, nil }})
-	if !ok || slices.ContainsFunc(vns, func(vn VN) bool { return vn.Name == name }) || !c.sound("vns") {
+	unread := len(vns) == 0 && !c.sound("vns")
+	if !ok || unread || slices.ContainsFunc(vns, func(vn VN) bool { return vn.Name == name || vn.Name == "" }) {
 		return name
 	}
 	for _, vn := range vns {
 		if name == fmt.Sprint(vn.VNI) {
-			c.report(key, text, "a VNI", fmt.Sprintf("the VN's name, %q", vn.Name))
+			c.report(key, text, "a VNI", fmt.Sprintf("want the VN's name, %q", vn.Name))
 			return ""
 		}
 	}
-	c.report(key, text, "unknown VN", "the name of one of vns:")
+	c.report(key, text, "unknown VN", "want the name of one of vns:")
 	return ""
 }
 
@@ -294,7 +295,7 @@ func (c *checker) portVN(key string, text *string, vns []VN) string {
 func (c *checker) notOfVN(key string, text *string, vns []VN) {
 	for i, vn := range vns {
 		if *text == vn.Bridge || *text == vn.VXLAN {
-			c.report(key, text, fmt.Sprintf("a device of %s", index("vns", i)), "the port that TESs are behind")
+			c.report(key, text, fmt.Sprintf("a device of %s", index("vns", i)), "want the port that TESs are behind")
 			return
 		}
 	}

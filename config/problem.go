@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,7 @@ func (p *Problem) Error() string {
 type checker struct {
 	file     string
 	secret   func(path string) (string, error)
-	problems []error
+	problems []*Problem
 	broken   []string // keys with a problem
 }
 
@@ -59,5 +60,30 @@ func (c *checker) sound(key string) bool {
 	return true
 }
 
-// err joins the problems, nil when there are none.
-func (c *checker) err() error { return errors.Join(c.problems...) }
+// lost reports whether what the key is in could not be read, so that the key cannot be missed.
+func (c *checker) lost(key string) bool {
+	return slices.ContainsFunc(c.broken, func(broken string) bool {
+		rest, in := strings.CutPrefix(key, broken)
+		return in && (broken == "" || rest != "" && (rest[0] == '.' || rest[0] == '['))
+	})
+}
+
+// err joins the problems in the order of the top-level keys, those of other keys first; nil when there are none.
+func (c *checker) err(order []string) error {
+	slices.SortStableFunc(c.problems, func(a, b *Problem) int {
+		return slices.Index(order, a.top()) - slices.Index(order, b.top())
+	})
+	errs := make([]error, len(c.problems))
+	for i, p := range c.problems {
+		errs[i] = p
+	}
+	return errors.Join(errs...)
+}
+
+// top is the top-level key that the problem is in.
+func (p *Problem) top() string {
+	if i := strings.IndexAny(p.Key, ".["); i >= 0 {
+		return p.Key[:i]
+	}
+	return p.Key
+}

@@ -33,9 +33,9 @@ func (c *checker) session(key string, raw *rawSession, remote netip.Addr) sessio
 	switch {
 	case !ok:
 	case remote.IsValid() && remote.Is4() != local.Is4():
-		c.report(join(key, "local_address"), raw.LocalAddress, fmt.Sprintf("not of the family of the neighbour %s", remote), "an address of this machine of that family")
+		c.report(join(key, "local_address"), raw.LocalAddress, fmt.Sprintf("not of the family of the neighbour %s", remote), "want an address of this machine of that family")
 	case remote == local:
-		c.report(join(key, "local_address"), raw.LocalAddress, "the neighbour's own address", "an address of this machine")
+		c.report(join(key, "local_address"), raw.LocalAddress, "the neighbour's own address", "want one of this machine")
 	default:
 		s.LocalAddress = local
 	}
@@ -47,11 +47,11 @@ func (c *checker) password(key string, raw *rawSession) string {
 	inline, file := join(key, "password"), join(key, "password_file")
 	switch {
 	case raw.Password != nil && raw.PasswordFile != nil:
-		c.report(file, raw.PasswordFile, "given beside password", "one of the two")
+		c.report(file, raw.PasswordFile, "given beside password", "keep one of the two")
 	case raw.Password != nil:
 		value, err := password.parse(*raw.Password)
 		if err != nil {
-			c.report(inline, nil, err.Error(), password.right)
+			c.report(inline, nil, err.Error(), "want "+password.right)
 		}
 		return value
 	case raw.PasswordFile != nil:
@@ -64,7 +64,7 @@ func (c *checker) password(key string, raw *rawSession) string {
 			_, err = password.parse(value)
 		}
 		if err != nil {
-			c.report(file, raw.PasswordFile, err.Error(), "a file that holds a password of "+password.right)
+			c.report(file, raw.PasswordFile, err.Error(), "want a file that holds a password of "+password.right)
 		}
 		return value
 	}

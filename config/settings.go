@@ -34,7 +34,7 @@ var (
 	holdTime     = setting[time.Duration]{duration(3*time.Second, seconds16, time.Second), 9 * time.Second}
 	connectRetry = setting[time.Duration]{duration(time.Second, seconds16, time.Second), time.Second}
 
-	mtu          = setting[int]{number[int]("octets", 1280, 65535), 0}
+	mtu          = setting[int]{number[int]("a number of octets", 1280, 65535), 0}
 	portMode     = setting[PortMode]{word([]string{"untagged"}, Untagged), Untagged}
 	routeTargets = setting[RouteTargetForm]{word([]string{"as-vni", "rfc8365"}, ASVNI, RFC8365), ASVNI}
 	perVM        = setting[bool]{keepAlive, false}

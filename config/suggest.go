@@ -5,19 +5,21 @@ import (
 	"strings"
 )
 
-// unknown says that a key is none of those known, and which was probably meant.
-func unknown(key string, known []string) string {
+// unknown reports that name, under key, is none of the keys known there, and which was probably meant. That one is not missed then.
+func (c *checker) unknown(key, name string, known []string) {
 	best, least := "", 3
-	plain := strings.ReplaceAll(strings.ToLower(key), "-", "_")
+	plain := strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for _, k := range known {
 		if d := distance(plain, k); d < least && d < len(k) {
 			best, least = k, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("unknown key, did you mean %q?", best)
+	if best == "" {
+		c.report(join(key, name), nil, "unknown key", "known here: "+strings.Join(known, ", "))
+		return
 	}
-	return "unknown key; known here: " + strings.Join(known, ", ")
+	c.report(join(key, name), nil, fmt.Sprintf("unknown key, did you mean %q?", best), "")
+	c.broken = append(c.broken, join(key, best))
 }
 
 // distance is how many octets must be put in, taken out or replaced to make b of a (Levenshtein).

@@ -35,7 +35,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 	t.VNs = c.hostVNs(raw.VNs, t.NVEs)
 	if t.BeaconLifetime <= t.BeaconInterval && c.sound("beacon_interval") && c.sound("beacon_lifetime") {
 		text := short(t.BeaconLifetime)
-		c.report("beacon_lifetime", &text, fmt.Sprintf("not above beacon_interval, %s", short(t.BeaconInterval)), "a multiple of the interval, so that a lost beacon does no harm")
+		c.report("beacon_lifetime", &text, fmt.Sprintf("not above beacon_interval, %s", short(t.BeaconInterval)), "want a multiple of the interval, so that a lost beacon does no harm")
 	}
 	c.places([]place{{"state", t.State}, {"control", t.Control}, {"gobgp", t.GoBGP}, {"metrics", t.Metrics}})
 	return t
@@ -44,7 +44,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 // nvePeers checks the NVEs, and the reflectors that they are behind.
 func (c *checker) nvePeers(raw []rawNVEPeer, tes evpn.RouterID) []NVEPeer {
 	if len(raw) == 0 && c.sound("nves") {
-		c.report("nves", nil, "missing", "at least one NVE, such as {address: 192.0.2.1, as: 65000, nve_id: 192.0.2.1}")
+		c.report("nves", nil, "missing", "want at least one NVE, such as {address: 192.0.2.1, as: 65000, nve_id: 192.0.2.1}")
 	}
 	var peers []NVEPeer
 	ids := firsts[evpn.RouterID]{}
@@ -57,7 +57,7 @@ func (c *checker) nvePeers(raw []rawNVEPeer, tes evpn.RouterID) []NVEPeer {
 			ids.once(c, id, join(key, "nve_id"), r.ID, "an NVE has one entry")
 		}
 		if ok && id == tes {
-			c.report(join(key, "nve_id"), r.ID, "this TES's own tes_id", "another identifier on each machine")
+			c.report(join(key, "nve_id"), r.ID, "this TES's own tes_id", "want another identifier on each machine")
 		}
 		s := c.session(key, &r.rawSession, address)
 		p := NVEPeer{
@@ -79,7 +79,7 @@ func (c *checker) oneSession(key string, p NVEPeer, before []NVEPeer) {
 	other := before[i]
 	other.NVEID = p.NVEID
 	if other != p {
-		c.report(key, nil, fmt.Sprintf("shares the session to %s with %s, but has other settings for it", p.Address, index("nves", i)), "the same settings but nve_id")
+		c.report(key, nil, fmt.Sprintf("shares the session to %s with %s, but has other settings for it", p.Address, index("nves", i)), "want the same settings, nve_id aside")
 	}
 }
 
@@ -103,7 +103,7 @@ func (c *checker) hostVNs(raw []rawHostVN, nves []NVEPeer) []VN {
 		if id, ok := allow(c, join(key, "nve"), r.NVE, routerID); ok {
 			vn.NVE = id
 			if c.sound("nves") && !slices.ContainsFunc(nves, func(p NVEPeer) bool { return p.NVEID == id }) {
-				c.report(join(key, "nve"), r.NVE, "not among nves:", "the nve_id of one of them")
+				c.report(join(key, "nve"), r.NVE, "not among nves:", "want the nve_id of one of them")
 			}
 		}
 		vns = append(vns, vn)

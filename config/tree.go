@@ -18,11 +18,11 @@ func (c *checker) tree(text []byte, raw reflect.Type) map[string]any {
 	if err := decode.Decode(&document); errors.Is(err, io.EOF) {
 		return nil
 	} else if err != nil {
-		c.report("", nil, strings.TrimPrefix(err.Error(), "yaml: "), "YAML")
+		c.report("", nil, "not YAML: "+strings.TrimPrefix(err.Error(), "yaml: "), "")
 		return nil
 	}
 	if err := decode.Decode(&second); !errors.Is(err, io.EOF) {
-		c.report("", nil, "more follows after the first document", "one YAML document a file")
+		c.report("", nil, "more follows after the first document", "keep one YAML document")
 	}
 	root := document.Content[0]
 	if empty(root) {
@@ -42,15 +42,15 @@ func (c *checker) fit(node *yaml.Node, raw reflect.Type, key string) any {
 	case raw.Kind() == reflect.Struct && node.Kind == yaml.MappingNode:
 		return c.fitStruct(node, raw, key)
 	case raw.Kind() == reflect.Struct:
-		c.report(key, excerpt(node), "not a mapping", "the keys "+strings.Join(keysOf(raw), ", "))
+		c.report(key, excerpt(node), "not a mapping", "want one with the keys "+strings.Join(keysOf(raw), ", "))
 	case raw.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
 		return c.fitList(node, raw.Elem(), key)
 	case raw.Kind() == reflect.Slice:
-		c.report(key, excerpt(node), "not a list", "a list: [a, b], or a line with \"- \" for each element")
+		c.report(key, excerpt(node), "not a list", "want [a, b], or a line with \"- \" for each element")
 	case node.Kind == yaml.ScalarNode:
 		return node.Value
 	default:
-		c.report(key, nil, "a list or mapping", "a single value")
+		c.report(key, nil, "a list or mapping", "want a single value")
 	}
 	return nil
 }
@@ -65,11 +65,11 @@ func (c *checker) fitStruct(node *yaml.Node, raw reflect.Type, key string) map[s
 		field, ok := known[name.Value]
 		switch first, again := lines[name.Value]; {
 		case name.Kind != yaml.ScalarNode:
-			c.report(key, nil, fmt.Sprintf("line %d: a key that is a list or mapping", name.Line), "the keys "+strings.Join(keysOf(raw), ", "))
+			c.report(key, nil, fmt.Sprintf("line %d: a key that is a list or mapping", name.Line), "want one of "+strings.Join(keysOf(raw), ", "))
 		case again:
-			c.report(full, nil, fmt.Sprintf("given twice, in lines %d and %d", first, name.Line), "keep one")
+			c.report(full, nil, twice(first, name.Line), "keep one")
 		case !ok:
-			c.report(full, nil, unknown(name.Value, keysOf(raw)), "")
+			c.unknown(key, name.Value, keysOf(raw))
 		default:
 			if v := c.fit(value, field, full); v != nil {
 				out[name.Value] = v
@@ -94,6 +94,14 @@ func (c *checker) fitList(node *yaml.Node, raw reflect.Type, key string) []any {
 		}
 	}
 	return out
+}
+
+// twice says that a key is in two lines.
+func twice(first, second int) string {
+	if first == second {
+		return fmt.Sprintf("given twice in line %d", first)
+	}
+	return fmt.Sprintf("given twice, in lines %d and %d", first, second)
 }
 
 // empty reports whether a node says nothing: `key:` alone, `~` or `null`.
