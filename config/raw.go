@@ -55,9 +55,9 @@ type rawFabric struct {
 
 type rawTESPeer struct {
 	Address    *string  `mapstructure:"address"`
-	Prefix     *string  `mapstructure:"prefix"`
 	AS         *string  `mapstructure:"as"`
 	ID         *string  `mapstructure:"tes_id"`
+	Prefix     *string  `mapstructure:"prefix"`
 	IDs        []string `mapstructure:"tes_ids"`
 	Reflector  *string  `mapstructure:"reflector"`
 	rawSession `mapstructure:",squash"`
