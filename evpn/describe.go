@@ -26,7 +26,7 @@ func Describe(c ExtendedCommunity) (text string, ok bool) {
 		return fmt.Sprintf("%v %x route %d of %d", sub, octets[:4], octets[4], octets[5]), true
 	case SubtypePolicy:
 		p := readPolicy(v)
-		return fmt.Sprintf("POLICY %d:%d format %s", p.Type, p.Version, formatWords.format(p.Format)), true
+		return fmt.Sprintf("POLICY %d:%d %s", p.Type, p.Version, formatWords.format(p.Format)), true
 	case SubtypeResult:
 		return "RESULT " + describeResult(readResult(v)), true
 	case SubtypeLocalTag:

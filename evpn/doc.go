@@ -10,5 +10,5 @@
 // while UnmarshalText takes back everything that MarshalText wrote, so that recorded routes of any peer can be read again.
 //
 // The package opens no socket, starts no goroutine, keeps no state, does not log, and imports the standard library only. "SPEC" is the
-// project's contract (docs/spec.md), "§" alone a section of the TES-NVE signalling draft.
+// project's contract, "§" alone a section of the TES-NVE signalling draft.
 package evpn

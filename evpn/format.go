@@ -77,11 +77,11 @@ func newReader(message string, cs []ExtendedCommunity) reader {
 		r.complain("no community of type 0x88")
 	}
 	if r.critical != 0 {
-		r.complain("%v is not known and says that it must be; its bit 0x80 is for parts that every reader knows", r.critical)
+		r.complain("%v is not known, and its bit 0x80 forbids to ignore it", r.critical)
 	}
 	for s := range Subtype(len(subtypes)) {
 		if r.low[s] != r.high[s] {
-			r.complain("%v twice, as %012x and %012x; one of them", s, uint64(r.low[s]), uint64(r.high[s]))
+			r.complain("%v has two values, %012x and %012x, where there is one", s, uint64(r.low[s]), uint64(r.high[s]))
 		}
 	}
 	return r
@@ -124,10 +124,10 @@ func (r *reader) err(hasVM, hasOp bool) error {
 func (r *reader) checkRoute(index, count uint8) {
 	switch {
 	case count == 0:
-		r.complain("VMID-c route count 0, at least 1")
+		r.complain("VMID-c route count is 0, not 1 or more")
 	case index == 0:
-		r.complain("VMID-c route index 0 of %d, from 1 to %d", count, count)
+		r.complain("VMID-c route index is 0, not 1 to %d", count)
 	case index > count:
-		r.complain("VMID-c route index %d is above the count %d", index, count)
+		r.complain("VMID-c route index is %d, not 1 to %d", index, count)
 	}
 }

@@ -61,11 +61,11 @@ func DecodeRequest(cs []ExtendedCommunity) (Request, error) {
 		ver, r.Op, r.Base, r.Flags, r.Sequence = readOp(p.low[SubtypeOp])
 		switch {
 		case ver != version:
-			p.complain("OP version %d, only %d is known", ver, version)
+			p.complain("OP version is %d, not %d", ver, version)
 		case r.Op < PreAssociate || r.Op > Terminate:
-			p.complain("OP op %d, from %d (%v) to %d (%v)", uint8(r.Op), uint8(PreAssociate), PreAssociate, uint8(Terminate), Terminate)
+			p.complain("OP op is %d, not 1 (%v) to 6 (%v)", uint8(r.Op), PreAssociate, Terminate)
 		case r.Base > StateTerminated:
-			p.complain("OP base state %d, from 0 (%v) to %d (%v)", uint8(r.Base), StateNull, uint8(StateTerminated), StateTerminated)
+			p.complain("OP base state is %d, not 0 (%v) to 5 (%v)", uint8(r.Base), StateNull, StateTerminated)
 		}
 	}
 
@@ -74,7 +74,7 @@ func DecodeRequest(cs []ExtendedCommunity) (Request, error) {
 	if hasVM {
 		r.VM, r.Index, r.Count = readVMID(p.low[SubtypeVMIDa], p.low[SubtypeVMIDb], p.low[SubtypeVMIDc])
 		if r.VM.IsZero() {
-			p.complain("VMID is all zero; a VM's is not")
+			p.complain("VMID is all zero, which is no VM's")
 		}
 		p.checkRoute(r.Index, r.Count)
 	}
@@ -89,7 +89,7 @@ func DecodeRequest(cs []ExtendedCommunity) (Request, error) {
 		echo, result := readEcho(p.low[SubtypeEcho])
 		r.Echo = &echo
 		if result > 1 {
-			p.complain("ECHO result %d, 0 (applied) or 1 (failed)", result)
+			p.complain("ECHO result is %d, not 0 (applied) or 1 (failed)", result)
 		}
 	}
 	p.together(SubtypeVNNameA, SubtypeVNNameB)

@@ -46,9 +46,9 @@ func DecodeResponse(cs []ExtendedCommunity) (Response, error) {
 		r.Status, r.State, r.Reason, r.Sequence = readResult(p.low[SubtypeResult])
 		switch {
 		case r.Status > Pending:
-			p.complain("RESULT status %d, from 0 (%v) to %d (%v)", uint8(r.Status), Success, uint8(Pending), Pending)
+			p.complain("RESULT status is %d, not 0 (%v) to 3 (%v)", uint8(r.Status), Success, Pending)
 		case r.State > StateTerminated:
-			p.complain("RESULT state %d, from 0 (%v) to %d (%v)", uint8(r.State), StateNull, uint8(StateTerminated), StateTerminated)
+			p.complain("RESULT state is %d, not 0 (%v) to 5 (%v)", uint8(r.State), StateNull, StateTerminated)
 		}
 	}
 

@@ -8,9 +8,6 @@ import (
 // VMID is a VM's identity, 16 octets (§3.3.1). The zero value is none.
 type VMID [16]byte
 
-// dashes are the places of the dashes in a UUID (RFC 9562 §4).
-var dashes = [...]int{8, 13, 18, 23}
-
 // ParseVMID reads a UUID, with its four dashes or without any, in any case, and refuses the all-zero one.
 func ParseVMID(s string) (VMID, error) {
 	v, err := scanVMID(s)
@@ -52,27 +49,15 @@ func (v *VMID) UnmarshalText(text []byte) (err error) {
 }
 
 func scanVMID(s string) (VMID, error) {
-	bad := fmt.Errorf("VMID %q: not a UUID like 7b0c2f6e-5a4d-4c1e-9f3a-2d8e6b1a0c55", s)
-	digits := make([]byte, 0, 32)
-	switch len(s) {
-	case 32:
-		digits = append(digits, s...)
-	case 36:
-		from := 0
-		for _, at := range dashes {
-			if s[at] != '-' {
-				return VMID{}, bad
-			}
-			digits = append(digits, s[from:at]...)
-			from = at + 1
-		}
-		digits = append(digits, s[from:]...)
-	default:
-		return VMID{}, bad
+	digits := s
+	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
+		digits = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
 	}
 	var v VMID
-	if _, err := hex.Decode(v[:], digits); err != nil {
-		return VMID{}, bad
+	if len(digits) == 2*len(v) {
+		if _, err := hex.Decode(v[:], []byte(digits)); err == nil {
+			return v, nil
+		}
 	}
-	return v, nil
+	return VMID{}, fmt.Errorf("VMID %q: not a UUID like 7b0c2f6e-5a4d-4c1e-9f3a-2d8e6b1a0c55", s)
 }
