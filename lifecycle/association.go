@@ -1,5 +1,7 @@
 package lifecycle
 
+import "slices"
+
 // Association is the state of one association with the marks on it. The zero value is Null: no record.
 //
 // It is a value without identity: the VM, the TES and the addresses are the owner's.
@@ -16,7 +18,9 @@ type Association struct {
 // Ask is the arrow for a request. Same tells whether its parameters are those held.
 //
 // Without a record (Null), the base state of the request decides, see [Rebuild]. A keep-alive from another state than the base is refused.
-// What the facts forbid (addresses held by others, quota, stale sequences) is not the machine's: the owner refuses before it asks.
+// A SUSPEND, RESUME or EMIGRATE that comes with other parameters replaces what is held on its way, as every complete set does; a RESUME that
+// does nothing does not. What the facts forbid (addresses held by others, quota, stale sequences) is not the machine's: the owner refuses
+// before it asks.
 func (a Association) Ask(r Request, same bool) Arrow {
 	e := Classify(r, same)
 	switch {
@@ -25,7 +29,21 @@ func (a Association) Ask(r Request, same bool) Arrow {
 	case e == KeepAlive && a.State.Alive() && r.Base != a.State.Figure():
 		return Arrow{To: a.State, Refusal: WrongState}
 	}
-	return Next(a.State, e)
+	arrow := Next(a.State, e)
+	if !same && (e == Suspend || e == Resume || e == Emigrate) {
+		return replace(arrow)
+	}
+	return arrow
+}
+
+// replace is the arrow with the exchange of the parameters in it: the new ones before, the old ones after what it does.
+func replace(a Arrow) Arrow {
+	done := slices.Index(a.Actions, RefreshLifetime)
+	if done < 0 {
+		return a
+	}
+	a.Actions = slices.Concat([]Action{Authorize, Reserve}, a.Actions[:done], []Action{ReleaseOld}, a.Actions[done:])
+	return a
 }
 
 // Move is the association after an event whose arrow's actions have been carried out. A refused event moves nothing.

@@ -1,12 +1,10 @@
-package lifecycle_test
+package lifecycle
 
 import (
 	"flag"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/tns-project/tns/lifecycle"
 )
 
 var update = flag.Bool("update", false, "rewrite README.md and the golden files from the table")
@@ -20,11 +18,11 @@ func TestFigure(t *testing.T) {
 	}
 	want := string(text)
 	for name, figure := range map[string]string{
-		"Mermaid":  "```mermaid\n" + lifecycle.Mermaid() + "```\n",
-		"Matrix":   lifecycle.Matrix(),
-		"States":   lifecycle.States(),
-		"Arrows":   lifecycle.Arrows(),
-		"Rebuilds": lifecycle.Rebuilds(),
+		"Mermaid":  "```mermaid\n" + Mermaid() + "```\n",
+		"Matrix":   Matrix(),
+		"States":   States(),
+		"Arrows":   Arrows(),
+		"Rebuilds": Rebuilds(),
 	} {
 		begin, end := "<!-- written from the table: "+name+" -->\n", "<!-- end -->\n"
 		head, rest, found := strings.Cut(want, begin)

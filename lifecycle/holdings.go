@@ -21,7 +21,8 @@ var holdings = [numStates]Holdings{
 }
 
 // Holds is what an association in that state holds. EmigratingAssociated gives Advertised up as soon as a newer route of another edge is
-// seen, and does not have it when it was outranked; in every other state the set is exact.
+// seen, does not have it when it was outranked, and has none for addresses that came with the EMIGRATE itself; in every other state the set
+// is exact.
 func (s State) Holds() Holdings { return holdings[s] }
 
 // Has reports whether all of want is held.
