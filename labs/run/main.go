@@ -5,6 +5,8 @@
 //	run exec DIR NODE COMMAND…  run a command in a node of a running lab
 //	run destroy DIR             end every process of the lab and remove its namespaces
 //
+// Where the topology asks for FRR, FRR is not installed and DIR has a without-frr.clab.yml, demo takes that one.
+//
 // Flags before the verb: -name (default the topology's, to run one lab twice at a time), -topology, -bin, -time.
 package main
 
@@ -65,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 		return errUsage
 	}
 	verb, dir, rest := flags.Arg(0), flags.Arg(1), flags.Args()[2:]
-	topology, err := clab.Load(filepath.Join(dir, *file))
+	topology, err := load(dir, *file)
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,9 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	l.options.State = filepath.Join(os.TempDir(), "tns-labs", l.options.Name)
+	if err := os.MkdirAll(l.options.State, 0o755); err != nil {
+		return err
+	}
 	switch {
 	case verb == "demo" && len(rest) == 0:
 		ctx, cancel := context.WithTimeout(ctx, *limit)
@@ -87,10 +92,25 @@ func run(ctx context.Context, args []string) error {
 	case verb == "exec" && len(rest) >= 2:
 		return l.exec(ctx, rest[0], rest[1:])
 	case verb == "destroy" && len(rest) == 0:
-		return l.destroy()
+		return errors.Join(clab.Clear(l.topology, l.options), os.RemoveAll(l.options.State))
 	}
 	flags.Usage()
 	return errUsage
+}
+
+// load reads the topology, or its substitute where FRR is missing.
+func load(dir, file string) (*clab.Topology, error) {
+	topology, err := clab.Load(filepath.Join(dir, file))
+	if err != nil {
+		return nil, err
+	}
+	if substitute := filepath.Join(dir, "without-frr.clab.yml"); topology.NeedsFRR() && !clab.HasFRR() {
+		if _, err := os.Stat(substitute); err != nil {
+			return nil, fmt.Errorf("%s needs FRR's zebra and bgpd, which are not installed", filepath.Join(dir, file))
+		}
+		return clab.Load(substitute)
+	}
+	return topology, nil
 }
 
 // deploy leaves the lab running.
@@ -116,21 +136,23 @@ func (l lab) exec(ctx context.Context, node string, argv []string) error {
 	return c.Run()
 }
 
-func (l lab) destroy() error {
-	deployed, err := clab.Attach(l.topology, l.options)
-	if err != nil {
-		return err
-	}
-	return errors.Join(deployed.Destroy(), os.RemoveAll(l.options.State))
-}
-
 // demo runs the lab's script in a lab of its own and takes the lab down however the script ends.
 func (l lab) demo(ctx context.Context, dir string) (err error) {
+	if err := clab.Clear(l.topology, l.options); err != nil { // what a killed run may have left
+		return err
+	}
 	deployed, err := clab.Deploy(ctx, l.topology, l.options)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, deployed.Destroy()) }()
+	defer func() {
+		if err == nil {
+			err = os.RemoveAll(l.options.State)
+		} else {
+			fmt.Fprintln(os.Stderr, "run: the nodes' logs are below", l.options.State)
+		}
+		err = errors.Join(err, deployed.Destroy())
+	}()
 	script := exec.CommandContext(ctx, filepath.Join(dir, "run.sh"))
 	script.Env = append(os.Environ(), "LAB="+l.options.State, "PATH="+l.options.Binaries+":"+os.Getenv("PATH"))
 	script.Stdout, script.Stderr = os.Stdout, os.Stderr

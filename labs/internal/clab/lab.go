@@ -77,6 +77,22 @@ func (l *Lab) Destroy() error {
 	return errors.Join(problems...)
 }
 
+// Clear ends and removes whatever is there of a deployment that another process made, whole or in part.
+func Clear(t *Topology, o Options) error {
+	if o.Name == "" {
+		o.Name = t.Name
+	}
+	var problems []error
+	for _, name := range t.NodeNames() {
+		m := &machine{name: name, dir: filepath.Join(o.State, name)}
+		if text, err := os.ReadFile(filepath.Join(m.dir, "pid")); err == nil {
+			m.pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+		problems = append(problems, m.halt(), netns.Remove(o.Name+"-"+name), os.RemoveAll(m.dir))
+	}
+	return errors.Join(problems...)
+}
+
 // NamespaceName is the name of a node's network namespace on the machine.
 func (l *Lab) NamespaceName(node string) string { return l.options.Name + "-" + node }
 

@@ -2,9 +2,35 @@ package clab
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strings"
 )
+
+// frrDirectory is where FRR's packages put the daemons.
+const frrDirectory = "/usr/lib/frr"
+
+// HasFRR tells whether FRR's daemons are installed on this machine.
+func HasFRR() bool {
+	_, err := os.Stat(frrDirectory + "/bgpd")
+	return err == nil
+}
+
+// NeedsFRR tells whether a node runs FRR.
+func (t *Topology) NeedsFRR() bool {
+	for _, n := range t.Nodes {
+		if n.runsFRR() {
+			return true
+		}
+	}
+	return false
+}
+
+// runsFRR goes by the image's name, whatever registry it comes from.
+func (n Node) runsFRR() bool {
+	repository, _, _ := strings.Cut(path.Base(n.Image), ":")
+	return n.Cmd == "" && repository == "frr"
+}
 
 // startFRR does what the entry point of an FRR image does.
 const startFRR = `. /etc/frr/daemons
@@ -28,11 +54,10 @@ func startScript(n Node, binaries string) string {
 	for k, v := range n.Env {
 		fmt.Fprintf(&s, "export %s='%s'\n", k, v)
 	}
-	repository, _, _ := strings.Cut(path.Base(n.Image), ":")
 	switch {
 	case n.Cmd != "":
 		fmt.Fprintf(&s, startCommand, n.Cmd, path.Base(strings.Fields(n.Cmd)[0]))
-	case repository == "frr":
+	case n.runsFRR():
 		s.WriteString(startFRR)
 	}
 	return s.String()
