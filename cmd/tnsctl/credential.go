@@ -133,8 +133,8 @@ credential holds for the VN as it is named on the wire: by number where --nic sa
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&vm, "vm", "", "the VM's UUID")
-	f.StringVar(&tes, "tes", "", "TES-ID of the hypervisor that may have the VM")
+	f.StringVar(&vm, "vm", "", "the VM's `UUID`")
+	f.StringVar(&tes, "tes", "", "`TES-ID` of the hypervisor that may have the VM")
 	f.Var(&nics, "nic", "a network card, once for each: "+nicHelp+"; all digits are a VNI")
 	f.StringVar(&keyFile, "key", "", "`file` with the key in hexadecimal")
 	f.Uint16Var(&keyID, "key-id", 0, "number of the key")

@@ -20,14 +20,33 @@ type decodedRoute struct {
 	Route   string        `json:"route"`
 	NextHop string        `json:"next_hop"`
 	Label   uint32        `json:"label"`
+	VMID    string        `json:"vmid"` // empty unless all pieces of it are there
 	Parts   []decodedPart `json:"parts"`
 }
 
 // decodedPart is one community in words.
 type decodedPart struct {
 	Octets string `json:"octets"` // hexadecimal; of a large community A:B:C
-	Name   string `json:"name"`
 	Text   string `json:"text"`
+}
+
+// describe is a community in words, well formed or not.
+func describe(c evpn.ExtendedCommunity) decodedPart {
+	text, ok := evpn.Describe(c)
+	if !ok {
+		text = "not of type 0x88: " + c.String()
+	}
+	return decodedPart{Octets: hex.EncodeToString(c[:]), Text: text}
+}
+
+// describeMirror is a large community in words; ok is false if it is no mirror.
+func describeMirror(l evpn.LargeCommunity) (p decodedPart, ok bool) {
+	m, ok := evpn.DecodeMirror(l)
+	kind := "request"
+	if m.Response {
+		kind = "response"
+	}
+	return decodedPart{Octets: fmt.Sprintf("%d:%d:%d", l.Global, l.Data1, l.Data2), Text: "mirror " + kind + " " + m.String()}, ok
 }
 
 func (a *app) decode() *cobra.Command {
@@ -111,7 +130,7 @@ func (a *app) decodeRoutes(in io.Reader) error {
 			continue
 		}
 		for _, r := range routes {
-			fmt.Fprintf(a.out, "%s label %d next hop %s\n", r.Route, r.Label, r.NextHop)
+			fmt.Fprintln(a.out, r)
 			for _, p := range r.Parts {
 				fmt.Fprintf(a.out, "    %s\n", p)
 			}
@@ -123,4 +142,12 @@ func (a *app) decodeRoutes(in io.Reader) error {
 	return nil
 }
 
-func (p decodedPart) String() string { return words(p.Octets, p.Name+":", p.Text) }
+func (r decodedRoute) String() string {
+	s := fmt.Sprintf("%s label %d next hop %s", r.Route, r.Label, r.NextHop)
+	if r.VMID != "" {
+		s += " VM " + r.VMID
+	}
+	return s
+}
+
+func (p decodedPart) String() string { return p.Octets + "  " + p.Text }

@@ -17,7 +17,6 @@ const (
 	attributeExtended = 16
 	attributeLarge    = 32
 	routeMACIP        = 2
-	signallingType    = 0x88
 )
 
 // object is a JSON object; its methods are lenient, because the printed form has no contract.
@@ -79,11 +78,14 @@ func decodeRoute(path object) decodedRoute {
 		case attributeNextHop, attributeMPReach:
 			r.NextHop = attr.text("nexthop")
 		case attributeExtended:
+			var communities []evpn.ExtendedCommunity
 			for _, c := range attr.objects("value") {
 				if octets, ok := signalling(c); ok {
+					communities = append(communities, octets)
 					r.Parts = append(r.Parts, describe(octets))
 				}
 			}
+			r.VMID = vmidOf(communities)
 		case attributeLarge:
 			for _, c := range attr.objects("value") {
 				l := evpn.LargeCommunity{Global: c.number("ASN"), Data1: c.number("LocalData1"), Data2: c.number("LocalData2")}
@@ -98,11 +100,36 @@ func decodeRoute(path object) decodedRoute {
 
 // signalling is the octets of a community of type 0x88; gobgp prints the type as a number and the other seven octets in base64.
 func signalling(c object) (evpn.ExtendedCommunity, bool) {
+	kind := c.number("type")
 	octets, err := base64.StdEncoding.DecodeString(c.text("value"))
-	if c.number("type") != signallingType || err != nil || len(octets) != 7 {
+	if kind > 0xff || err != nil || len(octets) != 7 {
 		return evpn.ExtendedCommunity{}, false
 	}
-	return evpn.ExtendedCommunity(append([]byte{signallingType}, octets...)), true
+	community := evpn.ExtendedCommunity(append([]byte{byte(kind)}, octets...))
+	return community, community.Signalling()
+}
+
+// vmidOf is the VMID whose pieces the communities carry, of a request or a response; empty if one is missing.
+func vmidOf(communities []evpn.ExtendedCommunity) string {
+	var vm evpn.VMID
+	pieces := 0
+	for _, c := range communities {
+		switch evpn.Subtype(c[1]) {
+		case evpn.SubtypeVMIDa:
+			pieces |= 1
+			copy(vm[0:6], c[2:])
+		case evpn.SubtypeVMIDb:
+			pieces |= 2
+			copy(vm[6:12], c[2:])
+		case evpn.SubtypeVMIDc:
+			pieces |= 4
+			copy(vm[12:16], c[2:])
+		}
+	}
+	if pieces != 7 {
+		return ""
+	}
+	return vm.String()
 }
 
 // routeWords is an NLRI for people.

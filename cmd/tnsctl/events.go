@@ -92,7 +92,7 @@ func (a *app) events() *cobra.Command {
 	}
 	c.Flags().BoolVar(&q.Follow, "follow", false, "go on until interrupted")
 	c.Flags().Uint32Var(&q.Recent, "recent", 100, "how many past events to print first")
-	c.Flags().StringVar(&q.Vmid, "vm", "", "only the events of this VM's UUID")
+	c.Flags().StringVar(&q.Vmid, "vm", "", "only the events of the VM with this `UUID`")
 	return c
 }
 

@@ -18,7 +18,7 @@ type nicList []*tnsv1.NIC
 
 func (l *nicList) String() string { return "" }
 
-func (l *nicList) Type() string { return "nic" }
+func (l *nicList) Type() string { return "NIC" }
 
 func (l *nicList) Set(s string) error {
 	nic, err := parseNIC(s)

@@ -77,11 +77,11 @@ func (a *app) operation(o operation) *cobra.Command {
 		c.Example = "  tnsctl vm " + name + " --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f"
 	}
 	f := c.Flags()
-	f.StringVar(&q.Vmid, "vm", "", "the VM's UUID")
+	f.StringVar(&q.Vmid, "vm", "", "the VM's `UUID`")
 	if o.nics {
 		f.Var(&nics, "nic", "a network card, once for each: "+nicHelp+"; all digits are a VNI")
 		f.BoolVar(&q.Immigration, "immigration", false, "the VM comes from another hypervisor")
-		f.StringVar(&credentials, "credentials", "", "`file` of credentials, as `tnsctl credential mint` prints them")
+		f.StringVar(&credentials, "credentials", "", "`file` of credentials, as tnsctl credential mint prints them")
 	}
 	f.BoolVar(&q.DryRun, "dry-run", false, "ask what would happen; nothing does")
 	f.BoolVar(&q.NoWait, "no-wait", false, "do not wait for the edge's answer")

@@ -50,7 +50,11 @@ func (a *app) report(err error, asJSON bool) {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(a.err, "tnsctl:", err)
+	text := err.Error()
+	if !strings.HasPrefix(text, "tnsctl ") { // the errors of cobra and ours about a command name it
+		text = "tnsctl: " + text
+	}
+	fmt.Fprintln(a.err, text)
 	var told outcome
 	if asJSON && !errors.As(err, &told) {
 		printJSON(a.out, struct {
@@ -96,9 +100,9 @@ func group(c *cobra.Command) {
 		}
 		want := fmt.Sprintf("want one of %s (see %s --help)", strings.Join(names, ", "), c.CommandPath())
 		if len(args) > 0 {
-			return fmt.Errorf("%s: no command %q: %s", c.CommandPath(), args[0], want)
+			return fmt.Errorf("%s %s: no such command: %s", c.CommandPath(), args[0], want)
 		}
-		return fmt.Errorf("%s: no command given: %s", c.CommandPath(), want)
+		return fmt.Errorf("%s …: the command is missing: %s", c.CommandPath(), want)
 	}
 	c.RunE = func(*cobra.Command, []string) error { return nil }
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
 	"github.com/tns-project/tns/cmd/internal/control"
@@ -18,7 +19,7 @@ type sessionView struct {
 	AS           uint32    `json:"as"`
 	RouterID     string    `json:"router_id"`
 	State        string    `json:"state"`
-	Since        time.Time `json:"since"`
+	Since        *time.Time `json:"since"` // null when unknown
 	Dynamic      bool      `json:"dynamic"`
 	Description  string    `json:"description"`
 	Received     uint64    `json:"received"`
@@ -42,7 +43,7 @@ func (a *app) sessions() *cobra.Command {
 				for _, s := range r.Sessions {
 					v := sessionView{
 						Plane: s.Plane, Peer: s.Peer, LocalAddress: s.LocalAddress, AS: s.As, RouterID: s.RouterId, State: s.State,
-						Since: s.Since.AsTime(), Dynamic: s.Dynamic, Description: s.Description, Received: s.Received, Sent: s.Sent, Routes: s.Routes,
+						Since: instant(s.Since), Dynamic: s.Dynamic, Description: s.Description, Received: s.Received, Sent: s.Sent, Routes: s.Routes,
 					}
 					sessions = append(sessions, v)
 					t.row(v.Plane, v.Peer, v.AS, v.RouterID, v.State, day(v.Since), yes(v.Dynamic), v.Received, v.Sent, v.Routes, v.Description)
@@ -53,9 +54,18 @@ func (a *app) sessions() *cobra.Command {
 	}
 }
 
-// day is a date and time for people; nothing for the zero time.
-func day(t time.Time) string {
-	if t.Unix() <= 0 {
+// instant is a time, nil if it is absent.
+func instant(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
+}
+
+// day is a date and time for people.
+func day(t *time.Time) string {
+	if t == nil {
 		return ""
 	}
 	return t.Local().Format("2006-01-02 15:04:05")

@@ -24,7 +24,7 @@ type daemonView struct {
 	ID        string    `json:"id"`
 	Version   string    `json:"version"`
 	GoVersion string    `json:"go_version"`
-	Started   time.Time `json:"started"`
+	Started   *time.Time `json:"started"`
 }
 
 func (a *app) version() *cobra.Command {
@@ -42,7 +42,7 @@ func (a *app) version() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				v.Daemon = &daemonView{Daemon: r.Daemon, ID: r.Id, Version: r.Version, GoVersion: r.GoVersion, Started: r.Started.AsTime()}
+				v.Daemon = &daemonView{Daemon: r.Daemon, ID: r.Id, Version: r.Version, GoVersion: r.GoVersion, Started: instant(r.Started)}
 				t.row(r.Daemon, r.Id, r.Version, r.GoVersion, day(v.Daemon.Started))
 				return nil
 			})

@@ -7,7 +7,7 @@ import (
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
 )
 
-// The API's numbers in the words of the specification; an unknown number is printed as it is.
+// The API's numbers in the words that package evpn has for them; an unknown number is printed as it is.
 
 var opWords = map[tnsv1.Op]string{
 	tnsv1.Op_OP_PRE_ASSOCIATE: "pre-associate",
@@ -20,22 +20,22 @@ var opWords = map[tnsv1.Op]string{
 }
 
 var stateWords = map[tnsv1.State]string{
-	tnsv1.State_STATE_NULL:           "Null",
-	tnsv1.State_STATE_PRE_ASSOCIATED: "Pre-associated",
-	tnsv1.State_STATE_ASSOCIATED:     "Associated",
-	tnsv1.State_STATE_SUSPENDED:      "Suspended",
-	tnsv1.State_STATE_EMIGRATING:     "Emigrating",
-	tnsv1.State_STATE_TERMINATED:     "Terminated",
+	tnsv1.State_STATE_NULL:           "null",
+	tnsv1.State_STATE_PRE_ASSOCIATED: "pre-associated",
+	tnsv1.State_STATE_ASSOCIATED:     "associated",
+	tnsv1.State_STATE_SUSPENDED:      "suspended",
+	tnsv1.State_STATE_EMIGRATING:     "emigrating",
+	tnsv1.State_STATE_TERMINATED:     "terminated",
 }
 
 var statusWords = map[tnsv1.Status]string{
-	tnsv1.Status_STATUS_SUCCESS:    "SUCCESS",
-	tnsv1.Status_STATUS_FAIL:       "FAIL",
-	tnsv1.Status_STATUS_FAIL_KEPT:  "FAIL-KEPT",
-	tnsv1.Status_STATUS_PENDING:    "PENDING",
-	tnsv1.Status_STATUS_ACCEPTED:   "ACCEPTED",
-	tnsv1.Status_STATUS_NO_ANSWER:  "NO-ANSWER",
-	tnsv1.Status_STATUS_NO_SESSION: "NO-SESSION",
+	tnsv1.Status_STATUS_SUCCESS:    "success",
+	tnsv1.Status_STATUS_FAIL:       "fail",
+	tnsv1.Status_STATUS_FAIL_KEPT:  "fail-kept",
+	tnsv1.Status_STATUS_PENDING:    "pending",
+	tnsv1.Status_STATUS_ACCEPTED:   "accepted",
+	tnsv1.Status_STATUS_NO_ANSWER:  "no-answer",
+	tnsv1.Status_STATUS_NO_SESSION: "no-session",
 }
 
 var markWords = map[tnsv1.Mark]string{
