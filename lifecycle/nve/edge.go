@@ -1,0 +1,239 @@
+package nve
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/speaker"
+)
+
+// Parts is what the edge works with.
+type Parts struct {
+	TES        Announcer // responses
+	Fabric     Announcer // types 2 and 3 towards other edges
+	Forwarder  Forwarder
+	Authorizer Authorizer // nil: allowed by VN and TES
+	Store      Store      // nil: nothing is remembered
+	History    *history.Log
+	Log        *logrus.Entry
+}
+
+// Inputs is where the edge hears from.
+type Inputs struct {
+	TES     <-chan speaker.Event
+	Fabric  <-chan speaker.Event
+	Results <-chan dataplane.Result
+}
+
+// Edge is the NVE's loop and all it owns. Only Run's goroutine touches the fields; Snapshot, ClearDuplicate and Stats are safe for concurrent use.
+type Edge struct {
+	config Config
+	Parts
+
+	vns      map[evpn.VNI]*vn
+	byName   map[evpn.VNName]*vn
+	byTarget map[evpn.RouteTarget]*vn
+
+	now      time.Time
+	peers    map[netip.Addr]*peer     // sessions of the TES plane
+	tess     map[evpn.RouterID]*tes   // who is or was there
+	requests map[evpn.RouteKey]*offer // standing requests, by NLRI
+	refused  map[foreignKey]*offer    // requests of those who may not speak for the TES-ID
+	records  map[VMKey]*record
+	bound    map[evpn.RouteKey]*record // who holds a binding, by the request's NLRI
+	dry      map[evpn.RouteKey]*offer  // dry runs that stand
+	stations map[StationKey]*station   // (VN, MAC)
+	answers  map[evpn.RouteKey]*offer  // what the standing responses answer, by their own NLRI
+	fabric   map[netip.Addr]*fabricPeer
+	holders  map[ipKey]*record // active IP → record
+	waiting  map[dataplane.Key]*waiter
+	memory   Memory
+	timers   timers
+
+	unready    map[evpn.RouterID]struct{} // TESs that were there before the restart and have not finished
+	started    time.Time
+	fabricDone bool // every fabric peer's table is known, or the wait is over
+	completed  bool // Forwarder.Complete was called
+	deferred   map[VMKey]struct{}
+	paused     time.Time // no signalling session since then; zero while there is one
+	generation uint64
+	mail       mailbox  // from other goroutines
+	queue      []func() // what this turn leaves to do
+	stats      counters
+}
+
+// New makes an edge; nothing is sent before Run.
+func New(c Config, p Parts) (*Edge, error) {
+	e := &Edge{
+		config: c.withDefaults(), Parts: p,
+		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{}, byTarget: map[evpn.RouteTarget]*vn{},
+		peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
+		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[evpn.RouteKey]*offer{},
+		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey]*offer{},
+		fabric: map[netip.Addr]*fabricPeer{}, holders: map[ipKey]*record{},
+		waiting: map[dataplane.Key]*waiter{}, unready: map[evpn.RouterID]struct{}{}, deferred: map[VMKey]struct{}{},
+		mail: newMailbox(),
+	}
+	if e.Log == nil {
+		e.Log = logrus.NewEntry(logrus.StandardLogger())
+	}
+	if e.History == nil {
+		e.History = history.New(1024, 64)
+	}
+	if e.Authorizer == nil {
+		e.Authorizer = newAllowance(e.config.VNs)
+	}
+	if e.Store != nil {
+		m, err := e.Store.Load()
+		if err != nil {
+			return nil, fmt.Errorf("load what was remembered: %w", err)
+		}
+		e.memory = m
+	}
+	e.memory.init()
+	for id := range e.memory.TESs {
+		e.unready[id] = struct{}{}
+	}
+	for _, v := range e.config.VNs {
+		if err := e.addVN(v); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range e.config.FabricPeers {
+		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
+	}
+	return e, nil
+}
+
+// Run is the loop. It ends with ctx or when an input is closed; what is announced and forwarded stays.
+func (e *Edge) Run(ctx context.Context, in Inputs) error {
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	e.turn(time.Now(), e.start)
+	for {
+		alarm.Reset(e.timers.wait(time.Now()))
+		select {
+		case <-ctx.Done():
+			return nil
+		case ev, ok := <-in.TES:
+			if !ok {
+				return closedInput(ctx, "the TES plane's speaker")
+			}
+			e.turn(time.Now(), func() { e.handleTES(ev) })
+		case ev, ok := <-in.Fabric:
+			if !ok {
+				return closedInput(ctx, "the fabric's speaker")
+			}
+			e.turn(time.Now(), func() { e.handleFabric(ev) })
+		case r, ok := <-in.Results:
+			if !ok {
+				return closedInput(ctx, "the forwarding table")
+			}
+			e.turn(time.Now(), func() { e.handleResult(r) })
+		case <-e.mail.signal:
+			e.turn(time.Now(), func() {})
+		case <-alarm.C:
+			e.turn(time.Now(), func() {})
+		}
+	}
+}
+
+func closedInput(ctx context.Context, who string) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%s ended", who)
+}
+
+// turn is one turn of the loop: the timers that are due, the input, and what both left to do.
+func (e *Edge) turn(now time.Time, input func()) {
+	e.now = now
+	e.timers.expire(now)
+	input()
+	for {
+		e.queue = append(e.queue, e.mail.take()...)
+		if len(e.queue) == 0 {
+			return
+		}
+		f := e.queue[0]
+		e.queue = e.queue[1:]
+		f()
+	}
+}
+
+// later leaves something to the end of the turn.
+func (e *Edge) later(f func()) { e.queue = append(e.queue, f) }
+
+// start opens the waits of a start: for the fabric's tables, and for everyone's End-of-RIB before anything is pruned.
+func (e *Edge) start() {
+	e.started = e.now
+	e.paused = e.now
+	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
+	e.timers.after(e.now, e.config.StartupHold, e.complete)
+	e.checkFabricKnown()
+	e.checkComplete()
+}
+
+// checkFabricKnown ends the wait for the fabric's tables once every static peer's End-of-RIB was seen.
+func (e *Edge) checkFabricKnown() {
+	for _, p := range e.fabric {
+		if p.static && !p.done {
+			return
+		}
+	}
+	e.fabricKnown()
+}
+
+// fabricKnown takes up the requests that waited (SPEC §3: a restored request never claims a MAC that a remote route holds).
+func (e *Edge) fabricKnown() {
+	if e.fabricDone {
+		return
+	}
+	e.fabricDone = true
+	keys := make([]VMKey, 0, len(e.deferred))
+	for k := range e.deferred {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compareVMKeys)
+	clear(e.deferred)
+	for _, k := range keys {
+		if r := e.records[k]; r != nil {
+			e.evaluate(r)
+		}
+	}
+}
+
+// checkComplete allows pruning once every static fabric peer and every TES that was there has sent End-of-RIB (SPEC §4).
+func (e *Edge) checkComplete() {
+	if e.completed || !e.fabricDone || len(e.unready) > 0 {
+		return
+	}
+	for _, p := range e.fabric {
+		if p.static && !p.done {
+			return
+		}
+	}
+	// what the last End-of-RIB brought may still be in progress: prune after it
+	for _, r := range e.records {
+		if r.procedure != nil {
+			return
+		}
+	}
+	e.complete()
+}
+
+func (e *Edge) complete() {
+	if !e.completed {
+		e.completed = true
+		e.Forwarder.Complete()
+		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
+	}
+}

@@ -1,0 +1,286 @@
+package nve
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/speaker"
+)
+
+// fabricPeer is a session towards the data centre, mostly a route reflector, and what it said.
+type fabricPeer struct {
+	address netip.Addr
+	static  bool
+	epoch   uint64
+	up      bool
+	done    bool // End-of-RIB was seen once
+	routes  map[evpn.RouteKey]imported
+	hold    *timer
+}
+
+// imported is a route of the peer that concerns a VN of ours.
+type imported struct {
+	vn    *vn
+	epoch uint64
+	vtep  netip.Addr
+}
+
+// remoteKey names one route of one peer.
+type remoteKey struct {
+	peer netip.Addr
+	key  evpn.RouteKey
+}
+
+// remote is another edge's route to a MAC.
+type remote struct {
+	evpn.Candidate
+	vtep netip.Addr
+	ip   netip.Addr
+	wins bool // over ours, as far as it is the best of the others
+}
+
+// handleFabric is the fabric's input.
+func (e *Edge) handleFabric(ev speaker.Event) {
+	p := e.fabric[ev.Peer]
+	if p == nil {
+		p = &fabricPeer{address: ev.Peer, routes: map[evpn.RouteKey]imported{}}
+		e.fabric[ev.Peer] = p
+	}
+	switch ev.Kind {
+	case speaker.SessionUp:
+		p.up, p.epoch = true, ev.Epoch
+		e.timers.stop(p.hold)
+		p.hold = nil
+		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), Detail: "fabric session established"})
+	case speaker.SessionDown:
+		if !p.up || ev.Epoch != p.epoch {
+			return
+		}
+		p.up = false
+		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), Detail: "fabric session down: " + ev.Text})
+		e.timers.stop(p.hold)
+		p.hold = e.timers.after(e.now, e.config.HoldOnLoss, func() {
+			p.hold = nil
+			e.sweep(p, p.epoch+1)
+		})
+	case speaker.Announced:
+		if p.up && ev.Epoch == p.epoch {
+			e.importRoute(p, ev.Route)
+		}
+	case speaker.Withdrawn:
+		if p.up && ev.Epoch == p.epoch {
+			e.forgetRoute(p, ev.Key)
+		}
+	case speaker.Refused:
+		e.stats.malformed++
+		e.note(history.Event{Kind: history.KindAlarm, Peer: ev.Peer.String(), Detail: "a fabric route could not be read: " + ev.Text})
+		if p.up && ev.Epoch == p.epoch {
+			e.forgetRoute(p, ev.Key)
+		}
+	case speaker.EndOfRIB:
+		if !p.up || ev.Epoch != p.epoch {
+			return
+		}
+		e.sweep(p, p.epoch)
+		p.done = true
+		e.checkFabricKnown()
+		e.later(e.checkComplete)
+	}
+}
+
+// sweep removes what the peer said in sessions before an epoch and did not say again.
+func (e *Edge) sweep(p *fabricPeer, epoch uint64) {
+	n := 0
+	for k, r := range p.routes {
+		if r.epoch < epoch {
+			e.forgetRoute(p, k)
+			n++
+		}
+	}
+	if n > 0 {
+		e.Log.WithField("peer", p.address).WithField("routes", n).Info("stale fabric routes removed")
+	}
+}
+
+// importRoute takes a route of another edge that bears a route target of one of our VNs.
+func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
+	v := e.imports(&r)
+	if v == nil || r.NextHop == e.config.VTEP || !vxlan(&r) || r.Tag != 0 {
+		e.forgetRoute(p, r.RouteKey) // it may have been ours to care for before
+		return
+	}
+	if old, ok := p.routes[r.RouteKey]; ok && (old.vn != v || old.vtep != vtepOf(&r)) {
+		if r.Type == evpn.InclusiveMulticast || old.vn != v {
+			e.forgetRoute(p, r.RouteKey)
+		}
+	}
+	switch r.Type {
+	case evpn.InclusiveMulticast:
+		if r.PMSI == nil || r.PMSI.Type != evpn.IngressReplication || r.IP == e.config.VTEP {
+			e.forgetRoute(p, r.RouteKey)
+			return
+		}
+		if _, ok := p.routes[r.RouteKey]; !ok {
+			f := v.floods[r.IP]
+			if f == nil {
+				f = &flood{}
+				v.floods[r.IP] = f
+			}
+			f.routes++
+			e.syncFlood(v, r.IP)
+		}
+	case evpn.MACIPAdvertisement:
+		if r.MAC.IsGroup() || r.MAC == (evpn.MAC{}) || r.Label != v.VNI {
+			e.stats.ignored++
+			e.forgetRoute(p, r.RouteKey)
+			return
+		}
+		st := e.station(StationKey{v.VNI, r.MAC})
+		m, _ := r.Mobility()
+		st.remotes[remoteKey{p.address, r.RouteKey}] = &remote{
+			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, vtep: r.NextHop, ip: r.IP,
+		}
+		st.seen, st.other = max(st.seen, m.Sequence), true
+		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(v.VNI), MAC: r.MAC.String(), IP: addrText(r.IP),
+			Detail: fmt.Sprintf("seen at %s, mobility sequence %d", r.NextHop, m.Sequence)})
+		defer e.remoteChanged(st)
+	}
+	p.routes[r.RouteKey] = imported{vn: v, epoch: p.epoch, vtep: vtepOf(&r)}
+}
+
+func vtepOf(r *evpn.Route) netip.Addr {
+	if r.Type == evpn.InclusiveMulticast {
+		return r.IP
+	}
+	return r.NextHop
+}
+
+// vxlan reports whether the route is for VXLAN: it says so, or says nothing (RFC 8365 §5.1.3).
+func vxlan(r *evpn.Route) bool {
+	named := false
+	for _, c := range r.Communities {
+		if c[0] == 0x03 && c[1] == 0x0c {
+			if c == evpn.EncapsulationVXLAN {
+				return true
+			}
+			named = true
+		}
+	}
+	return !named
+}
+
+// forgetRoute removes a route of a peer, if it was one of ours to care for.
+func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
+	r, ok := p.routes[key]
+	if !ok {
+		return
+	}
+	delete(p.routes, key)
+	switch key.Type {
+	case evpn.InclusiveMulticast:
+		if f := r.vn.floods[key.IP]; f != nil {
+			f.routes--
+			e.syncFlood(r.vn, key.IP)
+		}
+	case evpn.MACIPAdvertisement:
+		st := r.vn.stations[key.MAC]
+		if st == nil {
+			return
+		}
+		delete(st.remotes, remoteKey{p.address, key})
+		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
+		e.remoteChanged(st)
+	}
+}
+
+// rankBest finds the best of the other edges' routes, and whether it wins over ours.
+func (e *Edge) rankBest(st *station) {
+	st.best = nil
+	for _, r := range st.remotes {
+		if st.best == nil || evpn.Better(r.Candidate, st.best.Candidate) {
+			st.best = r
+		}
+	}
+	if st.best != nil {
+		st.best.wins = len(st.advertised) == 0 || evpn.Better(st.best.Candidate, e.candidate(st))
+	}
+}
+
+// remoteChanged draws the consequences of what other edges say about a MAC: a better route than ours outranks the association, or is the newer one that an
+// Emigrating one waits for; when the last one goes, an outranked association may come back.
+func (e *Edge) remoteChanged(st *station) {
+	had := st.best != nil
+	e.rankBest(st)
+	if len(st.remotes) > 0 || len(st.advertised) > 0 {
+		st.gone = time.Time{}
+	} else if st.gone.IsZero() {
+		st.gone = e.now
+	}
+	if r := st.owner; r != nil && st.outranked() {
+		if r.State == lifecycle.Associated {
+			if !e.moved(st) {
+				e.later(func() { e.own(r, lifecycle.Outranked) })
+			}
+		} else {
+			e.later(func() { e.own(r, lifecycle.NewerSeen) })
+		}
+	}
+	e.settle(st)
+	e.remember(st)
+	if had && st.best == nil {
+		e.reinstate(st)
+	}
+	e.forgetLater(st)
+}
+
+// vmText is the VM whose story the station belongs to, if there is one.
+func (st *station) vmText() string {
+	for r := range st.records {
+		return r.key.VM.String()
+	}
+	return ""
+}
+
+// announceFabric and withdrawFabric are the only ways to the fabric.
+func (e *Edge) announceFabric(r evpn.Route) {
+	if err := e.Fabric.Announce(r); err != nil {
+		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("announce %s to the fabric: %v", r.RouteKey, err)})
+		return
+	}
+	e.stats.fabricAnnounced++
+	e.noteFabric(r.RouteKey, &r)
+}
+
+func (e *Edge) withdrawFabric(k evpn.RouteKey) {
+	if err := e.Fabric.Withdraw(k); err != nil {
+		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("withdraw %s from the fabric: %v", k, err)})
+		return
+	}
+	e.stats.fabricWithdrawn++
+	e.noteFabric(k, nil)
+}
+
+func (e *Edge) noteFabric(k evpn.RouteKey, r *evpn.Route) {
+	if k.Type != evpn.MACIPAdvertisement {
+		return
+	}
+	for _, v := range e.vns {
+		if v.fabricRD != k.RD {
+			continue
+		}
+		ev := history.Event{Kind: history.KindFabric, VNI: uint32(v.VNI), MAC: k.MAC.String(), IP: addrText(k.IP), Detail: "withdrawn"}
+		if st := v.stations[k.MAC]; st != nil {
+			ev.VM = st.vmText()
+		}
+		if r != nil {
+			m, _ := r.Mobility()
+			ev.Detail = fmt.Sprintf("announced, mobility sequence %d", m.Sequence)
+		}
+		e.note(ev)
+		return
+	}
+}

@@ -1,0 +1,231 @@
+package nve
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/speaker"
+)
+
+// peer is a session of the TES plane.
+type peer struct {
+	address  netip.Addr
+	neighbor *Neighbor // nil: nobody that the configuration knows
+	epoch    uint64
+	up       bool
+	ended    bool // End-of-RIB was seen
+	since    time.Time
+}
+
+// tes is a TES that speaks or spoke to us.
+type tes struct {
+	id       evpn.RouterID
+	speaker  netip.Addr // the direct neighbour that speaks for it; invalid: none
+	records  map[VMKey]*record
+	offers   int // request routes that stand
+	beacon   *beacon
+	conflict bool // another neighbour claims the TES-ID, and was told of
+}
+
+func (e *Edge) tes(id evpn.RouterID) *tes {
+	t := e.tess[id]
+	if t == nil {
+		t = &tes{id: id, records: map[VMKey]*record{}}
+		e.tess[id] = t
+	}
+	return t
+}
+
+// handleTES is the TES plane's input.
+func (e *Edge) handleTES(ev speaker.Event) {
+	p := e.peers[ev.Peer]
+	if p == nil {
+		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer)}
+		e.peers[ev.Peer] = p
+	}
+	switch ev.Kind {
+	case speaker.SessionUp:
+		if p.up {
+			e.tesDown(p, "replaced by a new session")
+		}
+		p.epoch, p.up, p.ended, p.since = ev.Epoch, true, false, e.now
+		e.resumeLifetimes()
+		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), TES: ev.RouterID.String(), Detail: "established"})
+	case speaker.SessionDown:
+		if p.up && ev.Epoch == p.epoch {
+			e.tesDown(p, ev.Text)
+		}
+	case speaker.Announced:
+		if !p.up || ev.Epoch != p.epoch {
+			return
+		}
+		switch ev.Route.Type {
+		case evpn.MACIPAdvertisement:
+			e.offered(p, ev.Route)
+		case evpn.InclusiveMulticast:
+			e.beaconSeen(p, ev.Route)
+		}
+	case speaker.Withdrawn:
+		if p.up && ev.Epoch == p.epoch {
+			e.withdrawn(p, ev.Key)
+		}
+	case speaker.Refused:
+		e.stats.malformed++
+		e.note(history.Event{Kind: history.KindAlarm, Peer: ev.Peer.String(), Detail: "a route could not be read: " + ev.Text})
+		if p.up && ev.Epoch == p.epoch {
+			e.withdrawn(p, ev.Key)
+		}
+	case speaker.EndOfRIB:
+		if p.up && ev.Epoch == p.epoch && !p.ended {
+			p.ended = true
+			for id := range e.unready {
+				if _, ok := e.maySpeak(p, id); ok {
+					delete(e.unready, id)
+				}
+			}
+			e.later(e.checkComplete)
+		}
+	}
+}
+
+// neighbor is the configuration of an address: the longest prefix.
+func (e *Edge) neighbor(a netip.Addr) *Neighbor {
+	var best *Neighbor
+	for i := range e.config.Neighbors {
+		n := &e.config.Neighbors[i]
+		if n.Prefix.Contains(a) && (best == nil || n.Prefix.Bits() > best.Prefix.Bits()) {
+			best = n
+		}
+	}
+	return best
+}
+
+// maySpeak reports whether the neighbour may speak for the TES-ID; own is the TES-ID it has itself, as far as that is one.
+func (e *Edge) maySpeak(p *peer, id evpn.RouterID) (own evpn.RouterID, ok bool) {
+	n := p.neighbor
+	switch {
+	case n == nil:
+		own, _ = evpn.RouterIDFromAddr(p.address)
+		return own, false
+	case len(n.IDs) > 0:
+		if slices.Contains(n.IDs, id) {
+			return id, true
+		}
+		if n.Reflector {
+			return id, false
+		}
+		return n.IDs[0], false
+	default:
+		own, err := evpn.RouterIDFromAddr(p.address)
+		return own, err == nil && own == id
+	}
+}
+
+// identify tells for which TES-ID a route speaks and whether it may (SPEC §1, "Who may speak for a TES-ID"). With a complaint, speaker is whom the
+// refusal goes to; 0 where there is nobody to tell.
+func (e *Edge) identify(p *peer, r *evpn.Route) (id evpn.RouterID, complaint string) {
+	admin, _, ok := r.RD.Split()
+	if p.neighbor != nil && p.neighbor.Reflector {
+		if !ok || admin != r.OriginatorID {
+			return r.OriginatorID, fmt.Sprintf("RD %s is not ORIGINATOR_ID %s", r.RD, r.OriginatorID)
+		}
+		if _, may := e.maySpeak(p, admin); !may {
+			return admin, fmt.Sprintf("reflector %s may not speak for %s", p.address, admin)
+		}
+		return admin, ""
+	}
+	own, may := e.maySpeak(p, admin)
+	if !ok || !may {
+		return own, fmt.Sprintf("RD %s is not that of neighbour %s", r.RD, p.address)
+	}
+	if r.NextHop != admin.Addr() && r.NextHop != p.address {
+		return own, fmt.Sprintf("next hop %s is neither %s nor the neighbour", r.NextHop, admin)
+	}
+	t := e.tes(admin)
+	if t.speaker.IsValid() && t.speaker != p.address {
+		if !t.conflict {
+			t.conflict = true
+			e.stats.duplicateTES++
+			e.note(history.Event{Kind: history.KindAlarm, TES: admin.String(), Peer: p.address.String(),
+				Detail: fmt.Sprintf("duplicate-tes-id: %s already speaks for it", t.speaker)})
+		}
+		return admin, fmt.Sprintf("TES-ID %s is alive from %s", admin, t.speaker)
+	}
+	t.speaker = p.address
+	return admin, ""
+}
+
+// tesDown is a lost session: its TESs' VMs are orphaned, whatever the reason was.
+func (e *Edge) tesDown(p *peer, why string) {
+	p.up, p.ended = false, false
+	e.note(history.Event{Kind: history.KindSession, Peer: p.address.String(), Detail: "down: " + why})
+	for k, o := range e.refused {
+		if k.peer == p.address {
+			delete(e.refused, k)
+			e.withdrawAnswer(o)
+		}
+	}
+	for _, o := range e.requests {
+		if _, ok := o.peers[p.address]; ok {
+			delete(o.peers, p.address)
+			if len(o.peers) == 0 {
+				e.lost(o, lostSession)
+			}
+		}
+	}
+	freed := map[evpn.RouterID]bool{}
+	for _, t := range e.tess {
+		if t.beacon != nil && t.beacon.peer == p.address {
+			e.beaconLost(t)
+		}
+		if t.speaker != p.address {
+			continue
+		}
+		t.speaker, t.conflict = netip.Addr{}, false
+		freed[t.id] = true
+		for _, r := range t.records { // what was withdrawn just before is not taken for a TERMINATE
+			e.timers.stop(r.gone)
+			r.gone = nil
+		}
+	}
+	// another neighbour's requests for a TES-ID that is free now get their turn
+	for k, o := range e.refused {
+		if id, _, _ := o.route.RD.Split(); freed[id] {
+			if q := e.peers[k.peer]; q != nil && q.up {
+				e.later(func() { e.offered(q, o.route) })
+			}
+		}
+	}
+	e.pauseLifetimes()
+}
+
+// pauseLifetimes stops the clock of all lifetimes when no signalling session is left (SPEC §3, ageing).
+func (e *Edge) pauseLifetimes() {
+	for _, p := range e.peers {
+		if p.up {
+			return
+		}
+	}
+	if e.paused.IsZero() {
+		e.paused = e.now
+	}
+}
+
+// resumeLifetimes goes on with them, moved by the pause.
+func (e *Edge) resumeLifetimes() {
+	if e.paused.IsZero() {
+		return
+	}
+	pause := e.now.Sub(e.paused)
+	e.paused = time.Time{}
+	for _, r := range e.records {
+		if r.lifetime != nil {
+			r.refreshed = r.refreshed.Add(pause)
+			e.armLifetime(r)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package nve
+
+import (
+	"context"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+)
+
+// counters is what the loop counts.
+type counters struct {
+	requests, malformed, ignored, incomplete, beacons, digestMismatches uint64
+	transitions, immigrations, orphaned, alarms                         uint64
+	duplicates, duplicateTES, kernelErrors                              uint64
+	fabricAnnounced, fabricWithdrawn                                    uint64
+	responses                                                           map[Answered]uint64
+}
+
+// Answered is a kind of response, as counted.
+type Answered struct {
+	Status evpn.Status
+	Reason evpn.Reason
+}
+
+func (c *counters) answered(s evpn.Status, r evpn.Reason) {
+	if c.responses == nil {
+		c.responses = map[Answered]uint64{}
+	}
+	c.responses[Answered{s, r}]++
+}
+
+// Stats is what the edge has counted since it started, and how much it holds now.
+type Stats struct {
+	Requests         uint64 // request routes received, repetitions included
+	Malformed        uint64 // requests, beacons and routes that could not be read
+	Ignored          uint64 // routes that were not for this edge
+	Incomplete       uint64 // sets that were not whole in time (FAIL 18)
+	Beacons          uint64
+	DigestMismatches uint64
+	Transitions      uint64 // changes of state
+	Immigrations     uint64
+	Orphaned         uint64 // marks set
+	Alarms           uint64
+	DuplicateMACs    uint64
+	DuplicateTESs    uint64 // TES-IDs found alive from two addresses
+	KernelErrors     uint64
+	FabricAnnounced  uint64 // routes
+	FabricWithdrawn  uint64
+	Responses        map[Answered]uint64
+
+	Records  map[evpn.State]int
+	Orphans  int
+	Stations int // (VN, MAC)s known, local and remote
+	Ready    bool
+}
+
+// Stats asks the loop for its counters.
+func (e *Edge) Stats(ctx context.Context) (Stats, error) {
+	var s Stats
+	err := e.ask(ctx, func() {
+		c := &e.stats
+		s = Stats{
+			Requests: c.requests, Malformed: c.malformed, Ignored: c.ignored, Incomplete: c.incomplete, Beacons: c.beacons, DigestMismatches: c.digestMismatches,
+			Transitions: c.transitions, Immigrations: c.immigrations, Orphaned: c.orphaned, Alarms: c.alarms, DuplicateMACs: c.duplicates, DuplicateTESs: c.duplicateTES,
+			KernelErrors: c.kernelErrors, FabricAnnounced: c.fabricAnnounced, FabricWithdrawn: c.fabricWithdrawn,
+			Responses: make(map[Answered]uint64, len(c.responses)), Records: map[evpn.State]int{}, Stations: len(e.stations), Ready: e.fabricDone && e.completed,
+		}
+		for k, n := range c.responses {
+			s.Responses[k] = n
+		}
+		for _, r := range e.records {
+			s.Records[wireState(r.State)]++
+			if r.Orphaned {
+				s.Orphans++
+			}
+		}
+	})
+	return s, err
+}
+
+// ask runs f in the loop and waits for it.
+func (e *Edge) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	e.mail.post(func() {
+		f()
+		close(done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// logFields is an event's fields that say something.
+func logFields(ev history.Event) logrus.Fields {
+	f := logrus.Fields{}
+	for k, v := range map[string]string{"vm": ev.VM, "tes": ev.TES, "peer": ev.Peer, "vn": ev.VN, "mac": ev.MAC, "ip": ev.IP} {
+		if v != "" {
+			f[k] = v
+		}
+	}
+	if ev.VNI != 0 {
+		f["vni"] = ev.VNI
+	}
+	return f
+}

@@ -1,0 +1,169 @@
+package nve
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+)
+
+// vn is a VN and who holds it.
+type vn struct {
+	VN
+	hash     evpn.VNName
+	answerRD evpn.RouteDistinguisher
+	fabricRD evpn.RouteDistinguisher
+	port     map[evpn.RouterID]string // where a TES is
+	members  map[*record]struct{}
+	active   map[string]int // MACs that are active, by port
+	stations map[evpn.MAC]*station
+	floods   map[netip.Addr]*flood
+}
+
+// addVN takes up a VN of the configuration.
+func (e *Edge) addVN(c VN) error {
+	n, err := e.memory.number(c.VNI, e.Store)
+	if err != nil {
+		return fmt.Errorf("VN %s: %w", c.Name, err)
+	}
+	v := &vn{
+		VN: c, hash: evpn.HashVNName(c.Name),
+		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
+		port: map[evpn.RouterID]string{}, members: map[*record]struct{}{}, active: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
+	}
+	if len(v.Export) == 0 {
+		v.Export = []evpn.RouteTarget{evpn.AutoRouteTarget(e.config.AS, c.VNI)}
+	}
+	for _, rt := range c.Import {
+		e.byTarget[rt] = v
+	}
+	for _, p := range c.Ports {
+		for _, id := range p.TES {
+			v.port[id] = p.Name
+		}
+	}
+	e.vns[c.VNI] = v
+	e.byName[v.hash] = v
+	return nil
+}
+
+// imports is the VN that a route's targets name. A VN without an import list takes AS:VNI of any AS, and the auto-derived form of RFC 8365
+// §5.1.2.1 (FRR does the same: the AS of other edges need not be ours).
+func (e *Edge) imports(r *evpn.Route) *vn {
+	for _, rt := range r.RouteTargets() {
+		if v := e.byTarget[rt]; v != nil {
+			return v
+		}
+		if rt[1] != 0x02 {
+			continue
+		}
+		var local uint32
+		switch rt[0] {
+		case 0x00: // two-octet AS, 32-bit number
+			local = binary.BigEndian.Uint32(rt[4:])
+			if local>>28 == 1 { // RFC 8365 §5.1.2.1: A=0, type=1 (VXLAN), domain 0
+				local &= 1<<24 - 1
+			}
+		case 0x02: // four-octet AS, 16-bit number
+			local = uint32(binary.BigEndian.Uint16(rt[6:]))
+		default:
+			continue
+		}
+		if v := e.vns[evpn.VNI(local)]; v != nil && len(v.Import) == 0 {
+			return v
+		}
+	}
+	return nil
+}
+
+// join makes the record hold the VN: with the first member come the VN's type 3 route, its flood list and the other edges' MACs.
+func (e *Edge) join(v *vn, r *record) {
+	if _, ok := v.members[r]; ok {
+		return
+	}
+	v.members[r] = struct{}{}
+	if len(v.members) > 1 {
+		return
+	}
+	e.announceFabric(e.multicastRoute(v))
+	e.syncFloods(v)
+	for _, s := range v.stations {
+		e.settle(s)
+	}
+}
+
+// leave takes the VN from the record, and everything of the VN away with the last one.
+func (e *Edge) leave(v *vn, r *record) {
+	if _, ok := v.members[r]; !ok {
+		return
+	}
+	delete(v.members, r)
+	if len(v.members) > 0 {
+		return
+	}
+	e.withdrawFabric(e.multicastRoute(v).RouteKey)
+	e.syncFloods(v)
+	for _, s := range v.stations {
+		e.settle(s)
+	}
+}
+
+// multicastRoute is the VN's inclusive multicast route: PMSI ingress replication with the VNI as label (RFC 7432 §11.2, RFC 8365 §5.1.3 and §9).
+func (e *Edge) multicastRoute(v *vn) evpn.Route {
+	return evpn.Route{
+		RouteKey:    evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: v.fabricRD, IP: e.config.VTEP},
+		NextHop:     e.config.VTEP,
+		PMSI:        &evpn.PMSITunnel{Type: evpn.IngressReplication, Label: v.VNI, ID: e.config.VTEP},
+		Communities: e.fabricCommunities(v),
+	}
+}
+
+// fabricCommunities is what every fabric route of the VN carries.
+func (e *Edge) fabricCommunities(v *vn) []evpn.ExtendedCommunity {
+	cs := make([]evpn.ExtendedCommunity, 0, len(v.Export)+2)
+	for _, rt := range v.Export {
+		cs = append(cs, evpn.ExtendedCommunity(rt))
+	}
+	return append(cs, evpn.EncapsulationVXLAN)
+}
+
+// opened counts an active MAC on the port by n; the port lets broadcast through while there is one.
+func (e *Edge) opened(v *vn, port string, n int) {
+	before := v.active[port] > 0
+	v.active[port] += n
+	if after := v.active[port] > 0; after != before {
+		k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: port}
+		e.Forwarder.Set(dataplane.Entry{Key: k, Open: after})
+	}
+}
+
+// flood is one other edge's membership of a VN.
+type flood struct {
+	routes  int // how many type 3 routes say so
+	written bool
+}
+
+// syncFloods writes the VN's flood list, or takes it away when nobody here holds the VN.
+func (e *Edge) syncFloods(v *vn) {
+	for vtep := range v.floods {
+		e.syncFlood(v, vtep)
+	}
+}
+
+func (e *Edge) syncFlood(v *vn, vtep netip.Addr) {
+	f := v.floods[vtep]
+	key := dataplane.Key{Kind: dataplane.Flood, VNI: dataplane.VNI(v.VNI), IP: vtep}
+	switch want := f.routes > 0 && len(v.members) > 0; {
+	case want && !f.written:
+		e.Forwarder.Set(dataplane.Entry{Key: key, VTEP: vtep})
+		f.written = true
+	case !want && f.written:
+		e.Forwarder.Unset(key)
+		f.written = false
+	}
+	if f.routes == 0 {
+		delete(v.floods, vtep)
+	}
+}
