@@ -11,6 +11,7 @@ type FormatError struct {
 	Missing bool // no community of ours at all: not a message
 }
 
+// Error is Text.
 func (e *FormatError) Error() string { return e.Text }
 
 // parts is the communities of type 0x88 of one route, sorted by sub-type, whatever their order was. Of each sub-type the least and the greatest
@@ -23,6 +24,7 @@ type parts struct {
 	high     [len(subtypes)]value
 }
 
+// collect sorts the communities of type 0x88 of a route and passes over all others.
 func collect(cs []ExtendedCommunity) (p parts) {
 	for _, c := range cs {
 		if !c.Signalling() {
@@ -71,13 +73,15 @@ type reader struct {
 	text    string // the first complaint
 }
 
+// newReader sorts the communities and judges what is the same for every message: whether it is one, sub-types that are not known, and sub-types
+// with two values.
 func newReader(message string, cs []ExtendedCommunity) reader {
 	r := reader{parts: collect(cs), message: message}
 	if !r.any {
 		r.complain("no community of type 0x88")
 	}
 	if r.critical != 0 {
-		r.complain("%v is not known, and its bit 0x80 forbids to ignore it", r.critical)
+		r.complain("%v is not known, and its bit 0x80 forbids ignoring it", r.critical)
 	}
 	for s := range Subtype(len(subtypes)) {
 		if r.low[s] != r.high[s] {
@@ -87,6 +91,7 @@ func newReader(message string, cs []ExtendedCommunity) reader {
 	return r
 }
 
+// complain keeps the first complaint: which part, its value, and what would be right.
 func (r *reader) complain(format string, args ...any) {
 	if r.text == "" {
 		r.text = "read " + r.message + ": " + fmt.Sprintf(format, args...)

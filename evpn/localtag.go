@@ -16,18 +16,14 @@ type LocalTag struct {
 
 // Tag types of LOCAL-TAG.
 const (
-	TagNone   uint8 = 0
-	TagDot1Q  uint8 = 1
-	tagPSBit  value = 1 << 39
-	tagPCP          = 36
-	tagVID          = 24
-	tagChange       = 16
+	TagNone  uint8 = 0
+	TagDot1Q uint8 = 1
 )
 
 func (t LocalTag) value() value {
-	v := value(t.Type)<<40 | value(t.PCP&7)<<tagPCP | value(t.VID&0xfff)<<tagVID | value(t.Change)<<tagChange
+	v := value(t.Type)<<40 | value(t.PCP&7)<<36 | value(t.VID&0xfff)<<24 | value(t.Change)<<16
 	if t.PS {
-		v |= tagPSBit
+		v |= 1 << 39
 	}
 	return v
 }
@@ -35,10 +31,10 @@ func (t LocalTag) value() value {
 func readLocalTag(v value) LocalTag {
 	return LocalTag{
 		Type:   uint8(v >> 40),
-		PS:     v&tagPSBit != 0,
-		PCP:    uint8(v >> tagPCP & 7),
-		VID:    uint16(v >> tagVID & 0xfff),
-		Change: uint8(v >> tagChange),
+		PS:     v>>39&1 == 1,
+		PCP:    uint8(v >> 36 & 7),
+		VID:    uint16(v >> 24 & 0xfff),
+		Change: uint8(v >> 16),
 	}
 }
 
