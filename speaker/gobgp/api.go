@@ -1,0 +1,260 @@
+package gobgp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	api "github.com/osrg/gobgp/v3/api"
+	"github.com/osrg/gobgp/v3/pkg/apiutil"
+	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// gate stands before GoBGP's gRPC API. Readers may list, get and watch. Writers may add and delete EVPN routes of types 2 and 3, and reset, stop and
+// start sessions; nobody may start or stop BGP, or change peers and policies, on which the daemon depends. GoBGP runs requests in its one loop, where a
+// panic ends the process, so what a writer sends is read and written again before GoBGP sees it.
+type gate struct {
+	table *table
+	write bool
+	lists chan struct{} // a token for each listing at a time: one holds GoBGP's loop for as long as its table is big
+}
+
+// maxLists is how many tables may be listed at a time.
+const maxLists = 2
+
+func (s *Speaker) gate() *gate {
+	return &gate{table: s.table, write: s.config.APIWrite, lists: make(chan struct{}, maxLists)}
+}
+
+func (g *gate) options() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream)}
+}
+
+// reads reports whether the method only reads.
+func reads(method string) bool {
+	return strings.HasPrefix(method, "List") || strings.HasPrefix(method, "Get") || method == "WatchEvent"
+}
+
+func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
+	method := path.Base(info.FullMethod)
+	defer recovered(method, &err)
+	if reads(method) {
+		return handler(ctx, request)
+	}
+	if !g.write {
+		return nil, readOnly(method)
+	}
+	switch r := request.(type) {
+	case *api.AddPathRequest:
+		return g.addPath(ctx, r, handler)
+	case *api.DeletePathRequest:
+		return g.deletePath(ctx, r, handler)
+	case *api.ResetPeerRequest, *api.EnablePeerRequest, *api.DisablePeerRequest, *api.ShutdownPeerRequest:
+		return handler(ctx, request)
+	}
+	return nil, refused(method, errors.New("it is the daemon's to do"))
+}
+
+func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	method := path.Base(info.FullMethod)
+	defer recovered(method, &err)
+	if !reads(method) {
+		if !g.write {
+			return readOnly(method)
+		}
+		return refused(method, errors.New("use AddPath"))
+	}
+	if method == "ListPath" {
+		select {
+		case g.lists <- struct{}{}:
+			defer func() { <-g.lists }()
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
+	return handler(srv, checkedStream{stream})
+}
+
+// checkedStream refuses the one watch that ends the process: with local routes, after policy, of one peer, with what is there already.
+type checkedStream struct{ grpc.ServerStream }
+
+func (s checkedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if r, ok := m.(*api.WatchEventRequest); ok {
+		for _, f := range r.GetTable().GetFilters() {
+			if f.GetType() == api.WatchEventRequest_Table_Filter_POST_POLICY && (f.GetPeerAddress() != "" || f.GetPeerGroup() != "") {
+				return refused("WatchEvent", errors.New("GoBGP cannot watch one peer after policy; watch ADJIN, or all peers"))
+			}
+		}
+	}
+	return nil
+}
+
+// addPath adds a path that is not ours. A MAC that we announce is refused, and so is a MAC mobility community: GoBGP would let it change our routes.
+func (g *gate) addPath(ctx context.Context, r *api.AddPathRequest, handler grpc.UnaryHandler) (any, error) {
+	if r.TableType != api.TableType_GLOBAL || r.VrfId != "" {
+		return nil, refused("AddPath", errors.New("only the global table is served"))
+	}
+	key, clean, err := cleanPath(r.Path)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "AddPath: %v", err)
+	}
+	g.table.mu.Lock()
+	defer g.table.mu.Unlock()
+	if at, ok := macOf(key); ok && len(g.table.macs[at]) > 0 {
+		return nil, refused("AddPath", fmt.Errorf("%v is announced by the daemon", key.MAC))
+	}
+	if _, ok := g.table.routes[key]; ok {
+		return nil, refused("AddPath", fmt.Errorf("%v is announced by the daemon", key))
+	}
+	response, err := handler(ctx, &api.AddPathRequest{TableType: r.TableType, Path: clean})
+	if err == nil {
+		g.table.foreign[key] = true
+		g.table.changed()
+	}
+	return response, err
+}
+
+// deletePath deletes a path, the one with a UUID, or all EVPN paths. Ours may be among them: the owner hears of it and puts them back.
+func (g *gate) deletePath(ctx context.Context, r *api.DeletePathRequest, handler grpc.UnaryHandler) (any, error) {
+	if r.TableType != api.TableType_GLOBAL || r.VrfId != "" {
+		return nil, refused("DeletePath", errors.New("only the global table is served"))
+	}
+	request := &api.DeletePathRequest{TableType: r.TableType, Uuid: r.Uuid}
+	var key evpn.RouteKey
+	switch {
+	case r.Path != nil:
+		var err error
+		if key, err = cleanKey(r.Path); err != nil {
+			return nil, status.Errorf(codes.InvalidArgument, "DeletePath: %v", err)
+		}
+		if request.Path, err = encodeWithdrawal(key); err != nil {
+			return nil, status.Errorf(codes.InvalidArgument, "DeletePath: %v", err)
+		}
+	case len(r.Uuid) == 0:
+		if r.Family != nil && (r.Family.Afi != familyEVPN.Afi || r.Family.Safi != familyEVPN.Safi) {
+			return nil, refused("DeletePath", errors.New("only the family evpn is served"))
+		}
+		request.Family = familyEVPN
+	}
+	g.table.mu.Lock()
+	defer g.table.mu.Unlock()
+	response, err := handler(ctx, request)
+	if err == nil {
+		delete(g.table.foreign, key)
+		if r.Path == nil && len(r.Uuid) == 0 {
+			clear(g.table.foreign)
+		}
+		g.table.changed()
+	}
+	return response, err
+}
+
+// cleanPath reads a path that someone else made and writes it again, in octets: what GoBGP will find there it has read once, here, without harm.
+func cleanPath(p *api.Path) (key evpn.RouteKey, clean *api.Path, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("path cannot be read: %v", e)
+		}
+	}()
+	key, err = cleanKey(p)
+	if err != nil {
+		return key, nil, err
+	}
+	if p.IsWithdraw {
+		return key, nil, errors.New("path is a withdrawal, use DeletePath")
+	}
+	nlri, err := apiutil.GetNativeNlri(p)
+	if err != nil {
+		return key, nil, err
+	}
+	clean = &api.Path{Family: familyEVPN}
+	if clean.NlriBinary, err = nlri.Serialize(); err != nil {
+		return key, nil, err
+	}
+	attrs, err := apiutil.GetNativePathAttributes(p)
+	if err != nil {
+		return key, nil, err
+	}
+	size := messageReserve + len(clean.NlriBinary)
+	for _, a := range attrs {
+		octets, err := cleanAttribute(a)
+		if err != nil {
+			return key, nil, err
+		}
+		clean.PattrsBinary = append(clean.PattrsBinary, octets)
+		size += len(octets)
+	}
+	if size > maxMessage {
+		return key, nil, fmt.Errorf("an UPDATE of about %d octets, at most %d can be sent", size, maxMessage)
+	}
+	return key, clean, nil
+}
+
+func cleanAttribute(a bgp.PathAttributeInterface) ([]byte, error) {
+	octets, err := a.Serialize()
+	if err != nil {
+		return nil, err
+	}
+	again, err := bgp.GetPathAttribute(octets)
+	if err != nil {
+		return nil, err
+	}
+	if err := again.DecodeFromBytes(octets); err != nil {
+		return nil, err
+	}
+	if communities, ok := again.(*bgp.PathAttributeExtendedCommunities); ok {
+		for _, c := range communities.Value {
+			if _, ok := c.(*bgp.MacMobilityExtended); ok {
+				return nil, errors.New("a MAC mobility community would change the daemon's routes")
+			}
+		}
+	}
+	return octets, nil
+}
+
+// cleanKey reads which route a path is.
+func cleanKey(p *api.Path) (key evpn.RouteKey, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("NLRI cannot be read: %v", e)
+		}
+	}()
+	if p == nil || p.Family == nil || p.Family.Afi != familyEVPN.Afi || p.Family.Safi != familyEVPN.Safi {
+		return key, errors.New("only the family evpn is served")
+	}
+	nlri, err := apiutil.GetNativeNlri(p)
+	if err != nil {
+		return key, err
+	}
+	octets, err := nlri.Serialize()
+	if err != nil {
+		return key, err
+	}
+	r, _, err := evpn.DecodeNLRI(octets)
+	return r.RouteKey, err
+}
+
+func readOnly(method string) error {
+	return status.Errorf(codes.PermissionDenied, "%s refused: this API is read-only", method)
+}
+
+func refused(method string, why error) error {
+	return status.Errorf(codes.PermissionDenied, "%s refused: %v", method, why)
+}
+
+// recovered turns a panic in GoBGP's conversions into an error.
+func recovered(method string, err *error) {
+	if e := recover(); e != nil {
+		*err = status.Errorf(codes.InvalidArgument, "%s: %v", method, e)
+	}
+}

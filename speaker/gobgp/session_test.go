@@ -1,0 +1,148 @@
+package gobgp_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker"
+)
+
+func addrs(a, b netip.Addr) bool { return a == b }
+
+// pair is a speaker that listens for anyone and one that connects to it.
+func pair(t testing.TB) (passive, active *running) {
+	t.Helper()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	return start(t, c), start(t, activeFrom(b, to(b, a)))
+}
+
+func TestSessionReportsThePeer(t *testing.T) {
+	t.Parallel()
+	passive, active := pair(t)
+	for _, ends := range [][2]*running{{passive, active}, {active, passive}} {
+		me, peer := ends[0], ends[1]
+		up, next := me.waitUp(t, 0, peer.address)
+		want := speaker.Event{Kind: speaker.SessionUp, At: up.At, Peer: peer.address, Epoch: 1, RouterID: mustID(t, peer.address), AS: as}
+		if diff := cmp.Diff(want, up, cmp.Comparer(addrs)); diff != "" {
+			t.Error(diff)
+		}
+		if age := time.Since(up.At); age < 0 || age > patience {
+			t.Errorf("happened %v ago", age)
+		}
+		if end, _ := me.waitEnd(t, next, peer.address); end.Implied || end.Epoch != 1 {
+			t.Errorf("End-of-RIB: %+v", end)
+		}
+		sessions, err := me.Sessions()
+		if err != nil || len(sessions) != 1 {
+			t.Fatalf("sessions %v, %v", sessions, err)
+		}
+		s := sessions[0]
+		if s.Peer != peer.address || s.LocalAddress != me.address || s.AS != as || s.RouterID != up.RouterID || s.State != "established" ||
+			s.Dynamic != (me == passive) || s.Since.IsZero() {
+			t.Errorf("session %+v", s)
+		}
+	}
+}
+
+func mustID(t testing.TB, a netip.Addr) evpn.RouterID {
+	t.Helper()
+	b := a.As4()
+	return evpn.RouterID(uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3]))
+}
+
+func TestAnnounceAgainAndWithdraw(t *testing.T) {
+	t.Parallel()
+	passive, active := pair(t)
+	_, next := passive.waitUp(t, 0, active.address)
+	route := macRoute(1)
+	active.announce(t, route)
+	_, next = passive.waitRoute(t, next, route.RouteKey)
+	route.Label = 10200
+	active.announce(t, route)
+	again, next := passive.waitRoute(t, next, route.RouteKey)
+	if again.Route.Label != 10200 {
+		t.Errorf("label %d", again.Route.Label)
+	}
+	active.withdraw(t, route.RouteKey)
+	withdrawal, _ := passive.waitWithdrawal(t, next, route.RouteKey)
+	if withdrawal.Epoch != 1 || withdrawal.Peer != active.address {
+		t.Errorf("%+v", withdrawal)
+	}
+	active.withdraw(t, route.RouteKey) // what is not there is no error
+	// The passive side's routes go the other way.
+	passive.announce(t, macRoute(2))
+	active.waitRoute(t, 0, macRoute(2).RouteKey)
+}
+
+// What was announced before Open is there before End-of-RIB.
+func TestRoutesBeforeOpenComeBeforeEndOfRIB(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	passive, active := start(t, c), run(t, activeFrom(b, to(b, a)))
+	for n := range byte(100) {
+		active.announce(t, macRoute(n))
+	}
+	if own, err := active.Own(); err != nil || len(own) != 100 {
+		t.Fatalf("%d own routes before Open, %v", len(own), err)
+	}
+	if err := active.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, end := passive.waitEnd(t, 0, b)
+	events, _ := passive.seen()
+	n := 0
+	for _, e := range events[:end] {
+		if e.Kind == speaker.Announced {
+			n++
+		}
+	}
+	if n != 100 {
+		t.Errorf("%d routes before End-of-RIB, want 100", n)
+	}
+}
+
+// A lost session is no withdrawal; the next one has a new epoch.
+func TestLostSessionIsNoWithdrawal(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	passive, first := start(t, c), start(t, activeFrom(b, to(b, a)))
+	first.announce(t, macRoute(1))
+	_, next := passive.waitRoute(t, 0, macRoute(1).RouteKey)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	down, next := passive.waitDown(t, next, b)
+	if down.Epoch != 1 || down.Text == "" {
+		t.Errorf("down: %+v", down)
+	}
+	lost := time.Now()
+	second := start(t, activeFrom(b, to(b, a)))
+	up, next := passive.waitUp(t, next, b)
+	if up.Epoch != 2 {
+		t.Errorf("up: %+v", up)
+	}
+	// GoBGP tries after one to two seconds, and a dynamic peer must take the first try.
+	if took := up.At.Sub(lost); took > 3*time.Second {
+		t.Errorf("a dynamic peer was back after %v", took)
+	}
+	second.announce(t, macRoute(1))
+	again, _ := passive.waitRoute(t, next, macRoute(1).RouteKey)
+	if again.Epoch != 2 {
+		t.Errorf("route: %+v", again)
+	}
+	events, _ := passive.seen()
+	if i := slices.IndexFunc(events, func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn }); i >= 0 {
+		t.Errorf("reported as withdrawn: %+v", events[i])
+	}
+}

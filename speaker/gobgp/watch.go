@@ -1,0 +1,280 @@
+package gobgp
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	api "github.com/osrg/gobgp/v3/api"
+	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
+
+	"github.com/tns-project/tns/speaker"
+)
+
+// watch makes events of what GoBGP reports. There is one for sessions, Adj-RIB-In and End-of-RIB together, because only within one GoBGP keeps the order.
+type watch struct {
+	put      func(speaker.Event)
+	counters *counters
+	timeout  time.Duration // until an End-of-RIB is implied
+	settle   func(netip.Addr, uint64)
+
+	mu     sync.Mutex
+	peers  map[netip.Addr]*peerWatch
+	closed bool
+}
+
+// peerWatch is what is known of a peer, also when it is gone: epochs never start again.
+type peerWatch struct {
+	epoch  uint64
+	up     bool
+	state  api.PeerState_SessionState
+	since  time.Time   // of the state
+	heard  time.Time   // of the last route
+	ended  bool        // EndOfRIB was reported, not implied
+	timer  *time.Timer // of the implied one
+	reason string      // of the session's end, from GoBGP's log
+}
+
+func newWatch(put func(speaker.Event), c *counters, timeout time.Duration) *watch {
+	return &watch{put: put, counters: c, timeout: timeout, peers: make(map[netip.Addr]*peerWatch)}
+}
+
+// request asks for sessions, Adj-RIB-In before policy, and End-of-RIB. A table event does not say which filter it is for, so there is one for routes.
+func (w *watch) request() *api.WatchEventRequest {
+	return &api.WatchEventRequest{
+		Peer: &api.WatchEventRequest_Peer{},
+		Table: &api.WatchEventRequest_Table{Filters: []*api.WatchEventRequest_Table_Filter{
+			{Type: api.WatchEventRequest_Table_Filter_ADJIN, Init: true},
+			{Type: api.WatchEventRequest_Table_Filter_EOR, Init: true},
+		}},
+	}
+}
+
+// event is GoBGP's callback.
+func (w *watch) event(r *api.WatchEventResponse) {
+	now := time.Now()
+	if p := r.GetPeer(); p != nil {
+		w.session(now, p.GetPeer())
+		return
+	}
+	for _, p := range r.GetTable().GetPaths() { // none is normal
+		w.path(now, p)
+	}
+}
+
+// session follows a peer's state. The event's own type means nothing: a deleted peer comes as type UNKNOWN.
+func (w *watch) session(now time.Time, p *api.Peer) {
+	addr, ok := parseAddr(p.GetState().GetNeighborAddress())
+	if !ok {
+		return // the mark between the peers that were there and what happens
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.peer(addr)
+	state := p.GetState().GetSessionState()
+	if v.state != state {
+		v.state, v.since = state, now
+	}
+	up := state == api.PeerState_ESTABLISHED
+	if v.up {
+		// Up again without a down in between is another session.
+		w.down(now, addr, v)
+	}
+	if up {
+		w.up(now, addr, v, p.GetState())
+	}
+}
+
+func (w *watch) up(now time.Time, addr netip.Addr, v *peerWatch, state *api.PeerState) {
+	v.epoch, v.up, v.ended, v.heard, v.reason = v.epoch+1, true, false, now, ""
+	id, _ := decodeRouterID(state.GetRouterId())
+	w.put(speaker.Event{Kind: speaker.SessionUp, At: now, Peer: addr, Epoch: v.epoch, RouterID: id, AS: state.GetPeerAsn()})
+	epoch := v.epoch
+	v.timer = time.AfterFunc(w.timeout, func() { w.imply(addr, epoch) })
+}
+
+func (w *watch) down(now time.Time, addr netip.Addr, v *peerWatch) {
+	v.up = false
+	v.timer.Stop()
+	w.put(speaker.Event{Kind: speaker.SessionDown, At: now, Peer: addr, Epoch: v.epoch, Text: v.reason})
+}
+
+// path is a route, a withdrawal or End-of-RIB of a peer.
+func (w *watch) path(now time.Time, p *api.Path) {
+	addr, ok := parseAddr(p.GetNeighborIp())
+	if !ok || p.GetFamily().GetSafi() != familyEVPN.Safi || p.GetFamily().GetAfi() != familyEVPN.Afi {
+		return
+	}
+	end := p.Nlri == nil && len(p.Pattrs) == 0 && !p.IsWithdraw
+	var e speaker.Event
+	if !end {
+		e = w.route(p)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.peer(addr)
+	if !v.up {
+		return
+	}
+	if end {
+		go w.settle(addr, v.epoch)
+		return
+	}
+	if e.Kind == 0 {
+		return
+	}
+	v.heard = now
+	e.At, e.Peer, e.Epoch = now, addr, v.epoch
+	w.put(e)
+}
+
+// route is the path as an event without peer and time; its kind is 0 for a route type that is not ours.
+func (w *watch) route(p *api.Path) speaker.Event {
+	r, err := decode(p)
+	switch {
+	case errors.Is(err, errOtherType):
+		w.counters.skipped.Add(1)
+		return speaker.Event{}
+	case err != nil:
+		w.counters.refused.Add(1)
+		return speaker.Event{Kind: speaker.Refused, Key: r.RouteKey, Text: err.Error()}
+	}
+	w.counters.received.Add(1)
+	if p.IsWithdraw {
+		return speaker.Event{Kind: speaker.Withdrawn, Key: r.RouteKey}
+	}
+	return speaker.Event{Kind: speaker.Announced, Key: r.RouteKey, Route: r}
+}
+
+// end reports a peer's End-of-RIB, once a session.
+func (w *watch) end(addr netip.Addr, epoch uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.peer(addr)
+	if w.closed || !v.up || v.epoch != epoch || v.ended {
+		return
+	}
+	v.ended = true
+	v.timer.Stop()
+	w.put(speaker.Event{Kind: speaker.EndOfRIB, At: time.Now(), Peer: addr, Epoch: epoch})
+}
+
+func (w *watch) imply(addr netip.Addr, epoch uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.peer(addr)
+	if w.closed || !v.up || v.epoch != epoch || v.ended {
+		return
+	}
+	w.put(speaker.Event{Kind: speaker.EndOfRIB, At: time.Now(), Peer: addr, Epoch: epoch, Implied: true})
+}
+
+// quiet is how long the peer has announced nothing; ok is false when that session is over.
+func (w *watch) quiet(addr netip.Addr, epoch uint64) (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.peer(addr)
+	return time.Since(v.heard), !w.closed && v.up && v.epoch == epoch
+}
+
+func (w *watch) since(addr netip.Addr) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v, ok := w.peers[addr]; ok {
+		return v.since
+	}
+	return time.Time{}
+}
+
+// stop ends the timers; nothing is put any more.
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, v := range w.peers {
+		if v.timer != nil {
+			v.timer.Stop()
+		}
+	}
+}
+
+// heard takes from GoBGP's log what it tells nowhere else.
+func (w *watch) log(msg string, fields gobgplog.Fields) {
+	switch msg {
+	case "the received Update message was treated as withdraw":
+		w.counters.treatedAsWithdraw.Add(1)
+	case "Capability was disabled", "Some attributes were discarded":
+		w.counters.ignored.Add(1)
+	case "failed to serialize":
+		w.counters.unsent.Add(1)
+	case "Peer Down":
+		key, _ := fields["Key"].(string)
+		reason, _ := fields["Reason"].(string)
+		if addr, ok := parseAddr(key); ok {
+			w.mu.Lock()
+			w.peer(addr).reason = reason
+			w.mu.Unlock()
+		}
+	}
+}
+
+func (w *watch) peer(addr netip.Addr) *peerWatch {
+	v := w.peers[addr]
+	if v == nil {
+		v = new(peerWatch)
+		w.peers[addr] = v
+	}
+	return v
+}
+
+// parseAddr reads an address of GoBGP, which writes "<nil>" for none.
+func parseAddr(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a.Unmap(), err == nil
+}
+
+// Settling of End-of-RIB with route target constraint: a speaker may send it with the routes that it has sent so far, before it has read our memberships
+// and sends what they ask for (GoBGP does, unless told to wait). It counts once the peer has been quiet for settleTime.
+const (
+	settleTime  = 500 * time.Millisecond
+	settleCheck = 50 * time.Millisecond
+)
+
+// settleEnd reports an End-of-RIB that the peer sent, at once or when it has settled.
+func (s *Speaker) settleEnd(ctx context.Context, addr netip.Addr, epoch uint64) {
+	if len(s.config.RouteTargets) > 0 && s.hasMemberships(ctx, addr) {
+		tick := time.NewTicker(settleCheck)
+		defer tick.Stop()
+		for {
+			quiet, ok := s.watch.quiet(addr, epoch)
+			if !ok {
+				return
+			}
+			if quiet >= settleTime {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}
+	s.watch.end(addr, epoch)
+}
+
+// hasMemberships reports whether the peer's OPEN offers route target constraint.
+func (s *Speaker) hasMemberships(ctx context.Context, addr netip.Addr) bool {
+	found := false
+	_ = s.server.ListPeer(ctx, &api.ListPeerRequest{Address: addr.String()}, func(p *api.Peer) {
+		for _, c := range p.GetState().GetRemoteCap() {
+			var v api.MultiProtocolCapability
+			if c.MessageIs(&v) && c.UnmarshalTo(&v) == nil && v.GetFamily().GetSafi() == familyRTC.Safi {
+				found = true
+			}
+		}
+	})
+	return found
+}
