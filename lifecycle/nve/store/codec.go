@@ -1,0 +1,115 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/nve"
+)
+
+func be16(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
+func be32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+func vniKey(v evpn.VNI) string { return string(be32(uint32(v))) }
+
+const (
+	flagOther  = 1
+	flagActive = 2
+)
+
+func encodeMobility(m nve.Mobility) []byte {
+	b := append(be32(m.Seen), be32(m.Own)...)
+	var flags byte
+	if m.Other {
+		flags |= flagOther
+	}
+	if m.Active {
+		flags |= flagActive
+	}
+	var gone int64
+	if !m.Gone.IsZero() {
+		gone = m.Gone.Unix()
+	}
+	return binary.BigEndian.AppendUint64(append(b, flags), uint64(gone))
+}
+
+func decodeMobility(b []byte) (m nve.Mobility, err error) {
+	if len(b) != 17 {
+		return m, fmt.Errorf("%d octets, want 17", len(b))
+	}
+	m.Seen, m.Own = binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	m.Other, m.Active = b[8]&flagOther != 0, b[8]&flagActive != 0
+	if gone := int64(binary.BigEndian.Uint64(b[9:])); gone != 0 {
+		m.Gone = time.Unix(gone, 0)
+	}
+	return m, nil
+}
+
+// Load reads everything. An entry that makes no sense is left out and logged: the rest is as good as before.
+func (s *Store) Load() (nve.Memory, error) {
+	m := nve.Memory{
+		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
+		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
+	}
+	odd := 0
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		each := func(bucket string, keyLen int, read func(k, v []byte) error) error {
+			return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
+				if len(k) != keyLen || read(k, v) != nil {
+					odd++
+				}
+				return nil
+			})
+		}
+		fixed := func(v []byte, n int) error {
+			if len(v) != n {
+				return fmt.Errorf("%d octets, want %d", len(v), n)
+			}
+			return nil
+		}
+		return firstError(
+			each(numberBucket, 4, func(k, v []byte) error {
+				if err := fixed(v, 2); err != nil {
+					return err
+				}
+				m.Numbers[evpn.VNI(binary.BigEndian.Uint32(k))] = binary.BigEndian.Uint16(v)
+				return nil
+			}),
+			each(tesBucket, 4, func(k, _ []byte) error {
+				m.TESs[evpn.RouterID(binary.BigEndian.Uint32(k))] = struct{}{}
+				return nil
+			}),
+			each(sequenceBucket, 20, func(k, v []byte) error {
+				if err := fixed(v, 4); err != nil {
+					return err
+				}
+				m.Sequences[nve.VMKey{VM: evpn.VMID(k[:16]), TES: evpn.RouterID(binary.BigEndian.Uint32(k[16:]))}] = binary.BigEndian.Uint32(v)
+				return nil
+			}),
+			each(mobilityBucket, 10, func(k, v []byte) error {
+				mob, err := decodeMobility(v)
+				if err == nil {
+					m.Mobility[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k)), MAC: evpn.MAC(k[4:])}] = mob
+				}
+				return err
+			}),
+		)
+	})
+	if odd > 0 {
+		s.log.WithField("path", s.path).WithField("entries", odd).Warn("state has entries that make no sense: left out")
+	}
+	return m, err
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.etcd.io/bbolt"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/nve"
+)
+
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket}
+
+const (
+	metaBucket     = "meta"
+	numberBucket   = "number"
+	tesBucket      = "tes"
+	sequenceBucket = "sequence"
+	mobilityBucket = "mobility"
+
+	version = "1"
+)
+
+// lockWait is how long Open waits for another process to let go of the file.
+const lockWait = 3 * time.Second
+
+// retryPause is how long a refused write waits for its next try.
+const retryPause = time.Second
+
+// Store is an open file. Its Put methods do not block and are safe for concurrent use; Run writes.
+type Store struct {
+	path string
+	db   *bbolt.DB
+	log  *logrus.Entry
+
+	mu      sync.Mutex
+	pending map[entry][]byte // nil value: delete
+	failing bool
+	wake    chan struct{}
+}
+
+// entry names one value.
+type entry struct{ bucket, key string }
+
+var _ nve.Store = (*Store)(nil)
+
+// Open opens or makes the file. One that cannot be read is put aside as PATH.corrupt-TIME; aside then names it.
+func Open(path string, log *logrus.Entry) (s *Store, aside string, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, "", fmt.Errorf("state %s: %w", path, err)
+	}
+	db, err := open(path)
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, "", fmt.Errorf("state %s: another process has it open; is nved running already?", path)
+	}
+	if err != nil && damaged(err) {
+		aside = fmt.Sprintf("%s.corrupt-%d", path, time.Now().Unix())
+		if err := os.Rename(path, aside); err != nil {
+			return nil, "", fmt.Errorf("state %s is damaged and cannot be put aside: %w", path, err)
+		}
+		db, err = open(path)
+	}
+	if err != nil {
+		return nil, aside, fmt.Errorf("state %s: %w", path, err)
+	}
+	return &Store{path: path, db: db, log: log, pending: map[entry][]byte{}, wake: make(chan struct{}, 1)}, aside, nil
+}
+
+// damage is what a file says that is no database of ours.
+type damage struct{ error }
+
+func damaged(err error) bool {
+	var d damage
+	return errors.As(err, &d) || errors.Is(err, bbolt.ErrInvalid) || errors.Is(err, bbolt.ErrChecksum) || errors.Is(err, bbolt.ErrVersionMismatch)
+}
+
+// open opens the file, checks that it can be read through, and makes the buckets.
+func open(path string) (db *bbolt.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil { // bbolt panics on pages that make no sense
+			err = damage{fmt.Errorf("damaged: %v", r)}
+		}
+	}()
+	if fi, err := os.Stat(path); err == nil && fi.Size() > 0 && fi.Size() < 4096 {
+		return nil, damage{fmt.Errorf("%d octets are too few for a database", fi.Size())}
+	}
+	db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return nil, err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if b := tx.Bucket([]byte(name)); b != nil {
+				if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
+					return damage{err}
+				}
+			}
+		}
+		if b := tx.Bucket([]byte(metaBucket)); b != nil {
+			if v := string(b.Get([]byte("version"))); v != version {
+				return damage{fmt.Errorf("version %q, want %q", v, version)}
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = db.Update(func(tx *bbolt.Tx) error {
+			for _, name := range buckets {
+				if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+					return err
+				}
+			}
+			return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
+		})
+	}
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Run writes until ctx ends, then once more, and closes the file.
+func (s *Store) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			s.flush()
+			return s.db.Close()
+		case <-s.wake:
+		}
+		if s.flush() {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryPause):
+			s.signal()
+		}
+	}
+}
+
+// put leaves one value to Run; the newest of an entry is written.
+func (s *Store) put(bucket, key string, value []byte) {
+	s.mu.Lock()
+	s.pending[entry{bucket, key}] = value
+	s.mu.Unlock()
+	s.signal()
+}
+
+func (s *Store) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flush writes what gathered, in one transaction; what the disk refuses is kept, unless it is newer by then.
+func (s *Store) flush() (done bool) {
+	s.mu.Lock()
+	batch := s.pending
+	s.pending = map[entry][]byte{}
+	s.mu.Unlock()
+	if len(batch) == 0 {
+		return true
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		for e, v := range batch {
+			b := tx.Bucket([]byte(e.bucket))
+			if v == nil {
+				if err := b.Delete([]byte(e.key)); err != nil {
+					return err
+				}
+			} else if err := b.Put([]byte(e.key), v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		if s.failing {
+			s.failing = false
+			s.log.WithField("path", s.path).Info("state is written again")
+		}
+		return true
+	}
+	if !s.failing {
+		s.failing = true
+		s.log.WithField("path", s.path).WithError(err).Error("state cannot be written; a restart would know less")
+	}
+	for e, v := range batch {
+		if _, newer := s.pending[e]; !newer {
+			s.pending[e] = v
+		}
+	}
+	return false
+}
+
+// Failing reports whether the last write was refused.
+func (s *Store) Failing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failing
+}
+
+// PutNumber remembers a VN's RD number.
+func (s *Store) PutNumber(v evpn.VNI, n uint16) { s.put(numberBucket, vniKey(v), be16(n)) }
+
+// PutTES remembers that a TES was there.
+func (s *Store) PutTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(id))), []byte{}) }
+
+// PutSequence remembers the highest sequence decided.
+func (s *Store) PutSequence(vm evpn.VMID, tes evpn.RouterID, seq uint32) {
+	s.put(sequenceBucket, string(vm[:])+string(be32(uint32(tes))), be32(seq))
+}
+
+// PutMobility remembers a (VN, MAC)'s sequences.
+func (s *Store) PutMobility(v evpn.VNI, m evpn.MAC, mob nve.Mobility) {
+	s.put(mobilityBucket, vniKey(v)+string(m[:]), encodeMobility(mob))
+}
+
+// DropMobility forgets them.
+func (s *Store) DropMobility(v evpn.VNI, m evpn.MAC) {
+	s.put(mobilityBucket, vniKey(v)+string(m[:]), nil)
+}
