@@ -13,18 +13,18 @@ import (
 
 // sessionView is one BGP session.
 type sessionView struct {
-	Plane        string    `json:"plane"`
-	Peer         string    `json:"peer"`
-	LocalAddress string    `json:"local_address"`
-	AS           uint32    `json:"as"`
-	RouterID     string    `json:"router_id"`
-	State        string    `json:"state"`
+	Plane        string     `json:"plane"`
+	Peer         string     `json:"peer"`
+	LocalAddress string     `json:"local_address"`
+	AS           uint32     `json:"as"`
+	RouterID     string     `json:"router_id"`
+	State        string     `json:"state"`
 	Since        *time.Time `json:"since"` // null when unknown
-	Dynamic      bool      `json:"dynamic"`
-	Description  string    `json:"description"`
-	Received     uint64    `json:"received"`
-	Sent         uint64    `json:"sent"`
-	Routes       uint32    `json:"routes"`
+	Dynamic      bool       `json:"dynamic"`
+	Description  string     `json:"description"`
+	Received     uint64     `json:"received"`
+	Sent         uint64     `json:"sent"`
+	Routes       uint32     `json:"routes"`
 }
 
 func (a *app) sessions() *cobra.Command {

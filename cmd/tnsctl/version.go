@@ -20,10 +20,10 @@ type versionView struct {
 
 // daemonView is a running daemon.
 type daemonView struct {
-	Daemon    string    `json:"daemon"`
-	ID        string    `json:"id"`
-	Version   string    `json:"version"`
-	GoVersion string    `json:"go_version"`
+	Daemon    string     `json:"daemon"`
+	ID        string     `json:"id"`
+	Version   string     `json:"version"`
+	GoVersion string     `json:"go_version"`
 	Started   *time.Time `json:"started"`
 }
 
