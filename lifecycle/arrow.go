@@ -41,6 +41,9 @@ func Next(from State, e Event) Arrow {
 // Does reports whether the action is among the arrow's.
 func (a Arrow) Does(action Action) bool { return slices.Contains(a.Actions, action) }
 
+// MayFail reports whether any of the actions may: an arrow without such needs no facts and is never refused for them.
+func (a Arrow) MayFail() bool { return slices.ContainsFunc(a.Actions, Action.AnswersLater) }
+
 // drawn reports whether the table has this arrow or refuses it; each arrow has at least one action.
 func (a Arrow) drawn() bool { return len(a.Actions) > 0 || a.Refusal != Allowed }
 

@@ -155,6 +155,32 @@ func told(a Arrow) Figure {
 	return a.To.Figure()
 }
 
+// TestWithholdHoldsAndClaimsNothing, and is taken back like any association that was outranked.
+func TestWithholdHoldsAndClaimsNothing(t *testing.T) {
+	x := &edge{}
+	if err := x.follow(Outranked, Withhold(), true); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Association{State: EmigratingAssociated, Outranked: true}); x.Association != want || x.holds() != Reserved {
+		t.Errorf("got %+v holding %s, want %+v holding %s", x.Association, x.holds(), want, Reserved)
+	}
+	x.want(t, OpResume, Associated)
+}
+
+// TestWhatMayFail: holding, ending and doing nothing need no facts (§3.3.4, §3.3.7); becoming active, and other parameters, do.
+func TestWhatMayFail(t *testing.T) {
+	for s := range numStates {
+		for e := range numEvents {
+			arrow := Next(s, e)
+			activates := arrow.To == Associated && s != Associated
+			provides := arrow.To.Alive() && !s.Alive() || arrow.Does(ReleaseOld)
+			if got := arrow.MayFail(); got != (activates || provides) {
+				t.Errorf("%s, %s: may fail is %t: %v", s, e, got, arrow.Actions)
+			}
+		}
+	}
+}
+
 // TestComingBackFromEmigratingAdvertisesAbove: the MACs were claimed elsewhere in between, or may have been.
 func TestComingBackFromEmigratingAdvertisesAbove(t *testing.T) {
 	everyArrow(func(what string, a Arrow) {

@@ -23,6 +23,9 @@ func TestHoldings(t *testing.T) {
 		for e := AgedOut; e < numEvents; e++ {
 			visit(from, e.String(), func(x *edge) error { return x.happen(e) })
 		}
+		if from.State == Null {
+			visit(from, "withheld", func(x *edge) error { return x.follow(Outranked, Withhold(), true) })
+		}
 		for s := range numSigns {
 			visit(from, s.String(), func(x *edge) error { x.Association = x.See(s); return x.check() })
 		}

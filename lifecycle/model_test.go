@@ -131,7 +131,7 @@ func (x *edge) follow(e Event, arrow Arrow, newSet bool) error {
 	}
 	x.Association = x.Move(e, arrow)
 	switch {
-	case arrow.Does(StopAdvertising), arrow.Does(ReleaseOld):
+	case arrow.Does(StopAdvertising), arrow.Does(ReleaseOld), e == Outranked && arrow.Does(Reserve):
 		x.handedOver = x.State == EmigratingAssociated
 	case arrow.Refusal == Allowed && x.State != EmigratingAssociated:
 		x.handedOver = false

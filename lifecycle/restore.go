@@ -38,6 +38,10 @@ func Rebuild(base Figure, e Event) Arrow {
 	return to(arrow.To, build(arrow)...)
 }
 
+// Withhold is the arrow instead of a [Rebuild] into Associated when another edge holds the MAC: the VM's request is older than the fabric knows,
+// so the association is held and nothing is claimed, as if it had been outranked before the NVE lost its record. Its event is Outranked.
+func Withhold() Arrow { return to(EmigratingAssociated, Authorize, Reserve, RefreshLifetime, Notify) }
+
 // build is what brings the state that an arrow leads to about from nothing.
 func build(arrow Arrow) []Action {
 	var actions []Action

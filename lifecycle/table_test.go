@@ -178,6 +178,7 @@ func everyArrow(do func(what string, a Arrow)) {
 			do(s.String()+", "+e.String(), Next(s, e))
 		}
 	}
+	do("withheld", Withhold())
 	for _, r := range everyRequest() {
 		for s := range numStates {
 			for _, same := range []bool{true, false} {
