@@ -17,18 +17,6 @@ func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 // VNI is a VXLAN network identifier: 1 to 16777215.
 type VNI uint32
 
-// Network is a VN on this edge: its bridge, its VXLAN device, and the ports of its VMs.
-type Network struct {
-	VNI     VNI
-	Name    string     // the VN Name
-	Bridge  string     // device name
-	VXLAN   string     // device name
-	VTEP    netip.Addr // local tunnel address
-	UDPPort uint16     // of the tunnel; 0 = 4789
-	MTU     int        // of the bridge and the VXLAN device, octets; 0 = leave
-	Ports   []string   // member ports facing TESs
-}
-
 // Kind is the kind of an entry.
 type Kind uint8
 

@@ -4,8 +4,9 @@ import "context"
 
 // Kernel is the forwarding table as some system keeps it. All methods are idempotent and safe for concurrent use.
 type Kernel interface {
-	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports. One network's
-	// failure does not keep the others from being made; the errors come joined.
+	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports. The networks are
+	// all that there are from now on; what is left out stays as it is. One network's failure does not keep the others from
+	// being made; the errors come joined. What ValidateNetworks refuses is not begun.
 	Ensure(ctx context.Context, networks []Network) error
 	// List returns the entries that carry our mark, after making good what is missing of the devices that Ensure was last
 	// given. An entry that is only half there (in one of two tables) is listed without its place, so that it equals nothing

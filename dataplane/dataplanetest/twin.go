@@ -53,31 +53,19 @@ func New() *Twin {
 	}
 }
 
-// Ensure notes the networks; a port is in one network only.
+// Ensure notes the networks.
 func (t *Twin) Ensure(ctx context.Context, networks []dataplane.Network) error {
+	if err := dataplane.ValidateNetworks(networks); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var errs []error
+	clear(t.networks)
+	clear(t.gone)
 	for _, n := range networks {
-		for _, p := range n.Ports {
-			if vni, taken := t.owner(p); taken && vni != n.VNI {
-				errs = append(errs, fmt.Errorf("enslave %s to %s: it is a port of %s, none is needed", p, n.Bridge, t.networks[vni].Bridge))
-				n.Ports = slices.DeleteFunc(slices.Clone(n.Ports), func(q string) bool { return q == p })
-			}
-		}
 		t.networks[n.VNI] = n
-		delete(t.gone, n.VNI)
 	}
-	return errors.Join(errs...)
-}
-
-func (t *Twin) owner(port string) (dataplane.VNI, bool) {
-	for vni, n := range t.networks {
-		if slices.Contains(n.Ports, port) {
-			return vni, true
-		}
-	}
-	return 0, false
+	return nil
 }
 
 // List returns the marked entries, after making deleted devices again.

@@ -1,0 +1,217 @@
+package linux
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// batch is the number of messages in one system call. More than a few hundred make adding slower, since the kernel
+	// cannot grow its hash tables meanwhile.
+	batch = 128
+
+	// sendTimeout and dumpAttempts bound how long the kernel may keep us waiting.
+	replyTimeoutSeconds = 10
+	dumpAttempts        = 5
+)
+
+// errInterrupted is a dump during which the table changed: it is not a list.
+var errInterrupted = errors.New("the dump was interrupted again and again")
+
+// message is a request to rtnetlink: its header's type and flags, and what follows the header.
+type message struct {
+	kind  uint16
+	flags uint16
+	body  []byte
+}
+
+// reply is what the kernel said to a message: an error, and the object that was asked for.
+type reply struct {
+	err  error
+	data []byte
+}
+
+// conn is a rtnetlink socket that sends many messages with one system call, each acknowledged by itself. It is safe for
+// concurrent use.
+type conn struct {
+	mu     sync.Mutex
+	socket *nl.NetlinkSocket
+	seq    uint32
+}
+
+// dial opens a socket in a network namespace.
+func dial(ns netns.NsHandle) (*conn, error) {
+	s, err := nl.GetNetlinkSocketAt(ns, netns.None(), unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
+		if err := unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, option, 1); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("set netlink socket option %d: %w", option, err)
+		}
+	}
+	if err := s.SetReceiveBufferSize(1<<20, true); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("set the netlink receive buffer to 1 MiB: %w", err)
+	}
+	if err := s.SetReceiveTimeout(&unix.Timeval{Sec: replyTimeoutSeconds}); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("set the netlink receive timeout: %w", err)
+	}
+	return &conn{socket: s}, nil
+}
+
+func (c *conn) close() { c.socket.Close() }
+
+// do sends the messages in order and returns the reply to each.
+func (c *conn) do(ctx context.Context, messages []message) []reply {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	replies := make([]reply, len(messages))
+	for first := 0; first < len(messages); first += batch {
+		end := min(first+batch, len(messages))
+		err := ctx.Err()
+		if err == nil {
+			err = c.exchange(messages[first:end], replies[first:end])
+		}
+		if err != nil {
+			for i := first; i < len(replies); i++ {
+				replies[i].err = err
+			}
+			return replies
+		}
+	}
+	return replies
+}
+
+// one sends one message.
+func (c *conn) one(ctx context.Context, m message) ([]byte, error) {
+	r := c.do(ctx, []message{m})[0]
+	return r.data, r.err
+}
+
+// exchange sends one batch and collects its acknowledgements, told apart by sequence number.
+func (c *conn) exchange(messages []message, replies []reply) error {
+	base := c.seq + 1
+	c.seq += uint32(len(messages))
+	var buf []byte
+	for i, m := range messages {
+		buf = m.append(buf, unix.NLM_F_REQUEST|unix.NLM_F_ACK, base+uint32(i))
+	}
+	if err := c.send(buf); err != nil {
+		return err
+	}
+	for open := len(messages); open > 0; {
+		got, _, err := c.socket.Receive()
+		if err != nil {
+			return fmt.Errorf("receive from netlink: %w", err)
+		}
+		for _, g := range got {
+			i := g.Header.Seq - base
+			if i >= uint32(len(messages)) {
+				continue // left over from a batch that timed out
+			}
+			if g.Header.Type == unix.NLMSG_ERROR {
+				replies[i].err = ackError(g)
+				open--
+			} else {
+				replies[i].data = g.Data
+			}
+		}
+	}
+	return nil
+}
+
+// dump sends a request for a list and returns its elements. An interrupted dump is made again.
+func (c *conn) dump(ctx context.Context, m message) ([][]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for range dumpAttempts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		list, interrupted, err := c.dumpOnce(m)
+		if err != nil {
+			return nil, err
+		}
+		if !interrupted {
+			return list, nil
+		}
+	}
+	return nil, errInterrupted
+}
+
+func (c *conn) dumpOnce(m message) (list [][]byte, interrupted bool, err error) {
+	c.seq++
+	if err := c.send(m.append(nil, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, c.seq)); err != nil {
+		return nil, false, err
+	}
+	for {
+		got, _, err := c.socket.Receive()
+		if err != nil {
+			return nil, false, fmt.Errorf("receive from netlink: %w", err)
+		}
+		for _, g := range got {
+			if g.Header.Seq != c.seq {
+				continue
+			}
+			interrupted = interrupted || g.Header.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch g.Header.Type {
+			case unix.NLMSG_DONE, unix.NLMSG_ERROR:
+				return list, interrupted, ackError(g)
+			}
+			list = append(list, g.Data)
+		}
+	}
+}
+
+func (c *conn) send(buf []byte) error {
+	if err := unix.Sendto(c.socket.GetFd(), buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("send to netlink: %w", err)
+	}
+	return nil
+}
+
+// append adds the message in wire form, padded to four octets.
+func (m message) append(buf []byte, flags uint16, seq uint32) []byte {
+	length := unix.SizeofNlMsghdr + len(m.body)
+	buf = binary.NativeEndian.AppendUint32(buf, uint32(length))
+	buf = binary.NativeEndian.AppendUint16(buf, m.kind)
+	buf = binary.NativeEndian.AppendUint16(buf, m.flags|flags)
+	buf = binary.NativeEndian.AppendUint32(buf, seq)
+	buf = binary.NativeEndian.AppendUint32(buf, 0)
+	buf = append(buf, m.body...)
+	return append(buf, make([]byte, -length&3)...)
+}
+
+// ackError is the error in an acknowledgement or at the end of a dump, with the kernel's own words if it has any.
+func ackError(m syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		return nil
+	}
+	errno := syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+	if errno == 0 {
+		return nil
+	}
+	words := m.Data[4:]
+	if m.Header.Type == unix.NLMSG_ERROR && len(words) >= unix.SizeofNlMsghdr {
+		words = words[unix.SizeofNlMsghdr:] // the header of the request; NETLINK_CAP_ACK leaves its body out
+	}
+	if m.Header.Flags&unix.NLM_F_ACK_TLVS != 0 {
+		for kind, value := range attributes(words) {
+			if kind == nl.NLMSGERR_ATTR_MSG {
+				return fmt.Errorf("%w (%s)", errno, unix.ByteSliceToString(value))
+			}
+		}
+	}
+	return errno
+}

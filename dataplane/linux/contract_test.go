@@ -1,0 +1,110 @@
+package linux
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/dataplanetest"
+)
+
+// world is a namespace as a dataplanetest.World; everything but our kernel is done by iproute2.
+type world struct {
+	space
+	k *Kernel
+}
+
+func newWorld(t *testing.T) dataplanetest.World {
+	s := newSpace(t)
+	for _, n := range dataplanetest.Networks() {
+		for _, p := range n.Ports {
+			s.port(t, p)
+		}
+	}
+	return world{s, s.kernel(t)}
+}
+
+func TestContract(t *testing.T) { dataplanetest.Contract(t, newWorld) }
+
+func (w world) Kernel() dataplane.Kernel { return w.k }
+
+func (w world) Restart(t *testing.T) dataplane.Kernel { return w.kernel(t) }
+
+func networkOf(vni dataplane.VNI) dataplane.Network {
+	all := dataplanetest.Networks()
+	return all[slices.IndexFunc(all, func(n dataplane.Network) bool { return n.VNI == vni })]
+}
+
+func (w world) Foreign(t *testing.T, e dataplane.Entry) {
+	n := networkOf(e.VNI)
+	switch {
+	case e.Kind == dataplane.Unicast && e.LocalPort != "":
+		w.run(t, "bridge fdb replace %v dev %s master static", e.MAC, e.LocalPort)
+	case e.Kind == dataplane.Unicast:
+		w.run(t, "bridge fdb replace %v dev %s dst %v self permanent", e.MAC, n.VXLAN, e.VTEP)
+		w.run(t, "bridge fdb replace %v dev %s master static", e.MAC, n.VXLAN)
+	case e.Kind == dataplane.Neighbor:
+		w.run(t, "ip neigh replace %v lladdr %v dev %s nud permanent", e.IP, e.LinkAddr, n.Bridge)
+	default:
+		t.Fatalf("no foreign %v", e)
+	}
+}
+
+func (w world) Holds(t *testing.T, e dataplane.Entry) bool {
+	n := networkOf(e.VNI)
+	fdb := func(dev string, words ...any) bool {
+		return hasLine(w.run(t, "bridge fdb show dev %s", dev), words...)
+	}
+	switch {
+	case e.Kind == dataplane.Unicast && e.LocalPort != "":
+		return fdb(e.LocalPort, e.MAC, "master", n.Bridge) && !fdb(n.VXLAN, e.MAC)
+	case e.Kind == dataplane.Unicast:
+		return fdb(n.VXLAN, e.MAC, "master", n.Bridge) && fdb(n.VXLAN, e.MAC, "dst", e.VTEP, "self")
+	case e.Kind == dataplane.Flood:
+		return fdb(n.VXLAN, dataplane.MAC{}, "dst", e.IP, "self")
+	case e.Kind == dataplane.Neighbor:
+		return hasLine(w.run(t, "ip neigh show dev %s", n.Bridge), e.IP, "lladdr", e.LinkAddr)
+	}
+	flags := w.run(t, "bridge -d link show dev %s", e.Key.Port)
+	return strings.Contains(flags, "bcast_flood on") == e.Open && strings.Contains(flags, "mcast_flood on") == e.Open
+}
+
+// hasLine reports whether a line of out begins with the first word and has all of them, in order.
+func hasLine(out string, words ...any) bool {
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != fmt.Sprint(words[0]) {
+			continue
+		}
+		found := 0
+		for _, f := range fields {
+			if found < len(words) && f == fmt.Sprint(words[found]) {
+				found++
+			}
+		}
+		if found == len(words) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w world) Tamper(t *testing.T, k dataplane.Key) {
+	n := networkOf(k.VNI)
+	switch k.Kind {
+	case dataplane.Unicast:
+		out := w.run(t, "bridge fdb get %v br %s", k.MAC, n.Bridge)
+		fields := strings.Fields(out)
+		w.run(t, "bridge fdb del %v dev %s master", k.MAC, fields[slices.Index(fields, "dev")+1])
+	case dataplane.Flood:
+		w.run(t, "bridge fdb del %v dev %s dst %v self", dataplane.MAC{}, n.VXLAN, k.IP)
+	case dataplane.Neighbor:
+		w.run(t, "ip neigh del %v dev %s", k.IP, n.Bridge)
+	default:
+		t.Fatalf("no tampering with %v", k)
+	}
+}
+
+func (w world) DeleteVXLAN(t *testing.T, n dataplane.Network) { w.run(t, "ip link del %s", n.VXLAN) }

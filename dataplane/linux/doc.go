@@ -1,0 +1,39 @@
+// Package linux keeps a dataplane in the Linux kernel: a bridge and a VXLAN device per VN, forwarding entries in the tables
+// of both, neighbours of the bridge for ARP and ND suppression, and an nftables table that counts frames with a foreign source.
+//
+//	      VM port                    VM port
+//	         │ nft ingress: source not active here? count, drop
+//	┌────────┴──────────────────────────┴────────┐
+//	│ bridge      MAC ─► port                     │  locked ports: a source without an entry is dropped
+//	│             MAC ─► VXLAN device             │  no learning, no unknown-unicast flooding to VM ports
+//	└────────────────────┬───────────────────────┘  nft ingress: frames to the edge itself are dropped
+//	              VXLAN device   MAC ─► VTEP           neigh_suppress: known ARP and ND are answered here
+//	                             00:… ─► VTEP, VTEP    the flood list
+//
+// What goes where:
+//
+//   - Unicast, local: bridge table, on the port; and the port's set of active sources.
+//   - Unicast, remote: the VXLAN device's table (to the VTEP), then the bridge's (to the device). In this order a frame
+//     never meets a device that does not know where to send it and floods it.
+//   - Flood: a destination of the all-zero MAC in the VXLAN device's table.
+//   - Neighbor: the bridge's neighbour table.
+//   - Port: bcast_flood and mcast_flood of the bridge port.
+//
+// A MAC that changes sides is replaced in place: at no moment does the bridge not know it.
+//
+// # Whose an entry is
+//
+// Entries carry NTF_EXT_LEARNED, the kernel's mark of a control plane. On the devices of the networks given to Ensure, an
+// entry with the mark is ours: it is listed, and pruned when nobody wants it. Without the mark it is somebody else's and is
+// never removed; only a Set of the same key takes it over. Where the mark does not reach:
+//
+//   - The VXLAN device does not mark an entry that is there already. So its entry of a MAC is ours, too, if the bridge's is.
+//   - The flood list is one entry of the kernel with one mark for all its VTEPs. All of it is ours.
+//   - A port has no mark. Those named to Ensure are ours.
+//
+// # The edge is no member of the VN
+//
+// It sends no frame of its own into it and takes none: no IPv6 addresses, no multicast snooping on bridges it made (snooping sends
+// reports), and frames that are for the edge itself are dropped on bridges that have no address. Suppression works without, since the
+// bridge answers by itself.
+package linux

@@ -1,0 +1,337 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// defaultUDPPort is VXLAN's (RFC 7348 §5).
+const defaultUDPPort = 4789
+
+// Ensure makes the devices of the networks, which are all there are, or adopts what is there. A device that is there and cannot serve is left as it is;
+// the error names it, its attribute, and what is needed.
+func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := dataplane.ValidateNetworks(networks); err != nil {
+		return err
+	}
+	k.wanted = networks
+	_, err := k.ensure(ctx)
+	return err
+}
+
+// inventory is what devices there are.
+type inventory struct {
+	links map[string]netlink.Link
+	flags map[int]portFlags // bridge ports, by index
+	addrs map[int]int       // number of addresses by index, link-local ones aside
+}
+
+func (k *Kernel) inventory(ctx context.Context) (inv inventory, err error) {
+	inv = inventory{links: make(map[string]netlink.Link), addrs: make(map[int]int)}
+	links, err := retryDump(k.links.LinkList)
+	if err != nil {
+		return inv, fmt.Errorf("list devices: %w", err)
+	}
+	for _, l := range links {
+		inv.links[l.Attrs().Name] = l
+	}
+	if inv.flags, err = bridgePorts(ctx, k.conn); err != nil {
+		return inv, fmt.Errorf("list bridge ports: %w", err)
+	}
+	addrs, err := retryDump(func() ([]netlink.Addr, error) { return k.links.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return inv, fmt.Errorf("list addresses: %w", err)
+	}
+	for _, a := range addrs {
+		if !a.IP.IsLinkLocalUnicast() {
+			inv.addrs[a.LinkIndex]++
+		}
+	}
+	return inv, nil
+}
+
+// retryDump lists again what changed while it was listed.
+func retryDump[T any](dump func() ([]T, error)) (list []T, err error) {
+	for range dumpAttempts {
+		if list, err = dump(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return list, err
+		}
+	}
+	return nil, errInterrupted
+}
+
+// ensure makes good what is missing of the wanted networks' devices, and nothing where nothing is.
+func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
+	inv, err := k.inventory(ctx)
+	if err != nil {
+		return inv, err
+	}
+	errs := []error{k.ensureSources(inv)}
+	networks := make(map[dataplane.VNI]*network, len(k.wanted))
+	for _, w := range k.wanted {
+		n := &network{Network: w, ports: make(map[string]int)}
+		networks[w.VNI] = n
+		errs = append(errs, k.ensureNetwork(ctx, inv, n))
+	}
+	k.networks = networks
+	k.watch.devices(networks)
+	if made := slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return inv.links[n.Bridge] == nil }); made {
+		if inv, err = k.inventory(ctx); err != nil {
+			return inv, err
+		}
+		errs = append(errs, k.ensureSources(inv))
+	}
+	return inv, errors.Join(errs...)
+}
+
+func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (err error) {
+	if n.bridge, err = k.ensureBridge(inv, n.Network); err != nil {
+		return err
+	}
+	var errs []error
+	if n.vxlan, err = k.ensureVXLAN(ctx, inv, n); err != nil {
+		errs = append(errs, err)
+	}
+	for _, p := range n.Ports {
+		index, err := k.ensurePort(ctx, inv, n, p)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		n.ports[p] = index
+	}
+	return errors.Join(errs...)
+}
+
+// ensureSources makes the nftables table for the ports that there are, and for the bridges that have no address. It comes
+// first, so that a port is filtered before it is a port.
+func (k *Kernel) ensureSources(inv inventory) error {
+	if k.sources == nil {
+		return nil
+	}
+	var ports, bridges []string
+	for _, n := range k.wanted {
+		for _, p := range n.Ports {
+			if _, there := inv.links[p]; there {
+				ports = append(ports, p)
+			}
+		}
+		if b, there := inv.links[n.Bridge]; there && inv.addrs[b.Attrs().Index] == 0 {
+			bridges = append(bridges, n.Bridge)
+		}
+	}
+	err := k.sources.ensure(ports, bridges)
+	if unsupported(err) {
+		k.withoutSources(err)
+		return nil
+	}
+	return err
+}
+
+func (k *Kernel) ensureBridge(inv inventory, n dataplane.Network) (int, error) {
+	link, there := inv.links[n.Bridge]
+	if !there {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU = n.Bridge, n.MTU
+		off := false
+		made, err := k.makeLink(&netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &off})
+		if err != nil {
+			return 0, err
+		}
+		link = made
+	}
+	bridge, ok := link.(*netlink.Bridge)
+	if !ok {
+		return 0, fmt.Errorf("use %s for VN %s: it is a %s, a bridge is needed", n.Bridge, n.Name, link.Type())
+	}
+	if bridge.VlanFiltering != nil && *bridge.VlanFiltering {
+		return 0, fmt.Errorf("use bridge %s for VN %s: vlan_filtering is 1, 0 is needed", n.Bridge, n.Name)
+	}
+	return link.Attrs().Index, k.finish(link, n.MTU)
+}
+
+func (k *Kernel) ensureVXLAN(ctx context.Context, inv inventory, n *network) (int, error) {
+	port := n.UDPPort
+	if port == 0 {
+		port = defaultUDPPort
+	}
+	link, there := inv.links[n.VXLAN]
+	if !there {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU = n.VXLAN, n.MTU
+		made, err := k.makeLink(&netlink.Vxlan{
+			LinkAttrs: attrs, VxlanId: int(n.VNI), SrcAddr: n.VTEP.AsSlice(), Port: int(port), Learning: false,
+		})
+		if errors.Is(err, unix.EEXIST) {
+			return 0, fmt.Errorf("%w: another VXLAN device has VNI %d and port %d already%s", err, n.VNI, port, inv.sameVNI(n.VNI))
+		}
+		if err != nil {
+			return 0, err
+		}
+		link = made
+	}
+	if err := compatible(link, n.Network, port); err != nil {
+		return 0, fmt.Errorf("use %s for VN %s: %w", n.VXLAN, n.Name, err)
+	}
+	index := link.Attrs().Index
+	if err := k.enslave(inv, link, n); err != nil {
+		return 0, err
+	}
+	if !vxlanPort.in(inv.flags[index]) {
+		if _, err := k.conn.one(ctx, vxlanPort.set(index)); err != nil {
+			return 0, fmt.Errorf("set %s's bridge port flags (learning off, neigh_suppress on): %w", n.VXLAN, err)
+		}
+	}
+	return index, k.finish(link, n.MTU)
+}
+
+// sameVNI names the device that has the VNI, for an error.
+func (inv inventory) sameVNI(vni dataplane.VNI) string {
+	for name, l := range inv.links {
+		if v, ok := l.(*netlink.Vxlan); ok && v.VxlanId == int(vni) {
+			return " (" + name + ")"
+		}
+	}
+	return ""
+}
+
+// compatible tells which attribute of a device that is there keeps it from being the network's VXLAN device.
+func compatible(link netlink.Link, n dataplane.Network, port uint16) error {
+	v, ok := link.(*netlink.Vxlan)
+	if !ok {
+		return fmt.Errorf("it is a %s, a vxlan device is needed", link.Type())
+	}
+	local, _ := netip.AddrFromSlice(v.SrcAddr)
+	local = local.Unmap()
+	switch {
+	case v.FlowBased:
+		return errors.New("external is on, off is needed")
+	case v.VxlanId != int(n.VNI):
+		return fmt.Errorf("id is %d, %d is needed", v.VxlanId, n.VNI)
+	case local != n.VTEP:
+		return fmt.Errorf("local is %v, %v is needed", v.SrcAddr, n.VTEP)
+	case v.Port != int(port):
+		return fmt.Errorf("dstport is %d, %d is needed", v.Port, port)
+	case v.Learning:
+		return errors.New("learning is on, nolearning is needed")
+	case len(v.Group) != 0 && !v.Group.IsUnspecified():
+		return fmt.Errorf("remote or group is %v, none is needed", v.Group)
+	}
+	return nil
+}
+
+// ensurePort makes a device a VM port. As long as it is not locked it is not ours: then it begins closed and without what was learned on it.
+func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, name string) (int, error) {
+	link, there := inv.links[name]
+	if !there {
+		return 0, fmt.Errorf("enslave %s to %s: there is no such device", name, n.Bridge)
+	}
+	index := link.Attrs().Index
+	if link.Attrs().MasterIndex == n.bridge && vmPort.in(inv.flags[index]) {
+		return index, k.finish(link, 0)
+	}
+	if err := k.silence(link); err != nil {
+		return 0, err
+	}
+	if err := k.enslave(inv, link, n); err != nil {
+		return 0, err
+	}
+	flush := portFlags{unix.IFLA_BRPORT_FLUSH: 1}
+	for _, r := range k.conn.do(ctx, []message{vmPort.set(index), closedPort.set(index), flush.set(index)}) {
+		if r.err != nil {
+			return 0, fmt.Errorf("set %s's bridge port flags (locked, no learning, no flooding): %w", name, r.err)
+		}
+	}
+	return index, k.finish(link, 0)
+}
+
+// enslave puts a device into the network's bridge, if it is in none.
+func (k *Kernel) enslave(inv inventory, link netlink.Link, n *network) error {
+	name, master := link.Attrs().Name, link.Attrs().MasterIndex
+	switch master {
+	case n.bridge:
+		return nil
+	case 0:
+	default:
+		return fmt.Errorf("enslave %s to %s: its master is %s, none is needed", name, n.Bridge, inv.name(master))
+	}
+	if err := k.links.LinkSetMasterByIndex(link, n.bridge); err != nil {
+		return fmt.Errorf("enslave %s to %s: %w", name, n.Bridge, err)
+	}
+	return nil
+}
+
+// name is the name of the device with an index.
+func (inv inventory) name(index int) string {
+	for name, l := range inv.links {
+		if l.Attrs().Index == index {
+			return name
+		}
+	}
+	return fmt.Sprintf("device %d", index)
+}
+
+// makeLink makes a device that sends nothing by itself, and reads it back.
+func (k *Kernel) makeLink(l netlink.Link) (netlink.Link, error) {
+	name := l.Attrs().Name
+	if err := k.links.LinkAdd(l); err != nil {
+		return nil, fmt.Errorf("make %s %s: %w", l.Type(), name, err)
+	}
+	made, err := k.links.LinkByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("find %s, just made: %w", name, err)
+	}
+	return made, k.silence(made)
+}
+
+// silence keeps a device from having IPv6 addresses, with all that they make the kernel send.
+func (k *Kernel) silence(link netlink.Link) error {
+	const none = 1 // IN6_ADDR_GEN_MODE_NONE
+	err := k.links.LinkSetIP6AddrGenMode(link, none)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil // no IPv6 at all
+	}
+	if err != nil {
+		return fmt.Errorf("set %s's addrgenmode to none: %w", link.Attrs().Name, err)
+	}
+	addrs, err := retryDump(func() ([]netlink.Addr, error) { return k.links.AddrList(link, netlink.FAMILY_V6) })
+	if err != nil {
+		return fmt.Errorf("list %s's addresses: %w", link.Attrs().Name, err)
+	}
+	for _, a := range addrs {
+		if !a.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		if err := k.links.AddrDel(link, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fmt.Errorf("remove %v from %s: %w", a.IP, link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
+
+// finish gives a device its MTU (0: as it is) and puts it up.
+func (k *Kernel) finish(link netlink.Link, mtu int) error {
+	attrs := link.Attrs()
+	if mtu != 0 && attrs.MTU != mtu {
+		if err := k.links.LinkSetMTU(link, mtu); err != nil {
+			return fmt.Errorf("set %s's MTU to %d: %w", attrs.Name, mtu, err)
+		}
+	}
+	if attrs.Flags&net.FlagUp == 0 {
+		if err := k.links.LinkSetUp(link); err != nil {
+			return fmt.Errorf("set %s up: %w", attrs.Name, err)
+		}
+	}
+	return nil
+}

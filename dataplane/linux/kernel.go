@@ -1,0 +1,143 @@
+package linux
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// Options of a Kernel. The zero value is good.
+type Options struct {
+	// Namespace is the network namespace to work in; nil: that of the calling thread. It may be closed after New.
+	Namespace *netns.NsHandle
+	// Log takes what an operator should know and no error can carry; nil: the standard logger.
+	Log logrus.FieldLogger
+}
+
+// Kernel is the dataplane.Kernel of Linux in one network namespace. It is safe for concurrent use; changes wait for each
+// other.
+//
+// It starts one goroutine, which reads the kernel's notifications until Close.
+type Kernel struct {
+	ns    netns.NsHandle // our own
+	log   logrus.FieldLogger
+	links *netlink.Handle
+	conn  *conn
+	watch *watcher
+
+	mu       sync.Mutex
+	wanted   []dataplane.Network
+	networks map[dataplane.VNI]*network
+	sources  *sources // nil: this kernel has no nftables for it
+}
+
+var _ dataplane.Kernel = (*Kernel)(nil)
+
+// network is a dataplane.Network with what its devices are in the kernel: interface indexes, 0 where there is no usable device.
+type network struct {
+	dataplane.Network
+	bridge int
+	vxlan  int
+	ports  map[string]int
+}
+
+// New opens the sockets. It changes nothing.
+func New(o Options) (*Kernel, error) {
+	ns, err := namespace(o.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{ns: ns, log: o.Log, networks: make(map[dataplane.VNI]*network)}
+	if k.log == nil {
+		k.log = logrus.StandardLogger()
+	}
+	if err := k.open(); err != nil {
+		k.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *Kernel) open() (err error) {
+	if k.conn, err = dial(k.ns); err != nil {
+		return err
+	}
+	if k.links, err = netlink.NewHandleAt(k.ns, unix.NETLINK_ROUTE); err != nil {
+		return fmt.Errorf("open a netlink socket for devices: %w", err)
+	}
+	if k.watch, err = newWatcher(k.ns); err != nil {
+		return err
+	}
+	if k.sources, err = newSources(k.ns); err != nil {
+		k.withoutSources(err)
+	}
+	return nil
+}
+
+// namespace is a handle of our own for a network namespace.
+func namespace(given *netns.NsHandle) (netns.NsHandle, error) {
+	if given == nil {
+		ns, err := netns.Get()
+		if err != nil {
+			return ns, fmt.Errorf("open the current network namespace: %w", err)
+		}
+		return ns, nil
+	}
+	fd, err := unix.FcntlInt(uintptr(*given), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return netns.None(), fmt.Errorf("open the given network namespace: %w", err)
+	}
+	return netns.NsHandle(fd), nil
+}
+
+// Close ends the goroutine and closes the sockets. What the kernel holds stays.
+func (k *Kernel) Close() {
+	if k.watch != nil {
+		k.watch.close()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.conn != nil {
+		k.conn.close()
+	}
+	if k.links != nil {
+		k.links.Close()
+	}
+	if k.sources != nil {
+		k.sources.close()
+		k.sources = nil
+	}
+	k.ns.Close()
+}
+
+// withoutSources goes on with locked ports alone.
+func (k *Kernel) withoutSources(err error) {
+	k.log.WithError(err).Warn("nftables unavailable: drops are not counted, locked bridge ports still drop foreign sources")
+	if k.sources != nil {
+		k.sources.close()
+		k.sources = nil
+	}
+}
+
+// Changes signals foreign changes of our devices and entries, and overruns of the notification socket. What we do ourselves gives
+// no signal.
+func (k *Kernel) Changes() <-chan struct{} { return k.watch.changes }
+
+// Drops is, per port, the frames dropped because their source is not active there, since the port was first given to
+// Ensure; the count outlives a restart. Without nftables it is an error.
+func (k *Kernel) Drops(ctx context.Context) (map[string]uint64, error) {
+	k.mu.Lock()
+	s := k.sources
+	k.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("count drops: nftables is not available: %w", unix.EOPNOTSUPP)
+	}
+	return s.drops()
+}

@@ -1,0 +1,95 @@
+package linux
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// List returns what of ours is on the networks' devices, which it ensures before. A device that cannot be had is logged: its
+// entries are missing from the list, and setting them tells why.
+func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	inv, err := k.ensure(ctx)
+	if inv.flags == nil {
+		return nil, err
+	}
+	if err != nil {
+		k.log.WithError(err).Error("devices of a virtual network are not as they should be")
+	}
+	if inv.flags, err = bridgePorts(ctx, k.conn); err != nil {
+		return nil, fmt.Errorf("list bridge ports: %w", err)
+	}
+
+	neighbors, err := k.neighbors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []dataplane.Entry
+	var ours []neigh
+	for _, n := range k.networks {
+		if n.bridge == 0 {
+			continue
+		}
+		fdb, err := k.dumpNeigh(ctx, unix.AF_BRIDGE, n.bridge)
+		if err != nil {
+			return nil, fmt.Errorf("list the forwarding entries of %s: %w", n.Bridge, err)
+		}
+		v := newView(n, k.sources)
+		for _, e := range fdb {
+			if v.forwarding(e) {
+				ours = append(ours, e)
+			}
+		}
+		for _, e := range neighbors[n.bridge] {
+			v.neighbor(e)
+			ours = append(ours, e)
+		}
+		v.open(inv.flags)
+		all = append(all, v.entries()...)
+	}
+	k.watch.holds(ours)
+	return all, nil
+}
+
+// dumpNeigh lists the entries of a family, of one bridge and its ports if bridge is not 0.
+func (k *Kernel) dumpNeigh(ctx context.Context, family uint8, bridge int) ([]neigh, error) {
+	body := make([]byte, sizeofNdmsg)
+	body[0] = family
+	if bridge != 0 {
+		body = attr32(body, netlink.NDA_MASTER, uint32(bridge))
+	}
+	list, err := k.conn.dump(ctx, message{unix.RTM_GETNEIGH, 0, body})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]neigh, 0, len(list))
+	for _, b := range list {
+		if n, ok := parseNeigh(b); ok {
+			all = append(all, n)
+		}
+	}
+	return all, nil
+}
+
+// neighbors is the marked neighbours by device.
+func (k *Kernel) neighbors(ctx context.Context) (map[int][]neigh, error) {
+	marked := make(map[int][]neigh)
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		list, err := k.dumpNeigh(ctx, family, 0)
+		if err != nil {
+			return nil, fmt.Errorf("list neighbours: %w", err)
+		}
+		for _, n := range list {
+			if n.marked() {
+				marked[n.link] = append(marked[n.link], n)
+			}
+		}
+	}
+	return marked, nil
+}

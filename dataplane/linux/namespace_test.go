@@ -1,0 +1,89 @@
+package linux
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+	"github.com/vishvananda/netns"
+)
+
+var namespaces atomic.Int32
+
+// space is a network namespace of a test.
+type space struct {
+	name string
+	ns   netns.NsHandle
+}
+
+// newSpace makes a network namespace that goes with the test.
+func newSpace(t testing.TB) space {
+	t.Helper()
+	s := space{name: fmt.Sprintf("dataplane-%d-%d", os.Getpid(), namespaces.Add(1))}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	if s.ns, err = netns.NewNamed(s.name); err != nil {
+		t.Fatalf("make a network namespace: %v", err)
+	}
+	if err := netns.Set(before); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.ns.Close()
+		if err := netns.DeleteNamed(s.name); err != nil {
+			t.Error(err)
+		}
+	})
+	s.run(t, "ip link set lo up")
+	return s
+}
+
+// try runs a command in the namespace.
+func (s space) try(command string) (string, error) {
+	args := append([]string{"netns", "exec", s.name}, strings.Fields(command)...)
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", command, err, out)
+	}
+	return string(out), err
+}
+
+// run runs a command that must succeed.
+func (s space) run(t testing.TB, command string, args ...any) string {
+	t.Helper()
+	out, err := s.try(fmt.Sprintf(command, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// port makes a device whose other end stays unused.
+func (s space) port(t testing.TB, name string) {
+	t.Helper()
+	s.run(t, "ip link add %s type veth peer name %s-", name, name)
+	s.run(t, "ip link set %s- up", name)
+}
+
+// kernel opens a Kernel in the namespace, closed with the test.
+func (s space) kernel(t testing.TB) *Kernel {
+	t.Helper()
+	log := logrus.New()
+	log.SetOutput(t.Output())
+	k, err := New(Options{Namespace: &s.ns, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	return k
+}

@@ -1,0 +1,138 @@
+package linux
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// neigh is an entry of the kernel in one table: a bridge's or a VXLAN device's forwarding table, or the neighbours.
+//
+//	 0                   1                   2                   3
+//	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//	+---------------+---------------+-------------------------------+
+//	|    family     |       0       |               0               |
+//	+---------------+---------------+-------------------------------+
+//	|                       interface index                         |
+//	+-------------------------------+---------------+---------------+
+//	|             state             |     flags     |     type      |
+//	+-------------------------------+---------------+---------------+
+//	|   attributes: NDA_LLADDR, NDA_DST, NDA_MASTER …               |
+type neigh struct {
+	family uint8 // AF_BRIDGE: forwarding; AF_INET, AF_INET6: neighbours
+	link   int
+	state  uint16
+	flags  uint8
+	mac    dataplane.MAC
+	dst    netip.Addr // the VTEP, or the neighbour's address
+	master int        // the bridge of a port
+}
+
+const (
+	mark = netlink.NTF_EXT_LEARNED
+
+	sizeofNdmsg = 12
+)
+
+// body is the entry as the body of a message.
+func (n neigh) body() []byte {
+	b := make([]byte, sizeofNdmsg, 48)
+	b[0] = n.family
+	binary.NativeEndian.PutUint32(b[4:], uint32(n.link))
+	binary.NativeEndian.PutUint16(b[8:], n.state)
+	b[10] = n.flags
+	if n.family == unix.AF_BRIDGE || n.mac != (dataplane.MAC{}) {
+		b = attr(b, netlink.NDA_LLADDR, n.mac[:])
+	}
+	if n.dst.IsValid() {
+		b = attr(b, netlink.NDA_DST, n.dst.AsSlice())
+	}
+	if n.master != 0 {
+		b = attr32(b, netlink.NDA_MASTER, uint32(n.master))
+	}
+	return b
+}
+
+// parseNeigh reads the body of an RTM_NEWNEIGH or RTM_DELNEIGH message.
+func parseNeigh(b []byte) (n neigh, ok bool) {
+	if len(b) < sizeofNdmsg {
+		return n, false
+	}
+	n.family = b[0]
+	n.link = int(binary.NativeEndian.Uint32(b[4:]))
+	n.state = binary.NativeEndian.Uint16(b[8:])
+	n.flags = b[10]
+	for kind, value := range attributes(b[sizeofNdmsg:]) {
+		switch kind {
+		case netlink.NDA_LLADDR:
+			copy(n.mac[:], value)
+		case netlink.NDA_DST:
+			n.dst, _ = netip.AddrFromSlice(value)
+		case netlink.NDA_MASTER:
+			if len(value) == 4 {
+				n.master = int(binary.NativeEndian.Uint32(value))
+			}
+		}
+	}
+	return n, true
+}
+
+func (n neigh) marked() bool { return n.flags&mark != 0 }
+
+// self reports whether the entry is in the table of its own device, not in that of the bridge above it.
+func (n neigh) self() bool { return n.flags&netlink.NTF_SELF != 0 }
+
+// replace sets the entry, whatever is there.
+func (n neigh) replace() message {
+	return message{unix.RTM_NEWNEIGH, unix.NLM_F_CREATE | unix.NLM_F_REPLACE, n.body()}
+}
+
+// add appends a destination to the entry; it is harmless if it is there.
+func (n neigh) add() message {
+	return message{unix.RTM_NEWNEIGH, unix.NLM_F_CREATE | unix.NLM_F_APPEND, n.body()}
+}
+
+func (n neigh) delete() message { return message{unix.RTM_DELNEIGH, 0, n.body()} }
+
+func (n neigh) get() message { return message{unix.RTM_GETNEIGH, 0, n.body()} }
+
+// inBridge is the bridge's entry of a MAC behind a port. With the mark the bridge takes the entry as one that neither ages nor moves, whatever
+// the state says.
+func inBridge(mac dataplane.MAC, port int) neigh {
+	return neigh{family: unix.AF_BRIDGE, link: port, state: netlink.NUD_NOARP, flags: netlink.NTF_MASTER | mark, mac: mac}
+}
+
+// inVXLAN is the VXLAN device's entry of a MAC behind a VTEP. The device refuses NUD_NOARP alone.
+func inVXLAN(mac dataplane.MAC, vxlan int, vtep netip.Addr) neigh {
+	return neigh{
+		family: unix.AF_BRIDGE, link: vxlan, state: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
+		flags: netlink.NTF_SELF | mark, mac: mac, dst: vtep,
+	}
+}
+
+// onBridge is the neighbour that the bridge answers for.
+func onBridge(ip netip.Addr, bridge int, mac dataplane.MAC) neigh {
+	family := uint8(unix.AF_INET)
+	if ip.Is6() {
+		family = unix.AF_INET6
+	}
+	return neigh{family: family, link: bridge, state: netlink.NUD_NOARP, flags: mark, mac: mac, dst: ip}
+}
+
+// named is the entry reduced to what names it for deletion.
+func (n neigh) named() neigh {
+	m := neigh{family: n.family, link: n.link, mac: n.mac}
+	switch {
+	case n.family != unix.AF_BRIDGE:
+		m.mac, m.dst = dataplane.MAC{}, n.dst
+	case n.self():
+		m.flags = netlink.NTF_SELF
+	default:
+		m.flags = netlink.NTF_MASTER
+	}
+	return m
+}

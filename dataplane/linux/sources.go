@@ -1,0 +1,365 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	nfnetlink "github.com/mdlayher/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// sources keeps our nftables table. Per VM port it has a set of the source addresses that are active there and a chain
+// before the bridge; per bridge without addresses a chain that keeps frames from the edge itself:
+//
+//	table netdev tns {
+//		set eth1 { type ether_addr; elements = { 02:00:00:00:00:01 } }
+//		chain eth1 {
+//			type filter hook ingress device "eth1" priority -300; policy accept;
+//			ether saddr != @eth1 counter drop
+//		}
+//		chain br10100 { type filter hook ingress device "br10100" priority -300; policy drop; }
+//	}
+//
+// A locked bridge port drops the same frames, but does not count them.
+type sources struct {
+	ns netns.NsHandle
+
+	mu      sync.Mutex
+	conn    *nftables.Conn
+	members map[string]map[dataplane.MAC]bool // by port
+}
+
+const (
+	tableName = "tns"
+
+	// elementsPerMessage keeps the list of elements below the 64 KiB of an attribute.
+	elementsPerMessage = 1000
+
+	// nftBuffer holds a large transaction and its acknowledgements.
+	nftBuffer = 32 << 20
+)
+
+// source is an address that is active on a port.
+type source struct {
+	port string
+	mac  dataplane.MAC
+}
+
+func newSources(ns netns.NsHandle) (*sources, error) {
+	s := &sources{ns: ns, members: make(map[string]map[dataplane.MAC]bool)}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sources) open() (err error) {
+	s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(int(s.ns)), nftables.WithSockOptions(func(c *nfnetlink.Conn) error {
+		return errors.Join(c.SetWriteBuffer(nftBuffer), c.SetReadBuffer(nftBuffer))
+	}))
+	if err != nil {
+		return fmt.Errorf("open an nftables socket: %w", err)
+	}
+	return nil
+}
+
+func (s *sources) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn.CloseLasting()
+}
+
+// flush sends what was prepared as one transaction. After a failure the socket may hold answers that nobody asked for
+// any more, so it is opened anew.
+func (s *sources) flush() error {
+	err := s.conn.Flush()
+	if err != nil {
+		s.conn.CloseLasting()
+		return errors.Join(err, s.open())
+	}
+	return nil
+}
+
+func ourTable() *nftables.Table {
+	return &nftables.Table{Name: tableName, Family: nftables.TableFamilyNetdev}
+}
+
+func sourceSet(port string) *nftables.Set {
+	return &nftables.Set{Table: ourTable(), Name: port, KeyType: nftables.TypeEtherAddr}
+}
+
+func ingressChain(device string, policy nftables.ChainPolicy) *nftables.Chain {
+	return &nftables.Chain{
+		Table: ourTable(), Name: device, Device: device, Type: nftables.ChainTypeFilter,
+		Hooknum: nftables.ChainHookIngress, Priority: nftables.ChainPriorityRaw, Policy: &policy,
+	}
+}
+
+// sourceRule is `ether saddr != @port counter drop`.
+func sourceRule(port string) *nftables.Rule {
+	const sourceOffset, macLength = 6, 6
+	return &nftables.Rule{Table: ourTable(), Chain: &nftables.Chain{Name: port}, Exprs: []expr.Any{
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseLLHeader, Offset: sourceOffset, Len: macLength},
+		&expr.Lookup{SourceRegister: 1, SetName: port, Invert: true},
+		&expr.Counter{},
+		&expr.Verdict{Kind: expr.VerdictDrop},
+	}}
+}
+
+// ensure makes the chains and sets of the ports and bridges, removes those of others, and learns the sets' members. What
+// is there and right stays, with its counters.
+func (s *sources) ensure(ports, bridges []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
+	chains, err := s.chains()
+	if err != nil {
+		return err
+	}
+	right := make(map[string]bool)
+	for device, policy := range chains {
+		_, hasSet := s.members[device]
+		switch {
+		case slices.Contains(ports, device):
+			right[device] = policy == nftables.ChainPolicyAccept && hasSet && s.filters(device)
+		case slices.Contains(bridges, device):
+			right[device] = policy == nftables.ChainPolicyDrop && !hasSet
+		}
+	}
+	changes := s.removeWrong(chains, right)
+	for _, device := range slices.Concat(ports, bridges) {
+		if right[device] {
+			continue
+		}
+		if changes++; changes == 1 {
+			s.conn.AddTable(ourTable())
+		}
+		if slices.Contains(bridges, device) {
+			s.conn.AddChain(ingressChain(device, nftables.ChainPolicyDrop))
+			continue
+		}
+		s.members[device] = make(map[dataplane.MAC]bool)
+		if err := s.conn.AddSet(sourceSet(device), nil); err != nil {
+			return fmt.Errorf("make nftables set %s: %w", device, err)
+		}
+		s.conn.AddChain(ingressChain(device, nftables.ChainPolicyAccept))
+		s.conn.AddRule(sourceRule(device))
+	}
+	if changes == 0 {
+		return nil
+	}
+	if err := s.flush(); err != nil {
+		return fmt.Errorf("change nftables table %s: %w", tableName, err)
+	}
+	return nil
+}
+
+// removeWrong prepares the removal of chains and sets that are not right, and counts their devices.
+func (s *sources) removeWrong(chains map[string]nftables.ChainPolicy, right map[string]bool) (removed int) {
+	for device := range chains {
+		if !right[device] {
+			s.conn.DelChain(&nftables.Chain{Table: ourTable(), Name: device})
+			removed++
+		}
+	}
+	for device := range s.members {
+		if !right[device] {
+			s.conn.DelSet(sourceSet(device))
+			delete(s.members, device)
+			removed++
+		}
+	}
+	return removed
+}
+
+// chains is the policies of our table's chains.
+func (s *sources) chains() (map[string]nftables.ChainPolicy, error) {
+	all, err := s.conn.ListChainsOfTableFamily(nftables.TableFamilyNetdev)
+	if err != nil {
+		return nil, fmt.Errorf("list nftables chains: %w", err)
+	}
+	chains := make(map[string]nftables.ChainPolicy)
+	for _, c := range all {
+		if c.Table.Name == tableName && c.Policy != nil {
+			chains[c.Name] = *c.Policy
+		}
+	}
+	return chains, nil
+}
+
+// filters reports whether a port's chain holds our rule and nothing else.
+func (s *sources) filters(port string) bool {
+	rules, err := s.conn.GetRules(ourTable(), &nftables.Chain{Name: port})
+	if err != nil || len(rules) != 1 {
+		return false
+	}
+	for _, e := range rules[0].Exprs {
+		if l, ok := e.(*expr.Lookup); ok && l.SetName == port && l.Invert {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads the members of all sets of our table.
+func (s *sources) load() error {
+	clear(s.members)
+	tables, err := s.conn.ListTablesOfFamily(nftables.TableFamilyNetdev)
+	if err != nil {
+		return fmt.Errorf("list nftables tables: %w", err)
+	}
+	if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }) {
+		return nil
+	}
+	sets, err := s.conn.GetSets(ourTable())
+	if err != nil {
+		return fmt.Errorf("list nftables sets of %s: %w", tableName, err)
+	}
+	for _, set := range sets {
+		elements, err := s.conn.GetSetElements(set)
+		if err != nil {
+			return fmt.Errorf("list nftables set %s of %s: %w", set.Name, tableName, err)
+		}
+		macs := make(map[dataplane.MAC]bool, len(elements))
+		for _, e := range elements {
+			var mac dataplane.MAC
+			copy(mac[:], e.Key)
+			macs[mac] = true
+		}
+		s.members[set.Name] = macs
+	}
+	return nil
+}
+
+// change lets frames with the sources in add in and keeps those in del out, in one transaction. Adding what is there and removing
+// what is not there are left out; where the kernel disagrees about that, its members are read again.
+func (s *sources) change(add, del []source) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range 2 {
+		added, removed := s.missing(add), s.present(del)
+		if len(added)+len(removed) == 0 {
+			return nil
+		}
+		if err = s.transact(added, removed); err == nil {
+			return nil
+		}
+		if err := s.load(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("change the active sources in nftables table %s: %w", tableName, err)
+}
+
+// missing is those of the sources that are not in their sets, by port.
+func (s *sources) missing(list []source) map[string][]nftables.SetElement {
+	m := make(map[string][]nftables.SetElement)
+	for _, l := range list {
+		if !s.members[l.port][l.mac] {
+			m[l.port] = append(m[l.port], nftables.SetElement{Key: l.mac[:]})
+		}
+	}
+	return m
+}
+
+// present is those of the sources that are in their sets, by port.
+func (s *sources) present(list []source) map[string][]nftables.SetElement {
+	m := make(map[string][]nftables.SetElement)
+	for _, l := range list {
+		if s.members[l.port][l.mac] {
+			m[l.port] = append(m[l.port], nftables.SetElement{Key: l.mac[:]})
+		}
+	}
+	return m
+}
+
+func (s *sources) transact(add, del map[string][]nftables.SetElement) error {
+	for port, elements := range add {
+		for chunk := range slices.Chunk(elements, elementsPerMessage) {
+			if err := s.conn.SetAddElements(sourceSet(port), chunk); err != nil {
+				return err
+			}
+		}
+	}
+	for port, elements := range del {
+		for chunk := range slices.Chunk(elements, elementsPerMessage) {
+			if err := s.conn.SetDeleteElements(sourceSet(port), chunk); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	for port, elements := range add {
+		for _, e := range elements {
+			s.members[port][dataplane.MAC(e.Key)] = true
+		}
+	}
+	for port, elements := range del {
+		for _, e := range elements {
+			delete(s.members[port], dataplane.MAC(e.Key))
+		}
+	}
+	return nil
+}
+
+// where is the ports on which a source is active.
+func (s *sources) where(mac dataplane.MAC, ports map[string]int) (active []source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range ports {
+		if s.members[p][mac] {
+			active = append(active, source{p, mac})
+		}
+	}
+	return active
+}
+
+// active is the addresses that are active on a port.
+func (s *sources) active(port string) []dataplane.MAC {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.members[port]))
+}
+
+// drops is, per port, the packets that its rule counted.
+func (s *sources) drops() (map[string]uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	drops := make(map[string]uint64)
+	for port := range s.members {
+		rules, err := s.conn.GetRules(ourTable(), &nftables.Chain{Name: port})
+		if err != nil {
+			return nil, fmt.Errorf("count the drops on %s: %w", port, err)
+		}
+		for _, r := range rules {
+			for _, e := range r.Exprs {
+				if c, ok := e.(*expr.Counter); ok {
+					drops[port] += c.Packets
+				}
+			}
+		}
+	}
+	return drops, nil
+}
+
+// unsupported reports whether an error says that this kernel has no nftables, or not for ingress.
+func unsupported(err error) bool {
+	for _, errno := range []unix.Errno{unix.EOPNOTSUPP, unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT, unix.ENOENT} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
