@@ -1,0 +1,88 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+)
+
+var absolutePath = kind[string]{
+	"an absolute path of a file, such as /var/lib/tns/nved.db",
+	func(s string) (string, error) {
+		switch {
+		case s == "":
+			return s, errors.New("empty")
+		case !filepath.IsAbs(s):
+			return s, errors.New("not an absolute path")
+		case strings.HasSuffix(s, "/"):
+			return s, errors.New("the path of a directory")
+		}
+		return filepath.Clean(s), nil
+	},
+}
+
+// maxSocketPath is the longest path of a unix socket on Linux (sun_path less its NUL).
+const maxSocketPath = 107
+
+var unixSocket = kind[string]{
+	"unix:// and an absolute path of at most 107 octets, such as unix:///run/tns/nved.sock",
+	func(s string) (string, error) {
+		path, ok := strings.CutPrefix(s, "unix://")
+		if !ok {
+			return s, errors.New("not a unix socket")
+		}
+		path, err := absolutePath.parse(path)
+		if err == nil && len(path) > maxSocketPath {
+			err = fmt.Errorf("a path of %d octets", len(path))
+		}
+		return "unix://" + path, err
+	},
+}
+
+var hostPort = kind[string]{
+	"host:port, such as 127.0.0.1:9479 or [::1]:9479; no host means all addresses",
+	func(s string) (string, error) {
+		host, port, err := net.SplitHostPort(s)
+		if err != nil || strings.ContainsFunc(host, notPlain) || strings.Contains(host, "/") {
+			return s, errors.New("not host:port")
+		}
+		if _, err := number[uint16]("", 1, 65535).parse(port); err != nil {
+			return s, fmt.Errorf("port %q: %w", port, err)
+		}
+		return s, nil
+	},
+}
+
+// localAPI is where an API without authentication may be.
+var localAPI = kind[string]{
+	"unix:// and an absolute path, or a port on loopback such as 127.0.0.1:50051",
+	func(s string) (string, error) {
+		if strings.HasPrefix(s, "unix:") {
+			return unixSocket.parse(s)
+		}
+		s, err := hostPort.parse(s)
+		if err != nil {
+			return s, errors.New("neither a unix socket nor host:port")
+		}
+		if a, err := netip.ParseAddrPort(s); err != nil || !a.Addr().IsLoopback() {
+			return s, errors.New("could be reached from other machines")
+		}
+		return s, nil
+	},
+}
+
+// place is where a daemon listens, or keeps its state.
+type place struct{ key, where string }
+
+// places checks that no two are the same. An empty one is nowhere.
+func (c *checker) places(places []place) {
+	first := firsts[string]{}
+	for _, p := range places {
+		if p.where != "" && c.sound(p.key) {
+			first.once(c, strings.TrimPrefix(p.where, "unix://"), p.key, &p.where, "want a place of its own for each")
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// ports checks the ports, and that their VNs and TESs are known.
+func (c *checker) ports(raw []rawPort, n *NVE) []Port {
+	type pair struct {
+		vn  string
+		tes evpn.RouterID
+	}
+	var ports []Port
+	names, pairs := firsts[string]{}, map[pair]string{}
+	for i := range raw {
+		key, r := index("ports", i), &raw[i]
+		p := Port{Mode: preset(c, join(key, "mode"), r.Mode, portMode)}
+		var ok bool
+		if p.Name, ok = need(c, join(key, "port"), r.Port, deviceName); ok {
+			names.once(c, p.Name, join(key, "port"), r.Port, "a port belongs to one VN")
+			c.notOfVN(join(key, "port"), r.Port, n.VNs)
+		}
+		p.VN = c.portVN(join(key, "vn"), r.VN, n.VNs)
+		if len(r.TES) == 0 && c.sound(join(key, "tes")) {
+			c.report(join(key, "tes"), nil, "missing", "want the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
+		}
+		p.TES = each(c, join(key, "tes"), r.TES, routerID)
+		for _, tes := range p.TES {
+			if c.sound("tes") && !slices.ContainsFunc(n.TES, func(t TESPeer) bool { return t.speaksFor(tes) }) {
+				text := tes.String()
+				c.report(join(key, "tes"), &text, "no entry of tes: may speak for that TES-ID", "want one of those in tes:, or an entry for it there")
+			}
+			if other, taken := pairs[pair{p.VN, tes}]; taken && p.VN != "" {
+				text := tes.String()
+				c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, p.VN), "want one port for each VN and TES")
+			}
+			pairs[pair{p.VN, tes}] = key
+		}
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// portVN is the name of a port's VN.
+func (c *checker) portVN(key string, text *string, vns []VN) string {
+	name, ok := need(c, key, text, kind[string]{"the name of one of vns:", func(s string) (string, error) { return s, nil }})
+	unread := len(vns) == 0 && !c.sound("vns")
+	if !ok || unread || slices.ContainsFunc(vns, func(vn VN) bool { return vn.Name == name || vn.Name == "" }) {
+		return name
+	}
+	for _, vn := range vns {
+		if name == fmt.Sprint(vn.VNI) {
+			c.report(key, text, "a VNI", fmt.Sprintf("want the VN's name, %q", vn.Name))
+			return ""
+		}
+	}
+	c.report(key, text, "unknown VN", "want the name of one of vns:")
+	return ""
+}
+
+// notOfVN refuses a port that is a VN's own bridge or VXLAN device.
+func (c *checker) notOfVN(key string, text *string, vns []VN) {
+	for i, vn := range vns {
+		if *text == vn.Bridge || *text == vn.VXLAN {
+			c.report(key, text, fmt.Sprintf("a device of %s", index("vns", i)), "want the port that TESs are behind")
+			return
+		}
+	}
+}
