@@ -1,0 +1,91 @@
+package gobgp_test
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+
+	api "github.com/osrg/gobgp/v3/api"
+	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
+	"github.com/osrg/gobgp/v3/pkg/server"
+)
+
+// silent is a log for the plain GoBGPs of the tests.
+type silent struct{}
+
+func (silent) Panic(msg string, _ gobgplog.Fields) { panic(msg) }
+func (silent) Fatal(msg string, _ gobgplog.Fields) { panic(msg) }
+func (silent) Error(string, gobgplog.Fields)       {}
+func (silent) Warn(string, gobgplog.Fields)        {}
+func (silent) Info(string, gobgplog.Fields)        {}
+func (silent) Debug(string, gobgplog.Fields)       {}
+func (silent) SetLevel(gobgplog.LogLevel)          {}
+func (silent) GetLevel() gobgplog.LogLevel         { return gobgplog.ErrorLevel }
+
+// other is a GoBGP that is not ours, as reflectors and other vendors' speakers are.
+type other struct {
+	*server.BgpServer
+	address netip.Addr
+}
+
+// otherOptions is what tells one from the other.
+type otherOptions struct {
+	as        uint32
+	reflector bool
+	rtc       bool
+	noGR      bool
+}
+
+var (
+	evpnFamily = &api.Family{Afi: api.Family_AFI_L2VPN, Safi: api.Family_SAFI_EVPN}
+	rtcFamily  = &api.Family{Afi: api.Family_AFI_IP, Safi: api.Family_SAFI_ROUTE_TARGET_CONSTRAINTS}
+)
+
+// startOther lets anyone in.
+func startOther(t testing.TB, o otherOptions) *other {
+	t.Helper()
+	a := address()
+	s := server.NewBgpServer(server.LoggerOption(silent{}))
+	go s.Serve()
+	t.Cleanup(s.Stop)
+	if o.as == 0 {
+		o.as = as
+	}
+	must(t, s.StartBgp(t.Context(), &api.StartBgpRequest{Global: &api.Global{
+		Asn: o.as, RouterId: a.String(), ListenPort: port, ListenAddresses: []string{a.String()},
+	}}))
+	group := &api.PeerGroup{
+		Conf:            &api.PeerGroupConf{PeerGroupName: "anyone"},
+		RouteReflector:  &api.RouteReflector{RouteReflectorClient: o.reflector, RouteReflectorClusterId: a.String()},
+		GracefulRestart: &api.GracefulRestart{Enabled: !o.noGR, HelperOnly: true, RestartTime: 1},
+		Transport:       &api.Transport{PassiveMode: true},
+		Timers:          &api.Timers{Config: &api.TimersConfig{HoldTime: 9, KeepaliveInterval: 3}},
+		AfiSafis:        []*api.AfiSafi{{Config: &api.AfiSafiConfig{Family: evpnFamily, Enabled: true}}},
+	}
+	if o.reflector {
+		group.Conf.PeerAsn = o.as
+	}
+	if o.rtc {
+		group.AfiSafis = append(group.AfiSafis, &api.AfiSafi{Config: &api.AfiSafiConfig{Family: rtcFamily, Enabled: true}})
+	}
+	must(t, s.AddPeerGroup(t.Context(), &api.AddPeerGroupRequest{PeerGroup: group}))
+	must(t, s.AddDynamicNeighbor(t.Context(), &api.AddDynamicNeighborRequest{
+		DynamicNeighbor: &api.DynamicNeighbor{Prefix: "127.0.0.0/8", PeerGroup: "anyone"},
+	}))
+	return &other{BgpServer: s, address: a}
+}
+
+// routes is the number of EVPN routes in its table.
+func (o *other) routes(t testing.TB) int {
+	t.Helper()
+	n := 0
+	must(t, o.ListPath(context.Background(), &api.ListPathRequest{TableType: api.TableType_GLOBAL, Family: evpnFamily}, func(*api.Destination) { n++ }))
+	return n
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
