@@ -554,6 +554,25 @@ func TestReq_3_3_9_OneMessageManyEvents(t *testing.T) {
 	}
 }
 
+// "The TNS MUST support TES to notify NVE about the VM's events, including but not limited to Pre-Association, Association, Emigration,
+// Immigration and Termination."
+func TestReq_3_4_1_EveryEventOfAVMIsNotified(t *testing.T) {
+	for r, want := range map[Request]Event{
+		{Op: OpPreAssociate}:                    PreAssociateChanged,
+		{Op: OpPreAssociate, Immigration: true}: PreAssociateChanged,
+		{Op: OpAssociate}:                       AssociateChanged,
+		{Op: OpAssociate, Immigration: true}:    AssociateChanged,
+		{Op: OpSuspend}:                         Suspend,
+		{Op: OpResume}:                          Resume,
+		{Op: OpEmigrate}:                        Emigrate,
+		{Op: OpTerminate}:                       Terminate,
+	} {
+		if got := Classify(r, false); got != want || r.Immigrates() != r.Immigration {
+			t.Errorf("%+v is %s, immigration %t", r, got, r.Immigrates())
+		}
+	}
+}
+
 // inOrder wants these actions among the arrow's, in this order.
 func inOrder(t *testing.T, a Arrow, want ...Action) {
 	t.Helper()
