@@ -1,0 +1,347 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// format is the version of the file's layout.
+const format = 1
+
+// lockTime is how long Open waits for another process to let go of the file.
+const lockTime = 3 * time.Second
+
+// maxNumber is the highest number of a VN's route distinguisher: 0 is the beacon's, 65535 that of dry runs (SPEC §1).
+const maxNumber = 65534
+
+var (
+	metaBucket     = []byte("meta")
+	vmBucket       = []byte("vms")
+	sequenceBucket = []byte("sequences")
+	numberBucket   = []byte("numbers")
+	rebuiltBucket  = []byte("rebuilt")
+
+	formatKey = []byte("format")
+	tesKey    = []byte("tes")
+	countKey  = []byte("vms")
+)
+
+// Image is all that the file holds.
+type Image struct {
+	VMs       []VM // by VMID
+	Sequences map[evpn.VMID]uint32
+	Numbers   map[string]uint16
+	Rebuilt   map[evpn.RouterID]bool
+}
+
+// CorruptError says that a file is there but is not, or not wholly, what this package wrote.
+type CorruptError struct {
+	Path string
+	Err  error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("state file %s cannot be read: %v; it is left as it is: restore a copy of it, or move it away, then the VMs are read from the NVE's standing responses (without their policies)", e.Path, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// ErrLocked is returned when another process has the file.
+var ErrLocked = errors.New("held by another process")
+
+// DB is the open file. It is safe for concurrent use.
+type DB struct {
+	path  string
+	bolt  *bolt.DB
+	image Image
+}
+
+// Open opens the TES's file, or makes it when there is none, and reads all of it. Errors: *CorruptError, ErrLocked, and what the file
+// system says.
+func Open(path string, tes evpn.RouterID) (*DB, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := create(path, tes); err != nil {
+			return nil, fmt.Errorf("make state file %s: %w", path, err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("open state file: %w", err)
+	case info.Size() == 0:
+		return nil, &CorruptError{Path: path, Err: errors.New("it is empty")}
+	}
+	b, err := openBolt(path)
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open state file %s: %w (waited %v): is another tesd running with it?", path, ErrLocked, lockTime)
+	case isSystem(err):
+		return nil, fmt.Errorf("open state file %s: %w", path, err)
+	case err != nil:
+		return nil, &CorruptError{Path: path, Err: err}
+	}
+	db := &DB{path: path, bolt: b}
+	if err := db.read(tes); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// create makes an empty file under another name first, so that a file under its own name is always whole.
+func create(path string, tes evpn.RouterID) error {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := fill(fresh, tes); err != nil {
+		os.Remove(fresh)
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+func fill(path string, tes evpn.RouterID) error {
+	b, err := openBolt(path)
+	if err != nil {
+		return err
+	}
+	err = b.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, vmBucket, sequenceBucket, numberBucket, rebuiltBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(metaBucket)
+		return errors.Join(
+			meta.Put(formatKey, []byte{format}),
+			meta.Put(tesKey, octets(uint32(tes))),
+			meta.Put(countKey, octets(0)),
+		)
+	})
+	return errors.Join(err, b.Close())
+}
+
+func syncDirectory(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// openBolt opens a bbolt file. A damaged one makes bbolt panic, or touch memory behind the end of the file: both become errors.
+func openBolt(path string) (b *bolt.DB, err error) {
+	err = guarded(func() error {
+		b, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTime})
+		return err
+	})
+	return b, err
+}
+
+// guarded runs f and returns as an error what a damaged file makes it panic with.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the pages do not fit together: %v", r)
+		}
+	}()
+	return f()
+}
+
+// isSystem tells an error of the operating system from one about the file's content.
+func isSystem(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path)
+}
+
+// read loads the image and checks it against all that the file says about itself.
+func (db *DB) read(tes evpn.RouterID) error {
+	var owner evpn.RouterID
+	err := guarded(func() error {
+		return db.bolt.View(func(tx *bolt.Tx) (err error) {
+			if err := checkSize(tx, db.path); err != nil {
+				return err
+			}
+			db.image, owner, err = readImage(tx)
+			return err
+		})
+	})
+	if err != nil {
+		return &CorruptError{Path: db.path, Err: err}
+	}
+	if owner != tes {
+		return fmt.Errorf("state file %s belongs to TES-ID %v, the configuration says %v: use another file, or that TES-ID", db.path, owner, tes)
+	}
+	return nil
+}
+
+// checkSize finds a file that was cut off.
+func checkSize(tx *bolt.Tx, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("it has %d octets of %d", info.Size(), tx.Size())
+	}
+	return nil
+}
+
+func readImage(tx *bolt.Tx) (Image, evpn.RouterID, error) {
+	im := Image{Sequences: map[evpn.VMID]uint32{}, Numbers: map[string]uint16{}, Rebuilt: map[evpn.RouterID]bool{}}
+	for _, name := range [][]byte{metaBucket, vmBucket, sequenceBucket, numberBucket, rebuiltBucket} {
+		if tx.Bucket(name) == nil {
+			return im, 0, fmt.Errorf("bucket %q is missing", name)
+		}
+	}
+	meta := tx.Bucket(metaBucket)
+	if v := meta.Get(formatKey); len(v) != 1 || v[0] != format {
+		return im, 0, fmt.Errorf("format is %x, this program reads %02x", v, format)
+	}
+	owner, count := meta.Get(tesKey), meta.Get(countKey)
+	if len(owner) != 4 || len(count) != 4 {
+		return im, 0, fmt.Errorf("meta holds TES-ID %x and count %x, each has 4 octets", owner, count)
+	}
+	err := errors.Join(
+		tx.Bucket(vmBucket).ForEach(func(k, b []byte) error {
+			v, err := decode(k, b)
+			if err != nil {
+				return fmt.Errorf("VM %x: %w", k, err)
+			}
+			im.VMs = append(im.VMs, v)
+			return nil
+		}),
+		tx.Bucket(sequenceBucket).ForEach(func(k, b []byte) error {
+			if len(k) != 16 || len(b) != 4 {
+				return fmt.Errorf("sequence %x of %x is malformed", b, k)
+			}
+			im.Sequences[evpn.VMID(k)] = binary.BigEndian.Uint32(b)
+			return nil
+		}),
+		tx.Bucket(numberBucket).ForEach(func(k, b []byte) error {
+			if len(b) != 2 {
+				return fmt.Errorf("number %x of VN %q is malformed", b, k)
+			}
+			im.Numbers[string(k)] = binary.BigEndian.Uint16(b)
+			return nil
+		}),
+		tx.Bucket(rebuiltBucket).ForEach(func(k, _ []byte) error {
+			if len(k) != 4 {
+				return fmt.Errorf("NVE-ID %x is malformed", k)
+			}
+			im.Rebuilt[evpn.RouterID(binary.BigEndian.Uint32(k))] = true
+			return nil
+		}),
+	)
+	if err != nil {
+		return im, 0, err
+	}
+	if n := binary.BigEndian.Uint32(count); int(n) != len(im.VMs) {
+		return im, 0, fmt.Errorf("it holds %d VMs of %d", len(im.VMs), n)
+	}
+	for _, v := range im.VMs {
+		if last, ok := im.Sequences[v.ID]; !ok || last != v.Request.Sequence {
+			return im, 0, fmt.Errorf("VM %v has sequence %d, the memory of sequences says %d", v.ID, v.Request.Sequence, last)
+		}
+		for _, r := range v.Standing {
+			if im.Numbers[r.VN] == 0 {
+				return im, 0, fmt.Errorf("VM %v is in VN %q, which has no number", v.ID, r.VN)
+			}
+		}
+	}
+	return im, evpn.RouterID(binary.BigEndian.Uint32(owner)), nil
+}
+
+// Load is what the file held when it was opened.
+func (db *DB) Load() Image { return db.image }
+
+// Put writes the VM and its sequence.
+func (db *DB) Put(v VM) error {
+	b, err := encode(v)
+	if err != nil {
+		return fmt.Errorf("store VM %v: %w", v.ID, err)
+	}
+	return db.update("store VM "+v.ID.String(), func(tx *bolt.Tx) error {
+		vms := tx.Bucket(vmBucket)
+		if vms.Get(v.ID[:]) == nil {
+			if err := addCount(tx, 1); err != nil {
+				return err
+			}
+		}
+		return errors.Join(vms.Put(v.ID[:], b), tx.Bucket(sequenceBucket).Put(v.ID[:], octets(v.Request.Sequence)))
+	})
+}
+
+// Forget removes the VM; the memory of its sequence stays.
+func (db *DB) Forget(id evpn.VMID) error {
+	return db.update("forget VM "+id.String(), func(tx *bolt.Tx) error {
+		vms := tx.Bucket(vmBucket)
+		if vms.Get(id[:]) == nil {
+			return nil
+		}
+		return errors.Join(vms.Delete(id[:]), addCount(tx, -1))
+	})
+}
+
+// Number is the number of the VN's route distinguisher, allocated the first time that it is asked for.
+func (db *DB) Number(vn string) (n uint16, err error) {
+	err = db.update(fmt.Sprintf("number VN %q", vn), func(tx *bolt.Tx) error {
+		numbers := tx.Bucket(numberBucket)
+		if b := numbers.Get([]byte(vn)); b != nil {
+			n = binary.BigEndian.Uint16(b)
+			return nil
+		}
+		taken := map[uint16]bool{}
+		if err := numbers.ForEach(func(_, b []byte) error { taken[binary.BigEndian.Uint16(b)] = true; return nil }); err != nil {
+			return err
+		}
+		for n = 1; taken[n]; n++ {
+			if n == maxNumber {
+				return fmt.Errorf("all %d numbers are taken", maxNumber)
+			}
+		}
+		return numbers.Put([]byte(vn), binary.BigEndian.AppendUint16(nil, n))
+	})
+	return n, err
+}
+
+// SetRebuilt notes that there is nothing (more) to be read from that NVE's standing responses.
+func (db *DB) SetRebuilt(nve evpn.RouterID) error {
+	return db.update("note NVE "+nve.String(), func(tx *bolt.Tx) error {
+		return tx.Bucket(rebuiltBucket).Put(octets(uint32(nve)), []byte{})
+	})
+}
+
+// Close lets go of the file.
+func (db *DB) Close() error { return db.bolt.Close() }
+
+// update runs one durable transaction; a failed one changes nothing.
+func (db *DB) update(what string, f func(*bolt.Tx) error) error {
+	if err := guarded(func() error { return db.bolt.Update(f) }); err != nil {
+		return fmt.Errorf("%s in %s: %w", what, db.path, err)
+	}
+	return nil
+}
+
+// addCount changes the number of VMs that the file says it holds.
+func addCount(tx *bolt.Tx, by int) error {
+	meta := tx.Bucket(metaBucket)
+	return meta.Put(countKey, octets(uint32(int(binary.BigEndian.Uint32(meta.Get(countKey)))+by)))
+}
+
+func octets(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
