@@ -144,6 +144,20 @@ func TestEveryEventAndActionIsUsed(t *testing.T) {
 	}
 }
 
+// TestLifetimesStartAnew with every change of state and with every request that is accepted, but for a RESUME that does nothing (§3.3.8).
+func TestLifetimesStartAnew(t *testing.T) {
+	for s := range numStates {
+		for e := range numEvents {
+			a := Next(s, e)
+			nothing := e == Resume && a.To == s
+			want := a.To != s && a.To != Null || e.Request() && a.Refusal == Allowed && !nothing
+			if a.Does(RefreshLifetime) != want {
+				t.Errorf("%s, %s: %v, starts the lifetime anew: %t", s, e, a.Actions, !want)
+			}
+		}
+	}
+}
+
 // TestNothingIsLostBeforeTheLastThatMayFail is what makes FAIL leave everything as it was: whatever takes something away or is told to
 // others comes after what answers later.
 func TestNothingIsLostBeforeTheLastThatMayFail(t *testing.T) {
