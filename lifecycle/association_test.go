@@ -236,6 +236,16 @@ func TestAnExchangeOfParametersRidesOnAnyOperation(t *testing.T) {
 	}
 }
 
+// TestOutrankedGivesEverythingUpAtOnce: unlike an emigration that was asked for, there is nothing newer to wait for.
+func TestOutrankedGivesEverythingUpAtOnce(t *testing.T) {
+	for _, s := range []State{PreAssociated, Associated, Suspended} {
+		x := at(t, s)
+		if err := x.happen(Outranked); err != nil || x.holds() != Reserved || !x.State.Emigrating() {
+			t.Errorf("%s, outranked: %s holding %s, %v", s, x.State, x.holds(), err)
+		}
+	}
+}
+
 func TestOutrankedStaysUntilTheTESDecides(t *testing.T) {
 	outranked := Association{State: Associated}.Move(Outranked, Next(Associated, Outranked))
 	if want := (Association{State: EmigratingAssociated, Outranked: true}); outranked != want {
