@@ -58,8 +58,11 @@ not() { ! "$@"; }
 # soon COMMAND…: it must succeed within five seconds.
 soon() {
 	local end=$((SECONDS + 5))
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
+	until "$@" >"$scratch/soon" 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			cat "$scratch/soon"
+			return 1
+		fi
 		sleep 0.05
 	done
 }

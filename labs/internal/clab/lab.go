@@ -213,3 +213,8 @@ func (l *Lab) each(ctx context.Context, f func(*machine) error) error {
 	}
 	return group.Wait()
 }
+
+// Path is how a file of a node is reached from outside, while the node is up: sockets in its /run, for instance.
+func (l *Lab) Path(node, name string) string {
+	return fmt.Sprintf("/proc/%d/root%s", l.machine(node).pid, name)
+}
