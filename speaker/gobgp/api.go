@@ -241,6 +241,9 @@ func cleanKey(p *api.Path) (key evpn.RouteKey, err error) {
 		return key, err
 	}
 	r, _, err := evpn.DecodeNLRI(octets)
+	if err == nil && r.Type == evpn.MACIPAdvertisement && r.MAC == (evpn.MAC{}) {
+		err = errors.New("no MAC address, or one that cannot be read")
+	}
 	return r.RouteKey, err
 }
 

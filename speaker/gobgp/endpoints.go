@@ -51,7 +51,7 @@ func parseEndpoints(s string) ([]endpoint, error) {
 	return list, nil
 }
 
-// prepareEndpoints makes the directories. It refuses a unix socket where another process answers.
+// prepareEndpoints makes the directories. It refuses what another process listens on.
 func prepareEndpoints(s string) (*endpoints, error) {
 	list, err := parseEndpoints(s)
 	if err != nil {
@@ -59,11 +59,9 @@ func prepareEndpoints(s string) (*endpoints, error) {
 	}
 	e := &endpoints{}
 	for _, p := range list {
-		if p.network == "unix" {
-			if p, err = p.prepare(); err != nil {
-				e.remove()
-				return nil, fmt.Errorf("API socket %s: %w", p.address, err)
-			}
+		if p, err = p.prepare(); err != nil {
+			e.remove()
+			return nil, fmt.Errorf("API at %s: %w", p.address, err)
 		}
 		e.list = append(e.list, p)
 	}
@@ -71,6 +69,13 @@ func prepareEndpoints(s string) (*endpoints, error) {
 }
 
 func (p endpoint) prepare() (endpoint, error) {
+	if p.network == "tcp" {
+		listener, err := net.Listen(p.network, p.address)
+		if err != nil {
+			return p, err
+		}
+		return p, listener.Close()
+	}
 	dir := filepath.Dir(p.address)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return p, err
