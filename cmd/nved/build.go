@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/cmd/internal/control"
+	"github.com/tns-project/tns/cmd/internal/daemon"
+	"github.com/tns-project/tns/cmd/internal/metrics"
+	"github.com/tns-project/tns/config"
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux"
+	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/nve/store"
+	"github.com/tns-project/tns/speaker/gobgp"
+)
+
+// How much of the past is kept for people.
+const (
+	eventsInAll = 65536
+	eventsPerVM = 256
+)
+
+// build makes the parts. The control socket comes first: it tells whether another nved runs. The kernel's devices are made last, when nothing else
+// can fail.
+func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(), err error) {
+	var undo daemon.Undo
+	defer undo.Unless(&err)
+
+	socket, err := control.Listen(c.Control)
+	if err != nil {
+		return nil, nil, err
+	}
+	undo.Add(func() { socket.Close() })
+	state, aside, err := store.Open(c.State, log.WithField("part", "store"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if aside != "" {
+		log.WithField("aside", aside).Warn("the state file was damaged and is put aside; what it held is rebuilt from requests and kernel")
+	}
+	tesPlane, err := gobgp.New(tesSpeaker(c, log))
+	if err != nil {
+		return nil, nil, fmt.Errorf("the TES plane: %w", err)
+	}
+	fabric, err := gobgp.New(fabricSpeaker(c, log))
+	if err != nil {
+		return nil, nil, fmt.Errorf("the fabric: %w", err)
+	}
+	kernel, err := linux.New(linux.Options{Log: log.WithField("part", "kernel")})
+	if err != nil {
+		return nil, nil, err
+	}
+	undo.Add(kernel.Close)
+	table := dataplane.NewReconciler(kernel)
+	events := history.New(eventsInAll, eventsPerVM)
+	edge, err := nve.New(edgeConfig(c), nve.Parts{
+		TES: tesPlane, Fabric: fabric, Forwarder: table, Store: state, History: events, Log: log.WithField("part", "edge"),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &backend{
+		Unsupported: control.Unsupported{Daemon: control.NVE},
+		config:      c, edge: edge, table: table, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
+	}
+	inputs := nve.Inputs{TES: tesPlane.Events(), Fabric: fabric.Events(), Results: table.Results()}
+	parts = []daemon.Part{
+		{Name: "store", Run: state.Run},
+		{Name: "forwarding table", Run: table.Run},
+		{Name: "TES plane", Run: tesPlane.Run},
+		{Name: "fabric", Run: fabric.Run},
+		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
+		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, log, fabric, tesPlane) }},
+		{Name: "control API", Run: control.NewServer(socket, b).Run},
+	}
+	if c.Metrics != "" {
+		pages, err := metrics.New(c.Metrics, b.figures, b.ready)
+		if err != nil {
+			return nil, nil, err
+		}
+		undo.Add(func() { pages.Close() })
+		parts = append(parts, daemon.Part{Name: "metrics", Run: pages.Run})
+	}
+	if err := kernel.Ensure(context.Background(), networks(c)); err != nil {
+		return nil, nil, fmt.Errorf("make the devices of the VNs: %w", err)
+	}
+	return parts, kernel.Close, nil
+}
+
+// sessions opens the speakers and then keeps their own tables what the edge made them: what someone else changes there, through the GoBGP API, is put
+// back.
+func sessions(ctx context.Context, log *logrus.Entry, fabric, tesPlane *gobgp.Speaker) error {
+	if err := fabric.Open(ctx); err != nil {
+		return fmt.Errorf("the fabric: %w", err)
+	}
+	if err := tesPlane.Open(ctx); err != nil {
+		return fmt.Errorf("the TES plane: %w", err)
+	}
+	restore := func(plane string, s *gobgp.Speaker) {
+		n, err := s.Restore()
+		if err != nil {
+			log.WithField("plane", plane).WithError(err).Warn("restore the speaker's own table")
+		} else if n > 0 {
+			log.WithFields(logrus.Fields{"plane": plane, "routes": n}).Warn("someone changed the speaker's own table; it is restored")
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-fabric.OwnChanges():
+			restore("fabric", fabric)
+		case <-tesPlane.OwnChanges():
+			restore("tes", tesPlane)
+		}
+	}
+}

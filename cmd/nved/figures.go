@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
+	api "github.com/tns-project/tns/cmd/internal/backend"
+	"github.com/tns-project/tns/cmd/internal/metrics"
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/nve"
+)
+
+// askTime is how long the edge's loop may take to answer a scrape.
+const askTime = 5 * time.Second
+
+// figures is what nved counts. If the edge does not answer, its figures are missing: a scrape that says less is better than none.
+func (b *backend) figures() []metrics.Figure {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	figures := b.tableFigures()
+	if s, err := b.edge.Stats(ctx); err == nil {
+		figures = append(figures, edgeFigures(s)...)
+	}
+	for _, p := range b.planes() {
+		figures = append(figures, api.SpeakerFigures(p.name, p.speaker)...)
+	}
+	return figures
+}
+
+func edgeFigures(n nve.Stats) []metrics.Figure {
+	figures := []metrics.Figure{
+		metrics.Count("nve_requests_total", "Request routes received, repetitions included.", n.Requests),
+		metrics.Count("nve_malformed_total", "Requests, beacons and routes that could not be read.", n.Malformed),
+		metrics.Count("nve_ignored_total", "Routes that were not for this edge.", n.Ignored),
+		metrics.Count("nve_incomplete_total", "Sets of routes that were not whole in time.", n.Incomplete),
+		metrics.Count("nve_beacons_total", "Beacons received.", n.Beacons),
+		metrics.Count("nve_digest_mismatches_total", "Beacons whose digest was not ours.", n.DigestMismatches),
+		metrics.Count("nve_transitions_total", "Changes of an association's state.", n.Transitions),
+		metrics.Count("nve_immigrations_total", "VMs that came from another hypervisor.", n.Immigrations),
+		metrics.Count("nve_orphaned_total", "Times that an association was marked orphaned.", n.Orphaned),
+		metrics.Count("nve_alarms_total", "Alarms.", n.Alarms),
+		metrics.Count("nve_duplicate_macs_total", "MACs that were frozen as duplicates.", n.DuplicateMACs),
+		metrics.Count("nve_duplicate_tes_total", "TES-IDs found alive from two addresses.", n.DuplicateTESs),
+		metrics.Count("nve_kernel_errors_total", "Requests that the kernel refused.", n.KernelErrors),
+		metrics.Count("nve_fabric_announced_total", "Routes announced to the fabric.", n.FabricAnnounced),
+		metrics.Count("nve_fabric_withdrawn_total", "Routes withdrawn from the fabric.", n.FabricWithdrawn),
+		metrics.Gauge("nve_orphans", "Associations that are orphaned.", n.Orphans),
+		metrics.Gauge("nve_macs", "MACs known, local and remote.", n.Stations),
+		metrics.Flag("nve_ready", "Whether the start is over.", n.Ready),
+	}
+	for state := evpn.StateNull; state <= evpn.StateTerminated; state++ {
+		figures = append(figures, metrics.Gauge("nve_vms", "Associations, by state.", n.Records[state], metrics.Label{Name: "state", Value: state.String()}))
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(n.Responses), func(a, b nve.Answered) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
+	}) {
+		figures = append(figures, metrics.Count("nve_responses_total", "Responses, by status and reason.", n.Responses[a],
+			metrics.Label{Name: "status", Value: a.Status.String()}, metrics.Label{Name: "reason", Value: a.Reason.String()}))
+	}
+	return figures
+}
+
+// kindWords is the label of a kind of entry.
+var kindWords = map[tnsv1.FDBEntry_Kind]string{
+	tnsv1.FDBEntry_KIND_LOCAL:    "local",
+	tnsv1.FDBEntry_KIND_REMOTE:   "remote",
+	tnsv1.FDBEntry_KIND_FLOOD:    "flood",
+	tnsv1.FDBEntry_KIND_NEIGHBOR: "neighbor",
+	tnsv1.FDBEntry_KIND_PORT:     "port",
+}
+
+// tableFigures is what is told of the forwarding table.
+func (b *backend) tableFigures() []metrics.Figure {
+	n := b.table.Stats()
+	figures := []metrics.Figure{
+		metrics.Count("fdb_writes_total", "Entries set in the kernel.", n.Writes),
+		metrics.Count("fdb_deletes_total", "Entries removed from the kernel.", n.Deletes),
+		metrics.Count("fdb_pruned_total", "Entries of ours that nobody asked for, removed.", n.Pruned),
+		metrics.Count("fdb_errors_total", "Entries, and listings, that the kernel refused.", n.Errors),
+		metrics.Count("fdb_full_passes_total", "Comparisons with the whole of the kernel's tables.", n.FullPasses),
+	}
+	entries := map[string]int{}
+	missing := 0
+	for _, e := range b.table.Table() {
+		entries[kindWords[b.viewEntry(e).Kind]]++
+		if !e.InKernel {
+			missing++
+		}
+		if e.Kind == dataplane.Port {
+			figures = append(figures, metrics.Count("fdb_port_drops_total", "Frames dropped because their source address is not active on the port.", e.Drops,
+				metrics.Label{Name: "port", Value: e.Key.Port}))
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(entries)) {
+		figures = append(figures, metrics.Gauge("fdb_entries", "Entries that the kernel should hold, by kind.", entries[kind], metrics.Label{Name: "kind", Value: kind}))
+	}
+	return append(figures, metrics.Gauge("fdb_missing", "Entries that the kernel should hold and does not.", missing))
+}
+
+// ready: nved does its job when its start is over.
+func (b *backend) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	defer cancel()
+	s, err := b.edge.Stats(ctx)
+	if err != nil {
+		return fmt.Errorf("the edge does not answer: %w", err)
+	}
+	if !s.Ready {
+		return errors.New("starting: waiting for the peers' tables")
+	}
+	return nil
+}

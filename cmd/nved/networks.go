@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
+	api "github.com/tns-project/tns/cmd/internal/backend"
+	"github.com/tns-project/tns/cmd/internal/control"
+	"github.com/tns-project/tns/config"
+	"github.com/tns-project/tns/evpn"
+)
+
+func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.ListVNsResponse, error) {
+	s, err := b.edge.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &tnsv1.ListVNsResponse{}
+	for _, v := range s.VNs {
+		n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Vms: uint32(v.Members), Active: uint32(v.Active)}
+		for _, p := range v.Ports {
+			n.Ports = append(n.Ports, p.Name)
+		}
+		for _, vtep := range v.Flood {
+			n.FloodList = append(n.FloodList, vtep.String())
+		}
+		if c, ok := b.network(v.VNI); ok {
+			n.Bridge, n.Vxlan, n.Imports, n.Exports = c.Bridge, c.VXLAN, imports(c), targets(exports(b.config, c))
+		}
+		r.Networks = append(r.Networks, n)
+	}
+	api.SortNetworks(r.Networks)
+	return r, nil
+}
+
+// network is a VN of the configuration.
+func (b *backend) network(vni evpn.VNI) (config.VN, bool) {
+	for _, v := range b.config.VNs {
+		if v.VNI == vni {
+			return v, true
+		}
+	}
+	return config.VN{}, false
+}
+
+// find is the VN of a question.
+func (b *backend) find(q *tnsv1.VN) (config.VN, error) {
+	for _, v := range b.config.VNs {
+		if v.Name == q.GetName() || q.GetVni() != 0 && uint32(v.VNI) == q.GetVni() {
+			return v, nil
+		}
+	}
+	if q.GetVni() != 0 {
+		return config.VN{}, control.Errorf(control.ErrNotFound, "VN %d is not configured here", q.GetVni())
+	}
+	return config.VN{}, control.Errorf(control.ErrNotFound, "VN %q is not configured here", q.GetName())
+}
+
+// imports is what a VN imports, for people: without a list of its own, its VNI from any AS.
+func imports(v config.VN) []string {
+	if len(v.Import) == 0 {
+		return []string{fmt.Sprintf("*:%d", v.VNI)}
+	}
+	return targets(v.Import)
+}
+
+func targets(list []evpn.RouteTarget) []string {
+	var words []string
+	for _, rt := range list {
+		words = append(words, rt.String())
+	}
+	return words
+}

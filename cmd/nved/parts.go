@@ -1,0 +1,102 @@
+package main
+
+import (
+	"net/netip"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/config"
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/speaker/gobgp"
+)
+
+// tesSpeaker is the speaker of requests and responses: TESs come to it, it goes to the reflectors that TESs are behind.
+func tesSpeaker(c *config.NVE, log *logrus.Entry) gobgp.Config {
+	s := gobgp.Config{
+		RouterID: c.ID, AS: c.AS, ListenPort: c.ListenPort, ListenAddresses: c.Listen, API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
+		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
+		Log:          log.WithFields(logrus.Fields{"part": "speaker", "plane": "tes"}),
+	}
+	for _, t := range c.TES {
+		p := gobgp.Peer{
+			Prefix: t.Prefix, Dynamic: !t.Reflector, AS: t.AS, LocalAddress: t.LocalAddress, HoldTime: t.HoldTime, ConnectRetry: t.ConnectRetry,
+			MultihopTTL: t.MultihopTTL, Password: t.Password, Description: "TES",
+		}
+		if t.Reflector {
+			p.Port, p.Description = t.Port, "reflector of TESs"
+		}
+		s.Peers = append(s.Peers, p)
+	}
+	return s
+}
+
+// fabricSpeaker is the speaker towards other VTEPs.
+func fabricSpeaker(c *config.NVE, log *logrus.Entry) gobgp.Config {
+	s := gobgp.Config{
+		RouterID: c.ID, AS: c.AS, ListenPort: -1, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
+		Log: log.WithFields(logrus.Fields{"part": "speaker", "plane": "fabric"}),
+	}
+	for _, f := range c.Fabric {
+		s.Peers = append(s.Peers, gobgp.Peer{
+			Prefix: netip.PrefixFrom(f.Address, f.Address.BitLen()), AS: f.AS, Port: f.Port, LocalAddress: f.LocalAddress, HoldTime: f.HoldTime,
+			ConnectRetry: f.ConnectRetry, MultihopTTL: f.MultihopTTL, Password: f.Password, Description: "fabric",
+		})
+	}
+	return s
+}
+
+// edgeConfig is what the edge is told.
+func edgeConfig(c *config.NVE) nve.Config {
+	e := nve.Config{
+		ID: c.ID, AS: c.AS, VTEP: c.VTEP,
+		Lifetimes: lifecycle.Lifetimes(c.Lifetimes), Assembly: c.AssemblyTime, Withdraw: c.WithdrawTime, HoldOnLoss: c.HoldOnLoss, StartupHold: c.StartupHold,
+		Duplicate: nve.Duplicate(c.Duplicate),
+	}
+	for _, f := range c.Fabric {
+		e.FabricPeers = append(e.FabricPeers, f.Address)
+	}
+	for _, t := range c.TES {
+		e.Neighbors = append(e.Neighbors, nve.Neighbor{Prefix: t.Prefix, IDs: t.IDs, Reflector: t.Reflector})
+	}
+	for _, v := range c.VNs {
+		n := nve.VN{Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive}
+		for _, p := range c.Ports {
+			if p.VN == v.Name {
+				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES})
+			}
+		}
+		e.VNs = append(e.VNs, n)
+	}
+	return e
+}
+
+// exports is the route targets that a VN's routes have.
+func exports(c *config.NVE, v config.VN) []evpn.RouteTarget {
+	switch {
+	case len(v.Export) > 0:
+		return v.Export
+	case c.RouteTarget == config.RFC8365:
+		return []evpn.RouteTarget{evpn.RFC8365RouteTarget(c.AS, v.VNI)}
+	}
+	return []evpn.RouteTarget{evpn.AutoRouteTarget(c.AS, v.VNI)}
+}
+
+// networks is the VNs as the kernel gets them.
+func networks(c *config.NVE) []dataplane.Network {
+	var list []dataplane.Network
+	for _, v := range c.VNs {
+		n := dataplane.Network{
+			VNI: dataplane.VNI(v.VNI), Name: v.Name, Bridge: v.Bridge, VXLAN: v.VXLAN, VTEP: c.VTEP, UDPPort: c.UDPPort, MTU: v.MTU,
+		}
+		for _, p := range c.Ports {
+			if p.VN == v.Name {
+				n.Ports = append(n.Ports, p.Name)
+			}
+		}
+		list = append(list, n)
+	}
+	return list
+}
