@@ -80,9 +80,6 @@ func (e *Edge) nextHop() netip.Addr { return e.config.ID.Addr() }
 func (e *Edge) accept(p *procedure) {
 	r := p.record
 	a := answer{status: evpn.Success, state: r.State, sequence: p.set.sequence, lifetime: e.granted(r)}
-	if p.set.request.Op == evpn.Terminate && p.set.request.Flags&evpn.FlagKeepAlive == 0 {
-		a.state = lifecycle.Terminated
-	}
 	for k, o := range p.set.offers {
 		if e.requests[k] == o {
 			e.respond(o, a)

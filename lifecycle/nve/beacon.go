@@ -22,7 +22,7 @@ type beacon struct {
 	isOverdue bool
 }
 
-// beaconAlive reports whether the TES's beacon is not overdue; a TES that never sent one has none to miss.
+// beaconAlive reports whether the TES sends a beacon and it is not overdue.
 func (t *tes) beaconAlive() bool { return t.beacon != nil && !t.beacon.isOverdue }
 
 // beaconSeen takes a type 3 route of the TES plane.

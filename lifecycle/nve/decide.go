@@ -31,10 +31,9 @@ func (e *Edge) decide(r *record, s *set) {
 		e.refuseSet(r, s, verdict)
 		return
 	}
-	p := &procedure{record: r, set: s, event: lifecycle.Classify(asks(&s.request), e.same(r, s)), arrow: arrow, steps: e.stepsOf(r, s, arrow)}
+	p := &procedure{record: r, set: s, event: lifecycle.Classify(asks(&s.request), e.same(r, s)), arrow: arrow}
 	if e.heldElsewhere(r, s, arrow) {
-		p.event, p.arrow = lifecycle.Outranked, lifecycle.Arrow{To: lifecycle.EmigratingAssociated}
-		p.steps = []lifecycle.Action{lifecycle.Authorize, lifecycle.Reserve, lifecycle.RefreshLifetime, lifecycle.Notify}
+		p.event, p.arrow = lifecycle.Outranked, lifecycle.Withhold()
 	}
 	e.begin(p)
 }
@@ -70,10 +69,10 @@ func (e *Edge) judge(r *record, s *set) (lifecycle.Arrow, Verdict) {
 	switch {
 	case ask.KeepAlive && r.alive() && !same:
 		return arrow, s.all(evpn.InvalidFormat) // nothing but the sequence may change with K
-	case ask.Op == lifecycle.OpTerminate, !arrow.To.Alive() || onlyAccepts(arrow):
-		return arrow, nil // needs no checks (§3.3.7), does nothing (§3.3.4)
 	case r.Outranked && ask.Op == lifecycle.OpAssociate && !ask.KeepAlive && !ask.Claims():
 		return arrow, s.all(evpn.Duplicate)
+	case !arrow.MayFail():
+		return arrow, nil // nothing new is asked for: no facts can stand against it (§3.3.3, §3.3.7)
 	}
 	return arrow, e.check(r, s, arrow, ask)
 }
@@ -200,22 +199,6 @@ func equalPolicy(a, b *evpn.Policy) bool {
 	return a.Type == b.Type && a.Version == b.Version
 }
 
-// stepsOf is the arrow's actions; a set that differs from what is held brings its provisioning along where the figure's arrow has none, because a complete
-// set replaces the one before whatever its operation is.
-func (e *Edge) stepsOf(r *record, s *set, arrow lifecycle.Arrow) []lifecycle.Action {
-	if !r.alive() || !arrow.To.Alive() || onlyAccepts(arrow) || arrow.Does(lifecycle.ReleaseOld) || e.same(r, s) {
-		return arrow.Actions
-	}
-	steps := []lifecycle.Action{lifecycle.Authorize, lifecycle.Reserve}
-	for _, a := range arrow.Actions {
-		if a == lifecycle.RefreshLifetime {
-			steps = append(steps, lifecycle.ReleaseOld)
-		}
-		steps = append(steps, a)
-	}
-	return steps
-}
-
 // bindingsOf is what the set would hold.
 func (e *Edge) bindingsOf(r *record, s *set) (map[evpn.RouteKey]*binding, map[evpn.RouteKey]string) {
 	bs := make(map[evpn.RouteKey]*binding, len(s.offers))
@@ -263,7 +246,7 @@ func (e *Edge) tried(o *offer) {
 		back[c.route.RouteKey] = k
 	}
 	arrow, verdict := e.judge(r, own)
-	if len(verdict) == 0 && arrow.To.Alive() && !onlyAccepts(arrow) {
+	if len(verdict) == 0 && arrow.MayFail() {
 		e.Authorizer.Authorize(e.question(r, own), func(v Verdict) {
 			e.mail.post(func() { e.tellTried(r, s, arrow, v, back) })
 		})
@@ -283,9 +266,6 @@ func (e *Edge) tellTried(r *record, s *set, arrow lifecycle.Arrow, v Verdict, ba
 			continue
 		}
 		a := answer{status: evpn.Success, state: arrow.To, sequence: s.sequence}
-		if s.request.Op == evpn.Terminate {
-			a.state = lifecycle.Terminated
-		}
 		if len(told) > 0 {
 			a = answer{status: failStatus(r), state: r.State, reason: told[k], sequence: s.sequence}
 			if a.reason == evpn.ReasonNone {

@@ -45,7 +45,7 @@ func (e *Edge) perform(p *procedure, a lifecycle.Action) (done bool) {
 	case lifecycle.Accept:
 		if p.set != nil {
 			e.accept(p)
-		} else if len(r.bindings) > 0 {
+		} else {
 			e.tellState(r, evpn.Success)
 		}
 	case lifecycle.Notify:
@@ -213,6 +213,9 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 func (e *Edge) rollBack(p *procedure) {
 	r := p.record
 	for st, was := range p.displaced {
+		if a := was.active; a != nil && a.State != lifecycle.Associated {
+			was = standing{} // it ended meanwhile
+		}
 		e.activate(st, was.active, was.port)
 		e.settle(st)
 	}

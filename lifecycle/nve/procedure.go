@@ -1,6 +1,8 @@
 package nve
 
 import (
+	"time"
+
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -13,7 +15,6 @@ type procedure struct {
 	set    *set // the request; nil when the NVE acts on its own
 	event  lifecycle.Event
 	arrow  lifecycle.Arrow
-	steps  []lifecycle.Action
 	next   int
 
 	generation uint64 // a late answer to an earlier procedure has another one
@@ -26,6 +27,9 @@ type procedure struct {
 	failed    error
 	displaced map[*station]standing // whose place was taken
 }
+
+// ownRetry is the pause before the NVE tries again what the kernel refused it.
+const ownRetry = time.Second
 
 // standing is who was active for a MAC before a procedure took it.
 type standing struct {
@@ -57,8 +61,8 @@ func (e *Edge) begin(p *procedure) {
 
 // advance carries out what can be until an answer has to be waited for.
 func (e *Edge) advance(p *procedure) {
-	for p.next < len(p.steps) {
-		step := p.steps[p.next]
+	for p.next < len(p.arrow.Actions) {
+		step := p.arrow.Actions[p.next]
 		if !step.AnswersLater() {
 			e.commit(p)
 		}
@@ -88,9 +92,6 @@ func (e *Edge) commit(p *procedure) {
 	before := r.Association
 	r.bindings, r.params = p.bindings, p.params
 	after := r.Move(p.event, p.arrow)
-	if p.event == lifecycle.Outranked && p.arrow.To.Emigrating() {
-		after = lifecycle.Association{State: p.arrow.To, Orphaned: r.Orphaned, Outranked: r.Outranked || !r.State.Emigrating()}
-	}
 	because := p.event.String()
 	if p.set != nil && asks(&p.set.request).Immigrates() {
 		because = "immigration (" + because + ")"
@@ -140,11 +141,14 @@ func (e *Edge) displaced(r *record) bool {
 // fail leaves everything as it was and refuses the set.
 func (e *Edge) fail(p *procedure, v Verdict) {
 	e.rollBack(p)
-	p.record.procedure = nil
+	r := p.record
+	r.procedure = nil
 	if p.set != nil {
-		e.refuseSet(p.record, p.set, v)
+		e.refuseSet(r, p.set, v)
+	} else { // the NVE's own doing: nobody asks again
+		e.timers.after(e.now, ownRetry, func() { e.own(r, p.event) })
 	}
-	e.goOn(p.record)
+	e.goOn(r)
 }
 
 // finish ends a procedure that went through.
@@ -199,16 +203,16 @@ func (e *Edge) own(r *record, ev lifecycle.Event) {
 		if len(r.offers) > 0 {
 			return
 		}
+	case lifecycle.AgedOut:
+		if d := e.lifetimeOf(r); d == 0 || e.freshest(r).Add(d).After(e.now) {
+			return // refreshed while it waited
+		}
 	}
 	arrow := lifecycle.Next(r.State, ev)
 	if arrow.Refusal != lifecycle.Allowed || len(arrow.Actions) == 0 {
 		return
 	}
-	steps := arrow.Actions
-	if ev == lifecycle.Terminate { // a withdraw: there is nobody to answer
-		steps = steps[:len(steps)-1]
-	}
-	e.begin(&procedure{record: r, event: ev, arrow: arrow, steps: steps})
+	e.begin(&procedure{record: r, event: ev, arrow: arrow})
 }
 
 // outranked reports whether any of the record's MACs has been taken by another edge's better route, by another TES, or is a duplicate.
@@ -263,7 +267,11 @@ func (e *Edge) handleResult(res dataplane.Result) {
 	}
 	if p.failed != nil {
 		e.Log.WithField("vm", p.record.key.VM).WithError(p.failed).Warn("the kernel refused")
-		e.fail(p, p.set.all(evpn.NonSufficientResources))
+		var v Verdict
+		if p.set != nil {
+			v = p.set.all(evpn.NonSufficientResources)
+		}
+		e.fail(p, v)
 		return
 	}
 	e.advance(p)

@@ -97,6 +97,10 @@ func (e *Edge) enter(r *record, a lifecycle.Association, because string) {
 		r.since = e.now
 		e.stats.transitions++
 	}
+	if before.Orphaned != a.Orphaned {
+		r.refreshed = e.now
+		e.armLifetime(r)
+	}
 	e.note(history.Event{Kind: history.KindState, VM: r.key.VM.String(), TES: r.key.TES.String(), State: wireState(r.State).String(), Reason: reasonText(r.reason), Sequence: r.sequence, Detail: because})
 }
 
@@ -107,8 +111,6 @@ func (e *Edge) orphan(r *record, because string) {
 	}
 	e.stats.orphaned++
 	e.enter(r, r.Orphan(), "orphaned: "+because)
-	r.refreshed = e.now
-	e.armLifetime(r)
 }
 
 // reappear takes the mark away; nothing else changes.
@@ -119,8 +121,6 @@ func (e *Edge) reappear(r *record) {
 		return
 	}
 	e.enter(r, r.Reappear(), "its TES is back")
-	r.refreshed = e.now
-	e.armLifetime(r)
 }
 
 // lifetimeOf is how long the record lasts from its last refresh; 0 means that no lifetime runs.
