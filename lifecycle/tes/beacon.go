@@ -37,15 +37,17 @@ func (c *core) beat(now time.Time) {
 	}
 }
 
-// digest covers the standing requests to the NVE of all VMs but those that are kept alive one by one.
+// digest covers the standing requests to the NVE, but those in a VN whose VMs are kept alive one by one.
 func (c *core) digest(nve evpn.RouterID) evpn.Digest {
 	var items []evpn.DigestItem
 	for _, v := range c.vms {
-		if v.NVE != nve || c.perVM(v) {
+		if v.NVE != nve {
 			continue
 		}
 		for _, r := range v.Standing {
-			items = append(items, evpn.DigestItem{VNI: r.VNI, Key: c.key(r), Sequence: r.Sequence})
+			if vn, _ := c.cfg.vn(r.VN); !vn.PerVMKeepAlive {
+				items = append(items, evpn.DigestItem{VNI: r.VNI, Key: c.key(r), Sequence: r.Sequence})
+			}
 		}
 	}
 	return evpn.DigestOf(items)

@@ -140,7 +140,7 @@ func (c *core) overtake(now time.Time, v *vm) {
 	c.finish(now, v, answer{}, ErrSuperseded, func(w *waiter) bool { return w.wish != 0 && w.wish != v.wish && w.wish != v.asked })
 }
 
-// finish replies to the callers that are chosen. Without an error the answer is what they get.
+// finish replies to the callers that are chosen. Without an error the answer is what they get; with one they still hear of PENDING.
 func (c *core) finish(now time.Time, v *vm, a answer, err error, which func(*waiter) bool) {
 	kept := v.waiters[:0:0]
 	for _, w := range v.waiters {
@@ -149,7 +149,10 @@ func (c *core) finish(now time.Time, v *vm, a answer, err error, which func(*wai
 			continue
 		}
 		r := c.result(now, v, w)
-		if err == nil {
+		switch {
+		case err != nil && a.pending:
+			r.Answered, r.Status, r.Routes = true, evpn.Pending, a.routes
+		case err == nil:
 			r.Answered, r.Status, r.Reason, r.State, r.Sequence, r.Routes = true, a.status, a.reason, a.state, a.sequence, a.routes
 		}
 		c.reply(w.number, r, err)
@@ -159,7 +162,8 @@ func (c *core) finish(now time.Time, v *vm, a answer, err error, which func(*wai
 
 // expireWaiters replies to the callers whose time is over. A pending answer gives them as much time again, within what PENDING may take.
 func (c *core) expireWaiters(now time.Time, v *vm) {
-	pending := v.outstanding() && c.answer(v).pending
+	a := c.answer(v)
+	pending := v.outstanding() && a.pending
 	limit := v.askedAt.Add(pendingTime)
 	for _, w := range v.waiters {
 		if due(w.until, now) && pending && now.Before(limit) {
@@ -170,7 +174,7 @@ func (c *core) expireWaiters(now time.Time, v *vm) {
 	if up, _ := c.up(v.NVE); !up {
 		err = ErrNoSession
 	}
-	c.finish(now, v, answer{}, fmt.Errorf("%w %v within %v", err, v.NVE, c.waited(v, now)), func(w *waiter) bool { return due(w.until, now) })
+	c.finish(now, v, a, fmt.Errorf("%w %v within %v", err, v.NVE, c.waited(v, now)), func(w *waiter) bool { return due(w.until, now) })
 }
 
 // waited is how long the first caller whose time is over has waited.

@@ -42,7 +42,7 @@ type Credential struct {
 type Result struct {
 	VM       evpn.VMID
 	Op       evpn.Op
-	Answered bool // the NVE has answered; if not, Status and Reason are void
+	Answered bool // the NVE has answered, if only PENDING; if not, Status and Reason are void
 	Status   evpn.Status
 	Reason   evpn.Reason
 	State    evpn.State // as the NVE acknowledged it

@@ -22,28 +22,24 @@ func (c *core) takeTags(now time.Time, v *vm) {
 	draft := v.VM
 	draft.Tags = slices.Clone(v.Tags)
 	var echoed []store.Route
-	for _, r := range v.Current() {
-		said := c.responseTo(v.ID, v.NVE, r, false)
-		if said == nil || said.said.Tag == nil {
+	for _, told := range c.toldTags(v) {
+		i := slices.IndexFunc(draft.Tags, func(t store.Tag) bool { return t.VN == told.VN })
+		if i >= 0 && draft.Tags[i].LocalTag == told.LocalTag {
 			continue
 		}
-		i := slices.IndexFunc(draft.Tags, func(t store.Tag) bool { return t.VN == r.VN })
-		tag := *said.said.Tag
-		if i >= 0 && draft.Tags[i].LocalTag == tag {
-			continue
-		}
-		changed := tag.Change != 0
+		changed := told.Change != 0
 		if i >= 0 {
-			changed = tag.Change != draft.Tags[i].Change
+			changed = told.Change != draft.Tags[i].Change
+			told.Echo = draft.Tags[i].Echo
 		} else {
-			i, draft.Tags = len(draft.Tags), append(draft.Tags, store.Tag{VN: r.VN})
+			i, draft.Tags = len(draft.Tags), append(draft.Tags, store.Tag{})
 		}
-		err := c.applyTag(v, r.VN, tag)
-		draft.Tags[i].LocalTag = tag
+		err := c.applyTag(v, told.VN, told.LocalTag)
 		if changed {
-			draft.Tags[i].Echo = &evpn.Echo{Change: tag.Change, Failed: err != nil}
+			told.Echo = &evpn.Echo{Change: told.Change, Failed: err != nil}
 		}
-		c.tellTag(now, v, r.VN, tag, err)
+		draft.Tags[i] = told
+		c.tellTag(now, v, told.VN, told.LocalTag, err)
 	}
 	if slices.Equal(draft.Tags, v.Tags) {
 		return
@@ -61,6 +57,26 @@ func (c *core) takeTags(now time.Time, v *vm) {
 		return
 	}
 	c.announce(now, v, echoed)
+}
+
+// toldTags is the tag of each VN whose responses agree on one. They differ only while a change arrives route by route.
+func (c *core) toldTags(v *vm) []store.Tag {
+	var tags []store.Tag
+	torn := map[string]bool{}
+	for _, r := range v.Current() {
+		said := c.responseTo(v.ID, v.NVE, r, false)
+		if said == nil || said.said.Tag == nil {
+			continue
+		}
+		i := slices.IndexFunc(tags, func(t store.Tag) bool { return t.VN == r.VN })
+		switch {
+		case i < 0:
+			tags = append(tags, store.Tag{VN: r.VN, LocalTag: *said.said.Tag})
+		case tags[i].LocalTag != *said.said.Tag:
+			torn[r.VN] = true
+		}
+	}
+	return slices.DeleteFunc(tags, func(t store.Tag) bool { return torn[t.VN] })
 }
 
 func (c *core) applyTag(v *vm, vn string, tag evpn.LocalTag) error {

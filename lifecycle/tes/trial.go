@@ -15,6 +15,7 @@ type trial struct {
 	vm       evpn.VMID
 	nve      evpn.RouterID
 	op       evpn.Op
+	base     evpn.State
 	sequence uint32
 	routes   []store.Route
 	waiter   *waiter
@@ -30,8 +31,8 @@ func (c *core) try(now time.Time, w *waiter, o Operation, v *vm, set []store.Bin
 	draft.Wish = store.Wish{Op: o.Op, Immigration: o.Immigration, Bindings: set}
 	op, flags, set := plan(draft, store.ForWish)
 	draft.Standing = nil
-	t := &trial{vm: o.VM, nve: nve, op: op, sequence: c.nextTrial(now, draft), waiter: w, until: w.until}
-	request := store.Request{Op: op, Base: draft.Acked.State, Flags: flags | evpn.FlagDryRun, Sequence: t.sequence}
+	t := &trial{vm: o.VM, nve: nve, op: op, base: draft.Acked.State, sequence: c.nextTrial(now, draft), waiter: w, until: w.until}
+	request := store.Request{Op: op, Base: t.base, Flags: flags | evpn.FlagDryRun, Sequence: t.sequence}
 	t.routes = compose(draft, request, set)
 	if err := c.checkTrial(t); err != nil {
 		c.reply(w.number, Result{VM: o.VM, Op: o.Op}, err)
@@ -41,7 +42,7 @@ func (c *core) try(now time.Time, w *waiter, o Operation, v *vm, set []store.Bin
 	c.announceTrial(now, t)
 	c.stats.DryRuns++
 	if o.NoWait {
-		c.reply(w.number, Result{VM: o.VM, Op: o.Op, State: draft.Acked.State, Sequence: t.sequence}, nil)
+		c.reply(w.number, Result{VM: o.VM, Op: o.Op, State: t.base, Sequence: t.sequence}, nil)
 		w.number = 0
 	}
 	c.tellTrial(now, t, history.Event{Kind: history.KindRequest, State: fmt.Sprint(request.Base), Detail: "dry run"})
@@ -106,7 +107,7 @@ func (c *core) endTrial(now time.Time, t *trial, a answer) {
 	for _, r := range t.routes {
 		c.unsay(c.trialKey(r))
 	}
-	r := Result{VM: t.vm, Op: t.op, Sequence: t.sequence, Elapsed: now.Sub(t.waiter.since)}
+	r := Result{VM: t.vm, Op: t.op, State: t.base, Sequence: t.sequence, Elapsed: now.Sub(t.waiter.since)}
 	var err error
 	switch up, _ := c.up(t.nve); {
 	case a.complete:
