@@ -8,6 +8,8 @@ import (
 	api "github.com/osrg/gobgp/v3/api"
 	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
 	"github.com/osrg/gobgp/v3/pkg/server"
+
+	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 // silent is a log for the plain GoBGPs of the tests.
@@ -45,15 +47,12 @@ var (
 func startOther(t testing.TB, o otherOptions) *other {
 	t.Helper()
 	a := address()
-	s := server.NewBgpServer(server.LoggerOption(silent{}))
-	go s.Serve()
-	t.Cleanup(s.Stop)
 	if o.as == 0 {
 		o.as = as
 	}
-	must(t, s.StartBgp(t.Context(), &api.StartBgpRequest{Global: &api.Global{
+	s := gobgp.StartPlain(t, &api.Global{
 		Asn: o.as, RouterId: a.String(), ListenPort: port, ListenAddresses: []string{a.String()},
-	}}))
+	}, server.LoggerOption(silent{}))
 	group := &api.PeerGroup{
 		Conf:            &api.PeerGroupConf{PeerGroupName: "anyone"},
 		RouteReflector:  &api.RouteReflector{RouteReflectorClient: o.reflector, RouteReflectorClusterId: a.String()},
@@ -78,9 +77,9 @@ func startOther(t testing.TB, o otherOptions) *other {
 // routes is the number of EVPN routes in its table.
 func (o *other) routes(t testing.TB) int {
 	t.Helper()
-	n := 0
-	must(t, o.ListPath(context.Background(), &api.ListPathRequest{TableType: api.TableType_GLOBAL, Family: evpnFamily}, func(*api.Destination) { n++ }))
-	return n
+	table, err := o.GetTable(context.Background(), &api.GetTableRequest{TableType: api.TableType_GLOBAL, Family: evpnFamily})
+	must(t, err)
+	return int(table.NumPath)
 }
 
 func must(t testing.TB, err error) {

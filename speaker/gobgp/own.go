@@ -109,6 +109,8 @@ func (s *Speaker) standing() (map[evpn.RouteKey]*api.Path, error) {
 	}
 	paths := make(map[evpn.RouteKey]*api.Path)
 	request := &api.ListPathRequest{TableType: api.TableType_GLOBAL, Family: familyEVPN, EnableOnlyBinary: true}
+	turns.RLock()
+	defer turns.RUnlock()
 	err = srv.ListPath(context.Background(), request, func(d *api.Destination) {
 		for _, p := range d.Paths {
 			if r, _, err := evpn.DecodeNLRI(p.NlriBinary); err == nil {

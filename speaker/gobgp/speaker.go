@@ -27,6 +27,7 @@ type Speaker struct {
 
 	mu     sync.Mutex // of what follows
 	server *server.BgpServer
+	turn   *turn
 	stop   context.CancelFunc // ends the watch
 	api    *endpoints
 	closed bool
@@ -90,8 +91,9 @@ func (s *Speaker) Open(ctx context.Context) (err error) {
 	}
 	s.api = endpoints
 	log := newLogger(s.config.Log, s.watch.log, s.fail)
+	s.turn = newTurn()
 	s.server = server.NewBgpServer(
-		server.LoggerOption(log), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
+		server.LoggerOption(log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
 	go s.server.Serve()
 	defer func() {
 		if err != nil {
@@ -111,7 +113,7 @@ func (s *Speaker) start(ctx context.Context) error {
 	for _, a := range s.config.ListenAddresses {
 		global.ListenAddresses = append(global.ListenAddresses, a.String())
 	}
-	if err := s.server.StartBgp(ctx, &api.StartBgpRequest{Global: global}); err != nil {
+	if err := s.turn.start(ctx, s.server, global); err != nil {
 		return fmt.Errorf("start BGP: %w", err)
 	}
 	if err := s.addPolicies(ctx); err != nil {
@@ -160,6 +162,7 @@ func (s *Speaker) shut() {
 	s.watch.stop()
 	s.table.close()
 	s.server.Stop()
+	s.turn.end()
 	s.api.remove()
 }
 

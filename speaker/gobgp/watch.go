@@ -72,6 +72,9 @@ func (w *watch) session(now time.Time, p *api.Peer) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
 	v := w.peer(addr)
 	state := p.GetState().GetSessionState()
 	if v.state != state {
@@ -107,7 +110,7 @@ func (w *watch) path(now time.Time, p *api.Path) {
 	if !ok || p.GetFamily().GetSafi() != familyEVPN.Safi || p.GetFamily().GetAfi() != familyEVPN.Afi {
 		return
 	}
-	end := p.Nlri == nil && len(p.Pattrs) == 0 && !p.IsWithdraw
+	end := isEndOfRIB(p)
 	var e speaker.Event
 	if !end {
 		e = w.route(p)
@@ -115,7 +118,7 @@ func (w *watch) path(now time.Time, p *api.Path) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.peer(addr)
-	if !v.up {
+	if !v.up || w.closed {
 		return
 	}
 	if end {
@@ -128,6 +131,11 @@ func (w *watch) path(now time.Time, p *api.Path) {
 	v.heard = now
 	e.At, e.Peer, e.Epoch = now, addr, v.epoch
 	w.put(e)
+}
+
+// isEndOfRIB tells End-of-RIB from a route that GoBGP could read but not write: neither has NLRI and attributes, but every route has a validation.
+func isEndOfRIB(p *api.Path) bool {
+	return p.Nlri == nil && len(p.Pattrs) == 0 && !p.IsWithdraw && p.Validation == nil
 }
 
 // route is the path as an event without peer and time; its kind is 0 for a route type that is not ours.
@@ -200,7 +208,7 @@ func (w *watch) stop() {
 	}
 }
 
-// heard takes from GoBGP's log what it tells nowhere else.
+// log takes from GoBGP's log what it tells nowhere else.
 func (w *watch) log(msg string, fields gobgplog.Fields) {
 	switch msg {
 	case "the received Update message was treated as withdraw":

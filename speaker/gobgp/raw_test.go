@@ -1,0 +1,175 @@
+package gobgp_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker"
+)
+
+// raw is a peer that says what a test writes, octet for octet.
+type raw struct {
+	conn net.Conn
+}
+
+// dialRaw connects and comes up, without graceful restart.
+func dialRaw(t testing.TB, local, remote netip.Addr) *raw {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0)), Timeout: patience}
+	conn, err := dialer.DialContext(t.Context(), "tcp", netip.AddrPortFrom(remote, port).String())
+	must(t, err)
+	t.Cleanup(func() { conn.Close() })
+	r := &raw{conn: conn}
+	open := bgp.NewBGPOpenMessage(as, 90, local.String(), []bgp.OptionParameterInterface{
+		bgp.NewOptionParameterCapability([]bgp.ParameterCapabilityInterface{
+			bgp.NewCapMultiProtocol(bgp.RF_EVPN), bgp.NewCapFourOctetASNumber(as),
+		}),
+	})
+	r.message(t, open)
+	r.read(t, bgp.BGP_MSG_OPEN)
+	r.message(t, bgp.NewBGPKeepAliveMessage())
+	r.read(t, bgp.BGP_MSG_KEEPALIVE)
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+	return r
+}
+
+func (r *raw) message(t testing.TB, m *bgp.BGPMessage) {
+	t.Helper()
+	b, err := m.Serialize()
+	must(t, err)
+	_, err = r.conn.Write(b)
+	must(t, err)
+}
+
+func (r *raw) read(t testing.TB, want byte) {
+	t.Helper()
+	must(t, r.conn.SetReadDeadline(time.Now().Add(patience)))
+	header := make([]byte, bgp.BGP_HEADER_LENGTH)
+	_, err := io.ReadFull(r.conn, header)
+	must(t, err)
+	if header[18] != want {
+		t.Fatalf("message of type %d, want %d", header[18], want)
+	}
+	_, err = io.CopyN(io.Discard, r.conn, int64(binary.BigEndian.Uint16(header[16:]))-bgp.BGP_HEADER_LENGTH)
+	must(t, err)
+	must(t, r.conn.SetReadDeadline(time.Time{}))
+}
+
+// attr is one path attribute.
+func attr(flags, typ byte, value ...byte) []byte {
+	b := []byte{flags | 0x10, typ}
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(value))), value...)
+}
+
+// update sends an UPDATE with those attributes.
+func (r *raw) update(t testing.TB, attrs ...[]byte) {
+	t.Helper()
+	all := bytes.Join(attrs, nil)
+	b := bytes.Repeat([]byte{0xff}, 16)
+	b = binary.BigEndian.AppendUint16(b, uint16(19+4+len(all)))
+	b = append(b, bgp.BGP_MSG_UPDATE, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(all)))
+	_, err := r.conn.Write(append(b, all...))
+	must(t, err)
+}
+
+// announce sends routes with one set of further attributes.
+func (r *raw) announce(t testing.TB, nlri []byte, more ...[]byte) {
+	t.Helper()
+	reach := append([]byte{0, 25, 70, 4, 198, 51, 100, 1, 0}, nlri...)
+	attrs := [][]byte{attr(0x40, 1, 0), attr(0x40, 2), attr(0x40, 5, 0, 0, 0, 100)}
+	attrs = append(attrs, more...)
+	r.update(t, append(attrs, attr(0x80, 14, reach...))...)
+}
+
+func nlriOf(t testing.TB, r evpn.Route) []byte {
+	t.Helper()
+	b, err := r.AppendNLRI(nil)
+	must(t, err)
+	return b
+}
+
+// What peers get wrong is counted, costs at most the route, and never the session.
+func TestRoutesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	s := start(t, c)
+	peer := dialRaw(t, b, a)
+	_, next := s.waitUp(t, 0, b)
+
+	good := macRoute(1)
+	rt := attr(0xc0, 16, good.Communities[0][:]...)
+	peer.announce(t, nlriOf(t, good), rt)
+	_, next = s.waitRoute(t, next, good.RouteKey)
+
+	// A tunnel identifier that is no address, on a route with a key.
+	imet := evpn.Route{RouteKey: evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: good.RD, IP: netip.MustParseAddr("198.51.100.1")}}
+	peer.announce(t, nlriOf(t, imet), rt, attr(0xc0, 22, 0, 6, 0, 0, 1, 1, 2, 3))
+	refused, next := s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	if refused.Key != imet.RouteKey || !strings.Contains(refused.Text, "PMSI") || refused.Epoch != 1 {
+		t.Errorf("refused: %+v", refused)
+	}
+
+	// An RD of a type that GoBGP does not know, and loses.
+	unknownRD := good
+	unknownRD.RD[1] = 9
+	peer.announce(t, nlriOf(t, unknownRD), rt)
+	refused, next = s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	if refused.Key != (evpn.RouteKey{}) || refused.Text == "" {
+		t.Errorf("refused: %+v", refused)
+	}
+
+	// Type 1, known to GoBGP and of no use here: RD, ESI, tag, label.
+	peer.announce(t, append([]byte{1, 25}, append(append([]byte(nil), good.RD[:]...), make([]byte, 17)...)...), rt)
+	// An EVPN community that GoBGP does not know (FRR's ND flags, RFC 9047): treated as a withdrawal.
+	peer.announce(t, nlriOf(t, good), attr(0xc0, 16, append(good.Communities[0][:], 0x06, 0x08, 1, 0, 0, 0, 0, 0)...))
+	_, next = s.waitWithdrawal(t, next, good.RouteKey)
+	// Type 9: the UPDATE is ignored.
+	peer.announce(t, append([]byte{9, 8}, make([]byte, 8)...), rt)
+
+	peer.announce(t, nlriOf(t, good), rt)
+	again, _ := s.waitRoute(t, next, good.RouteKey)
+	if again.Epoch != 1 {
+		t.Errorf("the session was lost: %+v", again)
+	}
+	stats := s.Stats()
+	stats.Queue = 0
+	if stats.Received != 3 || stats.Refused != 2 || stats.Skipped != 1 || stats.TreatedAsWithdraw != 1 || stats.Ignored != 1 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+// Withdrawals in one UPDATE with announcements, and several routes in one.
+func TestSeveralRoutesInOneUpdate(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	s := start(t, c)
+	peer := dialRaw(t, b, a)
+	rt := attr(0xc0, 16, macRoute(1).Communities[0][:]...)
+	peer.announce(t, append(nlriOf(t, macRoute(1)), nlriOf(t, macRoute(2))...), rt)
+	s.waitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := s.waitRoute(t, 0, macRoute(2).RouteKey)
+	peer.announce(t, nlriOf(t, macRoute(3)), rt, attr(0x80, 15, append([]byte{0, 25, 70}, append(nlriOf(t, macRoute(1)), nlriOf(t, macRoute(2))...)...)...))
+	s.waitRoute(t, next, macRoute(3).RouteKey)
+	s.waitWithdrawal(t, next, macRoute(1).RouteKey)
+	s.waitWithdrawal(t, next, macRoute(2).RouteKey)
+	// The peer vanishes without a word.
+	must(t, peer.conn.Close())
+	down, _ := s.waitDown(t, next, b)
+	if down.Epoch != 1 {
+		t.Errorf("%+v", down)
+	}
+}
