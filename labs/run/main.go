@@ -7,7 +7,7 @@
 //
 // Where the topology asks for FRR, FRR is not installed and DIR has a without-frr.clab.yml, demo takes that one.
 //
-// Flags before the verb: -name (default the topology's, to run one lab twice at a time), -topology, -bin, -time.
+// Flags before the verb: -name (default the topology's; a demo adds its process number), -topology, -bin, -time.
 package main
 
 import (
@@ -74,6 +74,9 @@ func run(ctx context.Context, args []string) error {
 	l := lab{topology: topology, options: clab.Options{Name: *name}}
 	if l.options.Name == "" {
 		l.options.Name = topology.Name
+		if verb == "demo" {
+			l.options.Name += fmt.Sprint("-", os.Getpid())
+		}
 	}
 	if l.options.Binaries, err = filepath.Abs(*binaries); err != nil {
 		return err
@@ -138,9 +141,6 @@ func (l lab) exec(ctx context.Context, node string, argv []string) error {
 
 // demo runs the lab's script in a lab of its own and takes the lab down however the script ends.
 func (l lab) demo(ctx context.Context, dir string) (err error) {
-	if err := clab.Clear(l.topology, l.options); err != nil { // what a killed run may have left
-		return err
-	}
 	deployed, err := clab.Deploy(ctx, l.topology, l.options)
 	if err != nil {
 		return err

@@ -144,6 +144,11 @@ func (l *Lab) machine(node string) *machine {
 func (l *Lab) makeMachines(ctx context.Context) error {
 	for _, name := range l.Topology.NodeNames() {
 		m := &machine{name: name, dir: filepath.Join(l.options.State, name)}
+		var err error
+		if m.netns, err = netns.Create(l.NamespaceName(name)); err != nil {
+			return err
+		}
+		l.machines[name] = m
 		if err := os.MkdirAll(m.dir, 0o755); err != nil {
 			return err
 		}
@@ -151,11 +156,6 @@ func (l *Lab) makeMachines(ctx context.Context) error {
 		if err := os.WriteFile(filepath.Join(m.dir, "start"), []byte(script), 0o755); err != nil {
 			return err
 		}
-		var err error
-		if m.netns, err = netns.Create(l.NamespaceName(name)); err != nil {
-			return err
-		}
-		l.machines[name] = m
 	}
 	return l.each(ctx, func(m *machine) error {
 		var binds []bind
