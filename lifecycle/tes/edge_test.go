@@ -35,7 +35,8 @@ type edge struct {
 }
 
 type record struct {
-	sequence uint32 // answered
+	sequence uint32 // highest accepted
+	judged   uint32 // newest request that has its answer
 	state    evpn.State
 	now      verdict
 	tag      *evpn.LocalTag
@@ -124,18 +125,22 @@ func (e *edge) apply(id evpn.VMID, set []evpn.Route) {
 		}
 	}
 	rec := e.vms[id]
-	if rec != nil && rec.sequence == newest.Sequence || len(routes) != int(newest.Count) {
+	if rec != nil && rec.judged == newest.Sequence || len(routes) != int(newest.Count) {
 		return
 	}
 	if rec == nil {
 		rec = &record{lifetime: 300}
 		e.vms[id] = rec
 	}
+	rec.judged = newest.Sequence
 	if rec.sequence != 0 && !evpn.SequenceNewer(newest.Sequence, rec.sequence) {
 		rec.now, rec.routes = verdict{status: evpn.FailKept, reason: evpn.StaleSequence}, routes
 		return
 	}
 	rec.now, rec.sequence, rec.routes = e.rule(id), newest.Sequence, routes
+	if rec.now.acked != nil {
+		rec.sequence = *rec.now.acked
+	}
 	if rec.now.status != evpn.Pending && !rec.now.silent {
 		rec.state = stateAfter(rec.now, newest.Op, rec.state)
 	}
@@ -170,9 +175,6 @@ func (e *edge) answer(want map[evpn.RouteKey]evpn.Route, rec *record) {
 		said := evpn.Response{
 			VM: &request.VM, Index: request.Index, Count: request.Count, Status: v.status, State: rec.state, Reason: v.reason,
 			Sequence: rec.sequence, Lease: &evpn.Lease{Lifetime: rec.lifetime}, Tag: rec.tag,
-		}
-		if v.acked != nil {
-			said.Sequence = *v.acked
 		}
 		vni, number := e.resolve(r.Label, request.VNName)
 		if vni != 0 {
