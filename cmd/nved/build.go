@@ -89,7 +89,7 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 	if err := kernel.Ensure(context.Background(), networks(c)); err != nil {
 		return nil, nil, fmt.Errorf("make the devices of the VNs: %w", err)
 	}
-	return parts, kernel.Close, nil
+	return parts, func() {}, nil // the kernel's sockets end with the process, its entries stay
 }
 
 // sessions opens the speakers and then keeps their own tables what the edge made them: what someone else changes there, through the GoBGP API, is put

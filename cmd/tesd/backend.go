@@ -176,7 +176,7 @@ func (b *backend) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.
 	var input *tes.InputError
 	switch {
 	case errors.As(err, &input):
-		return nil, control.Errorf(control.ErrInvalid, "%v", err)
+		return nil, control.Errorf(control.ErrRefused, "%v", err)
 	case errors.Is(err, tes.ErrUnknownVM):
 		return nil, api.UnknownVM(o.VM)
 	case errors.Is(err, tes.ErrNoSession):

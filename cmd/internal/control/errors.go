@@ -19,6 +19,8 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrNotFound: what was asked about is not there.
 	ErrNotFound = errors.New("not found")
+	// ErrRefused: the question is well formed, but cannot be granted as things are.
+	ErrRefused = errors.New("refused")
 	// ErrUnsupported: this daemon does not serve the method.
 	ErrUnsupported = errors.New("unsupported")
 	// ErrFailed: anything else.
@@ -47,6 +49,7 @@ var kinds = []struct {
 }{
 	{ErrInvalid, codes.InvalidArgument},
 	{ErrNotFound, codes.NotFound},
+	{ErrRefused, codes.FailedPrecondition},
 	{ErrUnsupported, codes.Unimplemented},
 	{ErrNoAnswer, codes.DeadlineExceeded},
 	{ErrNoAnswer, codes.Canceled},
