@@ -14,9 +14,8 @@ import (
 
 // Twin is a dataplane.Kernel in memory. It is safe for concurrent use.
 type Twin struct {
-	changes chan struct{}
-
 	mu       sync.Mutex
+	changes  chan struct{} // made when it is first asked for, so that it belongs to the test that runs then
 	networks map[dataplane.VNI]dataplane.Network
 	gone     map[dataplane.VNI]bool // the VXLAN device was deleted since Ensure
 	entries  map[dataplane.Key]held
@@ -45,7 +44,6 @@ const (
 // New makes a twin without devices.
 func New() *Twin {
 	return &Twin{
-		changes:  make(chan struct{}, 1),
 		networks: make(map[dataplane.VNI]dataplane.Network),
 		gone:     make(map[dataplane.VNI]bool),
 		entries:  make(map[dataplane.Key]held),
@@ -142,7 +140,14 @@ func (t *Twin) failure(op Op, k dataplane.Key) error {
 }
 
 // Changes signals Tamper, Foreign and DeleteVXLAN.
-func (t *Twin) Changes() <-chan struct{} { return t.changes }
+func (t *Twin) Changes() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changes == nil {
+		t.changes = make(chan struct{}, 1)
+	}
+	return t.changes
+}
 
 func (t *Twin) changed() {
 	select {
