@@ -7,7 +7,7 @@ TOOLS   := bin/protoc-gen-go bin/protoc-gen-go-grpc bin/staticcheck
 FUZZTIME ?= 20s
 
 # PACKAGE:FILE, installed with apt-get where FILE is not there.
-DEPS_LAB  := iproute2:ip iproute2:bridge iputils-ping:ping tcpdump:tcpdump nftables:nft procps:sysctl util-linux:nsenter gobgpd:gobgp
+DEPS_LAB  := iproute2:ip iproute2:bridge iputils-ping:ping tcpdump:tcpdump nftables:nft procps:sysctl util-linux:nsenter curl:curl gobgpd:gobgp
 DEPS_FRR  := frr:/usr/lib/frr/bgpd frr:vtysh
 DEPS_TEST := $(DEPS_LAB) $(DEPS_FRR) gcc:gcc libc6-dev:/usr/include/stdio.h tshark:tshark \
 	protobuf-compiler:protoc libprotobuf-dev:/usr/include/google/protobuf/timestamp.proto
