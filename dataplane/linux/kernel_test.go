@@ -230,7 +230,7 @@ func TestWhatCannotServeIsNamed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t).(world)
 			for _, m := range c.make {
-				w.run(t, m)
+				w.run(t, "%s", m)
 			}
 			err := w.k.Ensure(t.Context(), dataplanetest.Networks())
 			if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -260,7 +260,7 @@ func TestPortThatComesBackIsAPortAgain(t *testing.T) {
 	}()
 	resync(t, r)
 	for _, command := range []string{"ip link del blue1", "ip link del vx10100", "ip link del br10100", "bridge link set dev blue1 locked off", "nft delete table netdev tns"} {
-		s.run(t, command)
+		s.run(t, "%s", command)
 		if command == "ip link del blue1" {
 			s.port(t, "blue1")
 		}
@@ -271,6 +271,13 @@ func TestPortThatComesBackIsAPortAgain(t *testing.T) {
 			t.Errorf("after %s: %s", command, s.run(t, "bridge -d link show"))
 		}
 		dataplanetest.Listed(t, k, entries()...)
+		before := drops(t, k, "blue1")
+		s.run(t, "ip addr replace 10.9.9.1/24 dev blue1-")
+		s.run(t, "ip neigh replace 10.9.9.2 lladdr 02:00:00:00:00:42 dev blue1- nud permanent")
+		s.try("ping -c 1 -W 0.1 10.9.9.2")
+		if drops(t, k, "blue1") == before {
+			t.Errorf("after %s no drop is counted", command)
+		}
 	}
 	stop()
 	if err := <-ended; err != nil {

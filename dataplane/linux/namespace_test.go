@@ -68,10 +68,11 @@ func (s space) run(t testing.TB, command string, args ...any) string {
 	return out
 }
 
-// port makes a device whose other end stays unused.
+// port makes a device whose other end, with a - behind the name, sends nothing by itself.
 func (s space) port(t testing.TB, name string) {
 	t.Helper()
 	s.run(t, "ip link add %s type veth peer name %s-", name, name)
+	s.run(t, "ip link set %s- addrgenmode none", name)
 	s.run(t, "ip link set %s- up", name)
 }
 

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -106,7 +107,10 @@ func ingressChain(device string, policy nftables.ChainPolicy) *nftables.Chain {
 // sourceRule is `ether saddr != @port counter drop`.
 func sourceRule(port string) *nftables.Rule {
 	const sourceOffset, macLength = 6, 6
+	ethernet := binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_ETHER)
 	return &nftables.Rule{Table: ourTable(), Chain: &nftables.Chain{Name: port}, Exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyIIFTYPE, Register: 1}, // nft does the same before `ether`, and needs it to print that
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: ethernet},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseLLHeader, Offset: sourceOffset, Len: macLength},
 		&expr.Lookup{SourceRegister: 1, SetName: port, Invert: true},
 		&expr.Counter{},
