@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,11 +113,11 @@ func start(t testing.TB, c gobgp.Config) *running {
 	return r
 }
 
-// seen is a copy of the events so far, and a channel that is closed with the next.
+// seen is the events so far, and a channel that is closed with the next.
 func (r *running) seen() ([]speaker.Event, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.events), r.news
+	return r.events[:len(r.events):len(r.events)], r.news
 }
 
 // wait returns the first event from index `from` on that is wanted, and the index after it.

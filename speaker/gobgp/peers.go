@@ -3,6 +3,7 @@ package gobgp
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,32 @@ func (s *Speaker) addPeers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// redial makes a static peer anew whose session was lost. Left alone, GoBGP neither connects to it nor lets it in for five seconds, and then, as it takes the
+// peer for one that restarts, tells it End-of-RIB before the routes that its memberships ask for.
+func (s *Speaker) redial(ctx context.Context, addr netip.Addr) {
+	p, ok := s.static(addr)
+	if !ok || ctx.Err() != nil || s.watch.isUp(addr) {
+		return
+	}
+	err := s.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: addr.String()})
+	if err == nil {
+		err = s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: s.staticPeer(p)})
+	}
+	if err != nil && ctx.Err() == nil {
+		s.config.Log.WithField("peer", addr).WithError(err).Warn("cannot connect anew at once")
+	}
+}
+
+// static is the configured static peer with that address.
+func (s *Speaker) static(addr netip.Addr) (Peer, bool) {
+	for _, p := range s.config.Peers {
+		if !p.Dynamic && p.Prefix.Addr() == addr {
+			return p, true
+		}
+	}
+	return Peer{}, false
 }
 
 func (s *Speaker) staticPeer(p Peer) *api.Peer {
@@ -131,9 +158,10 @@ func (s *Speaker) sessionOf(p *api.Peer) (speaker.Session, bool) {
 			return speaker.Session{}, false
 		}
 	}
+	_, static := s.static(peer)
 	v := speaker.Session{
 		Peer: peer, AS: p.GetState().GetPeerAsn(), State: strings.ToLower(p.GetState().GetSessionState().String()),
-		Description: p.GetConf().GetDescription(), Dynamic: !s.isStatic(peer),
+		Description: p.GetConf().GetDescription(), Dynamic: !static,
 		Received: p.GetState().GetMessages().GetReceived().GetUpdate(), Sent: p.GetState().GetMessages().GetSent().GetUpdate(),
 	}
 	v.LocalAddress, _ = parseAddr(p.GetTransport().GetLocalAddress())

@@ -146,3 +146,53 @@ func TestLostSessionIsNoWithdrawal(t *testing.T) {
 		t.Errorf("reported as withdrawn: %+v", events[i])
 	}
 }
+
+// The side that connects does so at once when the other one was restarted, and again when it is.
+func TestStaticPeerConnectsAnewAtOnce(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	active := start(t, activeFrom(b, to(b, a)))
+	active.announce(t, macRoute(1))
+	next := 0
+	for epoch := uint64(1); epoch <= 3; epoch++ {
+		passive := start(t, c)
+		opened := time.Now()
+		var up speaker.Event
+		up, next = active.waitUp(t, next, a)
+		if up.Epoch != epoch {
+			t.Errorf("up: %+v", up)
+		}
+		if took := up.At.Sub(opened); took > 4*time.Second {
+			t.Errorf("epoch %d: connected after %v", epoch, took)
+		}
+		passive.waitRoute(t, 0, macRoute(1).RouteKey)
+		must(t, passive.Close())
+		_, next = active.waitDown(t, next, a)
+	}
+}
+
+// A peer that an operator stopped can be started again.
+func TestPeerStoppedAndStartedByHand(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	start(t, c)
+	d, target := withAPI(t, activeFrom(b, to(b, a)))
+	d.APIWrite = true
+	active := start(t, d)
+	_, next := active.waitUp(t, 0, a)
+	if out, err := cli(t, target, "neighbor", a.String(), "disable"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, next = active.waitDown(t, next, a)
+	if out, err := cli(t, target, "neighbor", a.String(), "enable"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	up, _ := active.waitUp(t, next, a)
+	if up.Epoch != 2 {
+		t.Errorf("%+v", up)
+	}
+}

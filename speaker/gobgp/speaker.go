@@ -130,6 +130,7 @@ func (s *Speaker) start(ctx context.Context) error {
 	watching, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.watch.settle = func(peer netip.Addr, epoch uint64) { s.settleEnd(watching, peer, epoch) }
+	s.watch.lost = func(peer netip.Addr) { s.redial(watching, peer) }
 	if err := s.server.WatchEvent(watching, s.watch.request(), s.watch.event); err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
@@ -210,13 +211,4 @@ func (s *Speaker) running() (*server.BgpServer, error) {
 		return nil, errNotOpen
 	}
 	return s.server, nil
-}
-
-func (s *Speaker) isStatic(a netip.Addr) bool {
-	for _, p := range s.config.Peers {
-		if !p.Dynamic && p.Prefix.Addr() == a {
-			return true
-		}
-	}
-	return false
 }

@@ -17,8 +17,9 @@ import (
 type watch struct {
 	put      func(speaker.Event)
 	counters *counters
-	timeout  time.Duration // until an End-of-RIB is implied
-	settle   func(netip.Addr, uint64)
+	timeout  time.Duration            // until an End-of-RIB is implied
+	settle   func(netip.Addr, uint64) // called in a goroutine of its own
+	lost     func(netip.Addr)         // the same, unless an operator stopped the peer
 
 	mu     sync.Mutex
 	peers  map[netip.Addr]*peerWatch
@@ -84,6 +85,9 @@ func (w *watch) session(now time.Time, p *api.Peer) {
 	if v.up {
 		// Up again without a down in between is another session.
 		w.down(now, addr, v)
+		if !up && p.GetState().GetAdminState() == api.PeerState_UP {
+			go w.lost(addr)
+		}
 	}
 	if up {
 		w.up(now, addr, v, p.GetState())
@@ -185,6 +189,13 @@ func (w *watch) quiet(addr netip.Addr, epoch uint64) (time.Duration, bool) {
 	defer w.mu.Unlock()
 	v := w.peer(addr)
 	return time.Since(v.heard), !w.closed && v.up && v.epoch == epoch
+}
+
+func (w *watch) isUp(addr netip.Addr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, ok := w.peers[addr]
+	return ok && v.up
 }
 
 func (w *watch) since(addr netip.Addr) time.Time {

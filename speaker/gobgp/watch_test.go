@@ -1,0 +1,249 @@
+package gobgp
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	api "github.com/osrg/gobgp/v3/api"
+	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/tns-project/tns/speaker"
+)
+
+// peerEvent is a session's state as GoBGP reports it.
+func peerEvent(typ api.WatchEventResponse_PeerEvent_Type, addr string, state api.PeerState_SessionState, admin api.PeerState_AdminState) *api.WatchEventResponse {
+	return &api.WatchEventResponse{Event: &api.WatchEventResponse_Peer{Peer: &api.WatchEventResponse_PeerEvent{
+		Type: typ,
+		Peer: &api.Peer{State: &api.PeerState{NeighborAddress: addr, SessionState: state, AdminState: admin, RouterId: "192.0.2.9", PeerAsn: 65000}},
+	}}}
+}
+
+func pathEvent(paths ...*api.Path) *api.WatchEventResponse {
+	return &api.WatchEventResponse{Event: &api.WatchEventResponse_Table{Table: &api.WatchEventResponse_TableEvent{Paths: paths}}}
+}
+
+const (
+	stateEvent   = api.WatchEventResponse_PeerEvent_STATE
+	deletedEvent = api.WatchEventResponse_PeerEvent_UNKNOWN
+	established  = api.PeerState_ESTABLISHED
+	idle         = api.PeerState_IDLE
+)
+
+// watched is a watch that notes what it puts, and for whom it would connect anew.
+func watched() (w *watch, events *[]speaker.Event, lost chan netip.Addr) {
+	events, lost = new([]speaker.Event), make(chan netip.Addr, 10)
+	w = newWatch(func(e speaker.Event) { *events = append(*events, e) }, new(counters), 30*time.Second)
+	w.settle = w.end
+	w.lost = func(a netip.Addr) { lost <- a }
+	return w, events, lost
+}
+
+func kinds(events []speaker.Event) (kinds []speaker.Kind, epochs []uint64) {
+	for _, e := range events {
+		kinds, epochs = append(kinds, e.Kind), append(epochs, e.Epoch)
+	}
+	return kinds, epochs
+}
+
+func TestWatchFollowsSessions(t *testing.T) {
+	const a = "192.0.2.9"
+	end := &api.Path{NeighborIp: a, Family: familyEVPN}
+	for _, test := range []struct {
+		name   string
+		events []*api.WatchEventResponse
+		want   []speaker.Kind
+		epochs []uint64
+		lost   int
+	}{
+		{"a session that comes and goes",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), peerEvent(stateEvent, a, idle, 0), peerEvent(stateEvent, a, established, 0)},
+			[]speaker.Kind{speaker.SessionUp, speaker.SessionDown, speaker.SessionUp}, []uint64{1, 1, 2}, 1},
+		{"a deleted peer is down, whatever its event is called",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), peerEvent(deletedEvent, a, idle, 0)},
+			[]speaker.Kind{speaker.SessionUp, speaker.SessionDown}, []uint64{1, 1}, 1},
+		{"states on the way up are none of our events",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, idle, 0), peerEvent(stateEvent, a, api.PeerState_ACTIVE, 0), peerEvent(stateEvent, a, api.PeerState_OPENSENT, 0)},
+			nil, nil, 0},
+		{"up twice is another session",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), peerEvent(stateEvent, a, established, 0)},
+			[]speaker.Kind{speaker.SessionUp, speaker.SessionDown, speaker.SessionUp}, []uint64{1, 1, 2}, 0},
+		{"a peer that was stopped by hand is left alone",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), peerEvent(stateEvent, a, idle, api.PeerState_DOWN)},
+			[]speaker.Kind{speaker.SessionUp, speaker.SessionDown}, []uint64{1, 1}, 0},
+		{"the mark after the first peers has no address",
+			[]*api.WatchEventResponse{peerEvent(api.WatchEventResponse_PeerEvent_END_OF_INIT, "<nil>", api.PeerState_UNKNOWN, 0)}, nil, nil, 0},
+		{"empty lists of paths are normal",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), pathEvent(), pathEvent()},
+			[]speaker.Kind{speaker.SessionUp}, []uint64{1}, 0},
+		{"a path of a peer that is not up is none",
+			[]*api.WatchEventResponse{pathEvent(end)}, nil, nil, 0},
+		{"a path without peer is our own",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), pathEvent(&api.Path{NeighborIp: "<nil>", Family: familyEVPN})},
+			[]speaker.Kind{speaker.SessionUp}, []uint64{1}, 0},
+		{"End-of-RIB is reported once a session",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), pathEvent(end), pathEvent(end)},
+			[]speaker.Kind{speaker.SessionUp, speaker.EndOfRIB}, []uint64{1, 1}, 0},
+		{"End-of-RIB of memberships is not that of routes",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), pathEvent(&api.Path{NeighborIp: a, Family: familyRTC})},
+			[]speaker.Kind{speaker.SessionUp}, []uint64{1}, 0},
+		{"a route that GoBGP could not write is refused, and no End-of-RIB",
+			[]*api.WatchEventResponse{peerEvent(stateEvent, a, established, 0), pathEvent(&api.Path{NeighborIp: a, Family: familyEVPN, Validation: &api.Validation{}})},
+			[]speaker.Kind{speaker.SessionUp, speaker.Refused}, []uint64{1, 1}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, events, lost := watched()
+				for _, e := range test.events {
+					w.event(e)
+					synctest.Wait()
+				}
+				w.stop()
+				got, epochs := kinds(*events)
+				if len(got) != len(test.want) {
+					t.Fatalf("kinds %v, want %v", got, test.want)
+				}
+				for i := range got {
+					if got[i] != test.want[i] || epochs[i] != test.epochs[i] {
+						t.Errorf("kinds %v of epochs %v, want %v of %v", got, epochs, test.want, test.epochs)
+					}
+				}
+				if len(lost) != test.lost {
+					t.Errorf("connects anew %d times, want %d", len(lost), test.lost)
+				}
+			})
+		})
+	}
+}
+
+// The timer starts with the session; a real End-of-RIB after it is reported too, a lost session ends it.
+func TestWatchImpliesEndOfRIB(t *testing.T) {
+	const a = "192.0.2.9"
+	end := &api.Path{NeighborIp: a, Family: familyEVPN}
+	synctest.Test(t, func(t *testing.T) {
+		w, events, _ := watched()
+		began := time.Now()
+		w.event(peerEvent(stateEvent, a, established, 0))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		w.event(pathEvent(end))
+		synctest.Wait()
+		got := *events
+		if len(got) != 3 || got[1].Kind != speaker.EndOfRIB || !got[1].Implied || got[1].At.Sub(began) != 30*time.Second ||
+			got[2].Kind != speaker.EndOfRIB || got[2].Implied {
+			t.Fatalf("%+v", got)
+		}
+		w.event(peerEvent(stateEvent, a, idle, 0))
+		w.event(peerEvent(stateEvent, a, established, 0))
+		w.event(peerEvent(stateEvent, a, idle, 0))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if last := (*events)[len(*events)-1]; last.Kind != speaker.SessionDown || last.Epoch != 2 {
+			t.Errorf("%+v", last)
+		}
+		w.stop()
+	})
+}
+
+// GoBGP tells only its log why a session ended.
+func TestWatchTellsWhyASessionEnded(t *testing.T) {
+	const a = "192.0.2.9"
+	w, events, _ := watched()
+	w.event(peerEvent(stateEvent, a, established, 0))
+	w.log("Peer Down", gobgplog.Fields{"Topic": "Peer", "Key": a, "Reason": "hold-timer-expired"})
+	w.event(peerEvent(stateEvent, a, idle, 0))
+	if got := (*events)[1]; got.Text != "hold-timer-expired" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What GoBGP calls fatal becomes Run's error, and the process goes on.
+func TestFatalIsAnError(t *testing.T) {
+	s, err := New(Config{RouterID: 0xc0000201, AS: 65000, ListenPort: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := newLogger(s.config.Log, s.watch.log, s.fail)
+	cause := errors.New("address already in use")
+	log.Fatal("failed to listen grpc port", gobgplog.Fields{"Err": cause})
+	log.Fatal("unknown msg type", gobgplog.Fields{"Topic": "Peer"}) // the first one counts
+	if err := s.Run(t.Context()); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLogIsOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base, hook := logtest.NewNullLogger()
+		base.SetLevel(logrus.InfoLevel)
+		var heard []string
+		log := newLogger(base.WithField("speaker", "fabric"), func(msg string, _ gobgplog.Fields) { heard = append(heard, msg) }, func(error) {})
+		log.Info("Peer Up", gobgplog.Fields{"Topic": "Peer", "Key": "192.0.2.9", "State": "ESTABLISHED"})
+		log.Debug("not at this level", nil)
+		for range 5 {
+			log.Warn("No matching path for withdraw found", gobgplog.Fields{"Topic": "Table", "Key": "x", "Error": errors.New("none")})
+		}
+		time.Sleep(noisePeriod)
+		log.Warn("No matching path for withdraw found", nil)
+		entries := hook.AllEntries()
+		if len(entries) != 3 || len(heard) != 7 {
+			t.Fatalf("%d lines, %d heard", len(entries), len(heard))
+		}
+		if e := entries[0]; e.Data["peer"] != "192.0.2.9" || e.Data["state"] != "ESTABLISHED" || e.Data["speaker"] != "fabric" || e.Data["topic"] != nil {
+			t.Errorf("%+v", e.Data)
+		}
+		if e := entries[1]; e.Level != logrus.WarnLevel || e.Data["key"] != "x" || e.Data["error"] == nil {
+			t.Errorf("%+v", e)
+		}
+		if e := entries[2]; e.Data["suppressed"] != 4 {
+			t.Errorf("%+v", e.Data)
+		}
+		if log.GetLevel() != gobgplog.InfoLevel {
+			t.Errorf("level %v", log.GetLevel())
+		}
+		log.SetLevel(gobgplog.DebugLevel)
+		if base.GetLevel() != logrus.InfoLevel {
+			t.Error("GoBGP changed the daemon's level")
+		}
+	})
+}
+
+// GoBGP's conversions index into what peers sent.
+func TestDecodeSurvivesNonsense(t *testing.T) {
+	for name, p := range map[string]*api.Path{
+		"nothing":     {},
+		"no content":  {Nlri: anyOf(t, &api.EVPNMACIPAdvertisementRoute{})},
+		"ESI cut off": {Nlri: anyOf(t, &api.EVPNMACIPAdvertisementRoute{Rd: anyOf(t, &api.RouteDistinguisherTwoOctetASN{}), Esi: &api.EthernetSegmentIdentifier{Value: []byte{1}}})},
+	} {
+		if r, err := decode(p); err == nil {
+			t.Errorf("%s: no error, %+v", name, r)
+		}
+	}
+	if _, err := decode(&api.Path{Nlri: anyOf(t, &api.EVPNEthernetSegmentRoute{})}); !errors.Is(err, errOtherType) {
+		t.Errorf("got %v", err)
+	}
+	nlri := anyOf(t, &api.EVPNMACIPAdvertisementRoute{
+		Rd: anyOf(t, &api.RouteDistinguisherTwoOctetASN{}), Esi: &api.EthernetSegmentIdentifier{Value: make([]byte, 9)},
+		MacAddress: "02:00:00:00:00:01", IpAddress: "<nil>", Labels: []uint32{1},
+	})
+	r, err := decode(&api.Path{Nlri: nlri})
+	if err == nil || !strings.Contains(err.Error(), "next hop") || r.MAC[5] != 1 || r.IP.IsValid() || r.Label != 0 {
+		t.Errorf("a route without next hop: %+v, %v", r, err)
+	}
+}
+
+func anyOf(t *testing.T, m proto.Message) *anypb.Any {
+	t.Helper()
+	a, err := anypb.New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
