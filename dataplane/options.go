@@ -18,7 +18,7 @@ func defaults() options {
 func Interval(d time.Duration) Option { return func(o *options) { o.interval = d } }
 
 // Backoff bounds the time before a failed entry is tried again: the first delay and the longest; each is twice the one
-// before. Default 100 ms and 30 s.
+// before. The first is also the pause between two full passes that the kernel's signals cause. Default 100 ms and 30 s.
 func Backoff(first, longest time.Duration) Option {
 	return func(o *options) { o.minDelay, o.maxDelay = first, longest }
 }

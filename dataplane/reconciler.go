@@ -29,6 +29,7 @@ type Reconciler struct {
 
 	// The loop's own.
 	passAt       time.Time // of the next full pass that nothing else causes; zero: never
+	passed       time.Time // when the last one ended
 	passFailures int       // in a row
 }
 
@@ -153,13 +154,25 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		case <-r.pass:
 			r.fullPass(ctx)
 		case <-r.kernel.Changes():
-			r.fullPass(ctx)
+			r.changed(ctx)
 		case now := <-timer.C:
 			r.due(ctx, now)
 		}
 		r.arm(timer)
 	}
 	return nil
+}
+
+// changed does a full pass because the kernel signalled, but no two of them in a row without a pause: whoever changes the
+// kernel all the time does not keep us from writing.
+func (r *Reconciler) changed(ctx context.Context) {
+	if next := r.passed.Add(r.options.minDelay); next.After(time.Now()) {
+		if r.passAt.IsZero() || next.Before(r.passAt) {
+			r.passAt = next
+		}
+		return
+	}
+	r.fullPass(ctx)
 }
 
 // arm sets the timer to the next retry or full pass, whichever is first.
@@ -207,7 +220,7 @@ func (r *Reconciler) fullPass(ctx context.Context) {
 	r.mu.Unlock()
 
 	p := r.compare(ctx)
-	r.passAt = time.Time{}
+	r.passed, r.passAt = time.Now(), time.Time{}
 	switch {
 	case p.err != nil:
 		r.passFailures++

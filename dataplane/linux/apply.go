@@ -103,12 +103,14 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 	k.filter(set, errs, nil, out)
 }
 
-// filter changes the active sources. Where that fails, so do the unicast entries.
+// filter changes the active sources. Where that fails, so do the unicast entries; as somebody may have removed our table,
+// a full pass is asked for.
 func (k *Kernel) filter(set []dataplane.Entry, errs []error, in, out []source) {
 	if k.sources == nil {
 		return
 	}
 	if err := k.sources.change(in, out); err != nil {
+		k.watch.signal()
 		for i, e := range set {
 			if e.Kind == dataplane.Unicast && errs[i] == nil {
 				errs[i] = err
@@ -172,6 +174,7 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 	}
 	if k.sources != nil {
 		if err := k.sources.change(nil, out); err != nil {
+			k.watch.signal()
 			for i, key := range del {
 				if key.Kind == dataplane.Unicast {
 					errs[i] = err

@@ -185,7 +185,10 @@ func (k *Kernel) ensureVXLAN(ctx context.Context, inv inventory, n *network) (in
 		return 0, fmt.Errorf("use %s for VN %s: %w", n.VXLAN, n.Name, err)
 	}
 	index := link.Attrs().Index
-	if err := k.enslave(inv, link, n); err != nil {
+	if err := inv.free(link, n); err != nil {
+		return 0, err
+	}
+	if err := k.enslave(link, n); err != nil {
 		return 0, err
 	}
 	if !vxlanPort.in(inv.flags[index]) {
@@ -241,10 +244,13 @@ func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, name
 	if link.Attrs().MasterIndex == n.bridge && vmPort.in(inv.flags[index]) {
 		return index, k.finish(link, 0)
 	}
+	if err := inv.free(link, n); err != nil {
+		return 0, err
+	}
 	if err := k.silence(link); err != nil {
 		return 0, err
 	}
-	if err := k.enslave(inv, link, n); err != nil {
+	if err := k.enslave(link, n); err != nil {
 		return 0, err
 	}
 	flush := portFlags{unix.IFLA_BRPORT_FLUSH: 1}
@@ -256,18 +262,21 @@ func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, name
 	return index, k.finish(link, 0)
 }
 
-// enslave puts a device into the network's bridge, if it is in none.
-func (k *Kernel) enslave(inv inventory, link netlink.Link, n *network) error {
-	name, master := link.Attrs().Name, link.Attrs().MasterIndex
-	switch master {
-	case n.bridge:
+// free tells whether a device is in the network's bridge or in none. A device of somebody else is not touched.
+func (inv inventory) free(link netlink.Link, n *network) error {
+	if master := link.Attrs().MasterIndex; master != 0 && master != n.bridge {
+		return fmt.Errorf("enslave %s to %s: its master is %s, none is needed", link.Attrs().Name, n.Bridge, inv.name(master))
+	}
+	return nil
+}
+
+// enslave puts a device into the network's bridge, if it is not there.
+func (k *Kernel) enslave(link netlink.Link, n *network) error {
+	if link.Attrs().MasterIndex == n.bridge {
 		return nil
-	case 0:
-	default:
-		return fmt.Errorf("enslave %s to %s: its master is %s, none is needed", name, n.Bridge, inv.name(master))
 	}
 	if err := k.links.LinkSetMasterByIndex(link, n.bridge); err != nil {
-		return fmt.Errorf("enslave %s to %s: %w", name, n.Bridge, err)
+		return fmt.Errorf("enslave %s to %s: %w", link.Attrs().Name, n.Bridge, err)
 	}
 	return nil
 }

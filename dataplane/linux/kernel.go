@@ -35,6 +35,7 @@ type Kernel struct {
 	mu       sync.Mutex
 	wanted   []dataplane.Network
 	networks map[dataplane.VNI]*network
+	logged   string   // the last error of the devices
 	sources  *sources // nil: this kernel has no nftables for it
 }
 

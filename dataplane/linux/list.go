@@ -19,9 +19,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if inv.flags == nil {
 		return nil, err
 	}
-	if err != nil {
-		k.log.WithError(err).Error("devices of a virtual network are not as they should be")
-	}
+	k.note(err)
 	if inv.flags, err = bridgePorts(ctx, k.conn); err != nil {
 		return nil, fmt.Errorf("list bridge ports: %w", err)
 	}
@@ -55,6 +53,22 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	}
 	k.watch.holds(ours)
 	return all, nil
+}
+
+// note logs what keeps the devices from being as they should, when it changes.
+func (k *Kernel) note(err error) {
+	now := ""
+	if err != nil {
+		now = err.Error()
+	}
+	switch {
+	case now == k.logged:
+	case err != nil:
+		k.log.WithError(err).Error("devices of virtual networks are not as they should be")
+	default:
+		k.log.Info("devices of virtual networks are as they should be again")
+	}
+	k.logged = now
 }
 
 // dumpNeigh lists the entries of a family, of one bridge and its ports if bridge is not 0.
