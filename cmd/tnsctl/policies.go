@@ -23,9 +23,10 @@ type policyView struct {
 
 func (a *app) policies() *cobra.Command {
 	return &cobra.Command{
-		Use:   "policies",
-		Short: "List the policy profiles in use and who uses them",
-		Args:  cobra.NoArgs,
+		Use:     "policies",
+		Short:   "List the policy profiles in use and who uses them",
+		Example: "  tnsctl policies",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), edgeFirst, func(ctx context.Context, d *control.Client) error {
 				r, err := d.ListPolicies(ctx, &tnsv1.ListPoliciesRequest{})

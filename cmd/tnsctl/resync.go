@@ -18,9 +18,10 @@ type resyncView struct {
 
 func (a *app) resync() *cobra.Command {
 	return &cobra.Command{
-		Use:   "resync",
-		Short: "Compare everything again: tesd sends its routes, nved goes over the kernel's tables",
-		Args:  cobra.NoArgs,
+		Use:     "resync",
+		Short:   "Compare everything again: tesd sends its routes, nved goes over the kernel's tables",
+		Example: "  tnsctl --api unix:///run/tns/nved.sock resync",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), eitherDaemon, func(ctx context.Context, d *control.Client) error {
 				r, err := d.Resync(ctx, &tnsv1.ResyncRequest{})

@@ -29,9 +29,10 @@ type sessionView struct {
 
 func (a *app) sessions() *cobra.Command {
 	return &cobra.Command{
-		Use:   "sessions",
-		Short: "List the BGP sessions",
-		Args:  cobra.NoArgs,
+		Use:     "sessions",
+		Short:   "List the BGP sessions",
+		Example: "  tnsctl sessions",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), eitherDaemon, func(ctx context.Context, d *control.Client) error {
 				r, err := d.ListSessions(ctx, &tnsv1.ListSessionsRequest{})

@@ -29,10 +29,11 @@ type daemonView struct {
 
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of this program and of the daemon",
-		Long:  "Print the version of this program and of the daemon. Without --api and $TNS_API it is no failure if no daemon runs here.",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Print the version of this program and of the daemon",
+		Long:    "Print the version of this program and of the daemon. Without --api and $TNS_API it is no failure if no daemon runs here.",
+		Example: "  tnsctl version --json",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := versionView{Version: build.Version(), GoVersion: build.Go()}
 			t := newTable("PROGRAM", "ID", "VERSION", "GO", "STARTED")

@@ -80,7 +80,10 @@ func (a *app) vmList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the VMs",
-		Args:  cobra.NoArgs,
+		Long:  "List the VMs: tesd its own, nved one line for each VM and TES.",
+		Example: "  tnsctl vm list\n" +
+			"  tnsctl --api unix:///run/tns/nved.sock vm list --json | jq -r '.[] | select(.mark == \"orphaned\") | .vmid'",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), eitherDaemon, func(ctx context.Context, d *control.Client) error {
 				r, err := d.ListVMs(ctx, &tnsv1.ListVMsRequest{})

@@ -31,9 +31,10 @@ func (a *app) vn() *cobra.Command {
 	c := &cobra.Command{Use: "vn", Short: "Ask about virtual networks"}
 	group(c)
 	c.AddCommand(&cobra.Command{
-		Use:   "list",
-		Short: "List the virtual networks",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List the virtual networks",
+		Example: "  tnsctl vn list",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), edgeFirst, func(ctx context.Context, d *control.Client) error {
 				r, err := d.ListVNs(ctx, &tnsv1.ListVNsRequest{})

@@ -22,10 +22,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type backend struct {
 	Unsupported
 	err error
+	vms []*tnsv1.VM
 }
 
 func (b backend) ListVMs(context.Context, *tnsv1.ListVMsRequest) (*tnsv1.ListVMsResponse, error) {
-	return &tnsv1.ListVMsResponse{}, b.err
+	return &tnsv1.ListVMsResponse{Vms: b.vms}, b.err
 }
 
 func (b backend) WatchEvents(_ *tnsv1.WatchEventsRequest, out grpc.ServerStreamingServer[tnsv1.Event]) error {
@@ -102,6 +103,18 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 				t.Errorf("a stream: %v, want the kind %v", err, c.want)
 			}
 		})
+	}
+}
+
+// An edge may have more VMs than fit into gRPC's usual 4 MB.
+func TestLongList(t *testing.T) {
+	b := backend{}
+	for range 50_000 {
+		b.vms = append(b.vms, &tnsv1.VM{Vmid: "6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f", Routes: []*tnsv1.Route{{Mac: "02:00:00:00:00:01", Ip: "2001:db8::1"}}})
+	}
+	r, err := dial(t, serve(t, filepath.Join(directory(t), "s"), b)).ListVMs(t.Context(), &tnsv1.ListVMsRequest{})
+	if err != nil || len(r.Vms) != len(b.vms) {
+		t.Errorf("list: %d VMs, %v; want %d", len(r.GetVms()), err, len(b.vms))
 	}
 }
 
