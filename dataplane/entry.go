@@ -99,6 +99,20 @@ func (e Entry) String() string {
 	return e.Key.String()
 }
 
+// canonical is the entry without the fields that do not belong to its kind, so that equal wishes are equal values.
+func (e Entry) canonical() Entry {
+	c := Entry{Key: e.Key}
+	switch e.Kind {
+	case Unicast:
+		c.LocalPort, c.VTEP = e.LocalPort, e.VTEP
+	case Neighbor:
+		c.LinkAddr = e.LinkAddr
+	case Port:
+		c.Open = e.Open
+	}
+	return c
+}
+
 // Absent reports whether the entry asks for nothing: a closed port is what a member port is without an entry.
 func (e Entry) Absent() bool { return e.Kind == Port && !e.Open }
 

@@ -140,6 +140,22 @@ func TestUnchangedEntryIsNotWrittenAgainButAnswered(t *testing.T) {
 	})
 }
 
+func TestFieldsOfOtherKindsAreIgnored(t *testing.T) {
+	k := twin(t)
+	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
+		e := flood
+		e.VTEP, e.LocalPort, e.Open = vtep2, "blue1", true
+		r.Set(e)
+		synctest.Wait()
+		if !k.Holds(flood) {
+			t.Errorf("the kernel has %s", k)
+		}
+		if set, removed, err := r.Resync(t.Context()); set+removed != 0 || err != nil {
+			t.Errorf("set %d, removed %d, %v; want nothing to do", set, removed, err)
+		}
+	})
+}
+
 func TestResultsWaitCoalescedByKey(t *testing.T) {
 	k := twin(t)
 	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 
@@ -28,47 +27,6 @@ func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error
 	k.wanted = networks
 	_, err := k.ensure(ctx)
 	return err
-}
-
-// inventory is what devices there are.
-type inventory struct {
-	links map[string]netlink.Link
-	flags map[int]portFlags // bridge ports, by index
-	addrs map[int]int       // number of addresses by index, link-local ones aside
-}
-
-func (k *Kernel) inventory(ctx context.Context) (inv inventory, err error) {
-	inv = inventory{links: make(map[string]netlink.Link), addrs: make(map[int]int)}
-	links, err := retryDump(k.links.LinkList)
-	if err != nil {
-		return inv, fmt.Errorf("list devices: %w", err)
-	}
-	for _, l := range links {
-		inv.links[l.Attrs().Name] = l
-	}
-	if inv.flags, err = bridgePorts(ctx, k.conn); err != nil {
-		return inv, fmt.Errorf("list bridge ports: %w", err)
-	}
-	addrs, err := retryDump(func() ([]netlink.Addr, error) { return k.links.AddrList(nil, netlink.FAMILY_ALL) })
-	if err != nil {
-		return inv, fmt.Errorf("list addresses: %w", err)
-	}
-	for _, a := range addrs {
-		if !a.IP.IsLinkLocalUnicast() {
-			inv.addrs[a.LinkIndex]++
-		}
-	}
-	return inv, nil
-}
-
-// retryDump lists again what changed while it was listed.
-func retryDump[T any](dump func() ([]T, error)) (list []T, err error) {
-	for range dumpAttempts {
-		if list, err = dump(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return list, err
-		}
-	}
-	return nil, errInterrupted
 }
 
 // ensure makes good what is missing of the wanted networks' devices, and nothing where nothing is.
@@ -199,16 +157,6 @@ func (k *Kernel) ensureVXLAN(ctx context.Context, inv inventory, n *network) (in
 	return index, k.finish(link, n.MTU)
 }
 
-// sameVNI names the device that has the VNI, for an error.
-func (inv inventory) sameVNI(vni dataplane.VNI) string {
-	for name, l := range inv.links {
-		if v, ok := l.(*netlink.Vxlan); ok && v.VxlanId == int(vni) {
-			return " (" + name + ")"
-		}
-	}
-	return ""
-}
-
 // compatible tells which attribute of a device that is there keeps it from being the network's VXLAN device.
 func compatible(link netlink.Link, n dataplane.Network, port uint16) error {
 	v, ok := link.(*netlink.Vxlan)
@@ -277,70 +225,6 @@ func (k *Kernel) enslave(link netlink.Link, n *network) error {
 	}
 	if err := k.links.LinkSetMasterByIndex(link, n.bridge); err != nil {
 		return fmt.Errorf("enslave %s to %s: %w", link.Attrs().Name, n.Bridge, err)
-	}
-	return nil
-}
-
-// name is the name of the device with an index.
-func (inv inventory) name(index int) string {
-	for name, l := range inv.links {
-		if l.Attrs().Index == index {
-			return name
-		}
-	}
-	return fmt.Sprintf("device %d", index)
-}
-
-// makeLink makes a device that sends nothing by itself, and reads it back.
-func (k *Kernel) makeLink(l netlink.Link) (netlink.Link, error) {
-	name := l.Attrs().Name
-	if err := k.links.LinkAdd(l); err != nil {
-		return nil, fmt.Errorf("make %s %s: %w", l.Type(), name, err)
-	}
-	made, err := k.links.LinkByName(name)
-	if err != nil {
-		return nil, fmt.Errorf("find %s, just made: %w", name, err)
-	}
-	return made, k.silence(made)
-}
-
-// silence keeps a device from having IPv6 addresses, with all that they make the kernel send.
-func (k *Kernel) silence(link netlink.Link) error {
-	const none = 1 // IN6_ADDR_GEN_MODE_NONE
-	err := k.links.LinkSetIP6AddrGenMode(link, none)
-	if errors.Is(err, unix.EAFNOSUPPORT) {
-		return nil // no IPv6 at all
-	}
-	if err != nil {
-		return fmt.Errorf("set %s's addrgenmode to none: %w", link.Attrs().Name, err)
-	}
-	addrs, err := retryDump(func() ([]netlink.Addr, error) { return k.links.AddrList(link, netlink.FAMILY_V6) })
-	if err != nil {
-		return fmt.Errorf("list %s's addresses: %w", link.Attrs().Name, err)
-	}
-	for _, a := range addrs {
-		if !a.IP.IsLinkLocalUnicast() {
-			continue
-		}
-		if err := k.links.AddrDel(link, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-			return fmt.Errorf("remove %v from %s: %w", a.IP, link.Attrs().Name, err)
-		}
-	}
-	return nil
-}
-
-// finish gives a device its MTU (0: as it is) and puts it up.
-func (k *Kernel) finish(link netlink.Link, mtu int) error {
-	attrs := link.Attrs()
-	if mtu != 0 && attrs.MTU != mtu {
-		if err := k.links.LinkSetMTU(link, mtu); err != nil {
-			return fmt.Errorf("set %s's MTU to %d: %w", attrs.Name, mtu, err)
-		}
-	}
-	if attrs.Flags&net.FlagUp == 0 {
-		if err := k.links.LinkSetUp(link); err != nil {
-			return fmt.Errorf("set %s up: %w", attrs.Name, err)
-		}
 	}
 	return nil
 }

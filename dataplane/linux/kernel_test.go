@@ -3,14 +3,12 @@ package linux
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -180,69 +178,6 @@ func TestBridgeNeverForgetsAMACThatMoves(t *testing.T) {
 	}
 }
 
-func TestAdoptsWhatIsThere(t *testing.T) {
-	w := newWorld(t).(world)
-	w.run(t, "ip link add br10100 type bridge")
-	w.run(t, "ip link add vx10100 type vxlan id 10100 local 192.0.2.1 dstport 4789 nolearning")
-	w.run(t, "ip link set vx10100 master br10100")
-	w.run(t, "ip link set blue1 master br10100")
-	before := w.run(t, "cat /sys/class/net/br10100/ifindex /sys/class/net/vx10100/ifindex")
-	if err := w.k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
-		t.Fatal(err)
-	}
-	if after := w.run(t, "cat /sys/class/net/br10100/ifindex /sys/class/net/vx10100/ifindex"); after != before {
-		t.Errorf("devices %q became %q", before, after)
-	}
-	link := w.run(t, "bridge -d link show dev blue1")
-	for _, want := range []string{"learning off", " flood off", "locked on", "bcast_flood off", "mcast_flood off"} {
-		if !strings.Contains(link, want) {
-			t.Errorf("blue1 has not %s: %s", want, link)
-		}
-	}
-	link = w.run(t, "bridge -d link show dev vx10100")
-	for _, want := range []string{"learning off", "neigh_suppress on"} {
-		if !strings.Contains(link, want) {
-			t.Errorf("vx10100 has not %s: %s", want, link)
-		}
-	}
-	if out := w.run(t, "ip link show br10100"); !strings.Contains(out, "mtu 1450") || !strings.Contains(out, ",UP") {
-		t.Errorf("br10100: %s", out)
-	}
-}
-
-func TestWhatCannotServeIsNamed(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		make []string
-		want string
-	}{
-		{"VNI", []string{"ip link add vx10100 type vxlan id 7 local 192.0.2.1 dstport 4789 nolearning"}, "use vx10100 for VN blue: id is 7, 10100 is needed"},
-		{"local", []string{"ip link add vx10100 type vxlan id 10100 local 192.0.2.9 dstport 4789 nolearning"}, "use vx10100 for VN blue: local is 192.0.2.9, 192.0.2.1 is needed"},
-		{"port", []string{"ip link add vx10100 type vxlan id 10100 local 192.0.2.1 dstport 8472 nolearning"}, "use vx10100 for VN blue: dstport is 8472, 4789 is needed"},
-		{"learning", []string{"ip link add vx10100 type vxlan id 10100 local 192.0.2.1 dstport 4789"}, "use vx10100 for VN blue: learning is on, nolearning is needed"},
-		{"remote", []string{"ip link add vx10100 type vxlan id 10100 local 192.0.2.1 remote 192.0.2.5 dstport 4789 nolearning"}, "use vx10100 for VN blue: remote or group is 192.0.2.5, none is needed"},
-		{"VXLAN's type", []string{"ip link add vx10100 type bridge"}, "use vx10100 for VN blue: it is a bridge, a vxlan device is needed"},
-		{"bridge's type", []string{"ip link add br10100 type veth"}, "use br10100 for VN blue: it is a veth, a bridge is needed"},
-		{"VNI taken", []string{"ip link add other type vxlan id 10100 local 192.0.2.1 dstport 4789"}, "another VXLAN device has VNI 10100 and port 4789 already (other)"},
-		{"port's bridge", []string{"ip link add br0 type bridge", "ip link set blue1 master br0"}, "enslave blue1 to br10100: its master is br0, none is needed"},
-		{"no port", []string{"ip link del blue1"}, "enslave blue1 to br10100: there is no such device"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t).(world)
-			for _, m := range c.make {
-				w.run(t, "%s", m)
-			}
-			err := w.k.Ensure(t.Context(), dataplanetest.Networks())
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v\nwant %s", err, c.want)
-			}
-			red := dataplanetest.Local(10200, dataplane.MAC{2, 0, 0, 0, 0, 1}, "red1")
-			dataplanetest.Apply(t, w.k, []dataplane.Entry{red}, nil)
-			dataplanetest.Listed(t, w.k, red)
-		})
-	}
-}
-
 func TestPortThatComesBackIsAPortAgain(t *testing.T) {
 	s, k := ready(t)
 	dataplanetest.Apply(t, k, entries(), nil)
@@ -323,138 +258,6 @@ func TestCloseEndsWhatNewStarted(t *testing.T) {
 	for _, err := range k.Apply(t.Context(), entries(), nil) {
 		if err == nil {
 			t.Error("a closed kernel applied an entry")
-		}
-	}
-}
-
-// bulk is n remote MACs.
-func bulk(n int) (all []dataplane.Entry) {
-	for i := range n {
-		mac := dataplane.MAC{2, 0, 1, byte(i >> 16), byte(i >> 8), byte(i)}
-		all = append(all, dataplanetest.Remote(10100, mac, netip.MustParseAddr("192.0.2.2")))
-	}
-	return all
-}
-
-func benchWorld(b *testing.B) (space, *Kernel) {
-	s := newSpace(b)
-	for _, n := range dataplanetest.Networks() {
-		for _, p := range n.Ports {
-			s.port(b, p)
-		}
-	}
-	k := s.kernel(b)
-	if err := k.Ensure(b.Context(), dataplanetest.Networks()); err != nil {
-		b.Fatal(err)
-	}
-	return s, k
-}
-
-// BenchmarkApply sets and deletes entries, in one Apply each.
-func BenchmarkApply(b *testing.B) {
-	for _, n := range []int{1, 100, 10000} {
-		all := bulk(n)
-		var keys []dataplane.Key
-		for _, e := range all {
-			keys = append(keys, e.Key)
-		}
-		b.Run(fmt.Sprintf("remote-%d", n), func(b *testing.B) {
-			_, k := benchWorld(b)
-			for b.Loop() {
-				if err := errorIn(k.Apply(b.Context(), all, nil)); err != nil {
-					b.Fatal(err)
-				}
-				if err := errorIn(k.Apply(b.Context(), nil, keys)); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "us/entry")
-		})
-	}
-	local := []dataplane.Entry{dataplanetest.Local(10100, dataplane.MAC{2, 0, 0, 0, 0, 1}, "blue1")}
-	b.Run("local-1", func(b *testing.B) {
-		_, k := benchWorld(b)
-		for b.Loop() {
-			if err := errorIn(k.Apply(b.Context(), local, nil)); err != nil {
-				b.Fatal(err)
-			}
-			if err := errorIn(k.Apply(b.Context(), nil, []dataplane.Key{local[0].Key})); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func errorIn(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// BenchmarkBatchAgainstPlain writes the same entries with our batches and one by one with the netlink library: the
-// reason why the batches are there.
-func BenchmarkBatchAgainstPlain(b *testing.B) {
-	const n = 10000
-	all := bulk(n)
-	b.Run("batches", func(b *testing.B) {
-		_, k := benchWorld(b)
-		for b.Loop() {
-			if err := errorIn(k.Apply(b.Context(), all, nil)); err != nil {
-				b.Fatal(err)
-			}
-			b.StopTimer()
-			flush(b, k, all)
-			b.StartTimer()
-		}
-	})
-	b.Run("one by one", func(b *testing.B) {
-		_, k := benchWorld(b)
-		vxlan := k.networks[10100].vxlan
-		for b.Loop() {
-			for _, e := range all {
-				inVXLAN := &netlink.Neigh{
-					LinkIndex: vxlan, Family: unix.AF_BRIDGE, State: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
-					Flags: netlink.NTF_SELF | netlink.NTF_EXT_LEARNED, HardwareAddr: e.MAC[:], IP: e.VTEP.AsSlice(),
-				}
-				inBridge := &netlink.Neigh{
-					LinkIndex: vxlan, Family: unix.AF_BRIDGE, State: netlink.NUD_NOARP,
-					Flags: netlink.NTF_MASTER | netlink.NTF_EXT_LEARNED, HardwareAddr: e.MAC[:],
-				}
-				for _, n := range []*netlink.Neigh{inVXLAN, inBridge} {
-					if err := k.links.NeighSet(n); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			b.StopTimer()
-			flush(b, k, all)
-			b.StartTimer()
-		}
-	})
-}
-
-func flush(b *testing.B, k *Kernel, all []dataplane.Entry) {
-	var keys []dataplane.Key
-	for _, e := range all {
-		keys = append(keys, e.Key)
-	}
-	if err := errorIn(k.Apply(b.Context(), nil, keys)); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// BenchmarkList lists 10,000 entries.
-func BenchmarkList(b *testing.B) {
-	_, k := benchWorld(b)
-	if err := errorIn(k.Apply(b.Context(), bulk(10000), nil)); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := k.List(b.Context()); err != nil {
-			b.Fatal(err)
 		}
 	}
 }
