@@ -5,17 +5,19 @@ import (
 	"testing"
 
 	api "github.com/osrg/gobgp/v3/api"
+	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
 	"github.com/osrg/gobgp/v3/pkg/server"
 )
 
 // StartPlain starts a GoBGP that is not ours beside ours, and stops it with the test.
-func StartPlain(t testing.TB, global *api.Global, options ...server.ServerOption) *server.BgpServer {
+func StartPlain(t testing.TB, global *api.Global) *server.BgpServer {
 	t.Helper()
 	turn := newTurn()
-	srv := server.NewBgpServer(append(options, server.TimingHookOption(turn))...)
+	log := newLogger(discard(), func(string, gobgplog.Fields) {}, func(err error) { panic(err) })
+	srv := server.NewBgpServer(server.LoggerOption(log), server.TimingHookOption(turn))
 	go srv.Serve()
 	t.Cleanup(func() {
-		srv.Stop()
+		stopServer(srv, log)
 		turn.end()
 	})
 	if err := turn.start(context.Background(), srv, global); err != nil {

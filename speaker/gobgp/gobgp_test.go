@@ -6,23 +6,10 @@ import (
 	"testing"
 
 	api "github.com/osrg/gobgp/v3/api"
-	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
 	"github.com/osrg/gobgp/v3/pkg/server"
 
 	"github.com/tns-project/tns/speaker/gobgp"
 )
-
-// silent is a log for the plain GoBGPs of the tests.
-type silent struct{}
-
-func (silent) Panic(msg string, _ gobgplog.Fields) { panic(msg) }
-func (silent) Fatal(msg string, _ gobgplog.Fields) { panic(msg) }
-func (silent) Error(string, gobgplog.Fields)       {}
-func (silent) Warn(string, gobgplog.Fields)        {}
-func (silent) Info(string, gobgplog.Fields)        {}
-func (silent) Debug(string, gobgplog.Fields)       {}
-func (silent) SetLevel(gobgplog.LogLevel)          {}
-func (silent) GetLevel() gobgplog.LogLevel         { return gobgplog.ErrorLevel }
 
 // other is a GoBGP that is not ours, as reflectors and other vendors' speakers are.
 type other struct {
@@ -52,7 +39,7 @@ func startOther(t testing.TB, o otherOptions) *other {
 	}
 	s := gobgp.StartPlain(t, &api.Global{
 		Asn: o.as, RouterId: a.String(), ListenPort: port, ListenAddresses: []string{a.String()},
-	}, server.LoggerOption(silent{}))
+	})
 	group := &api.PeerGroup{
 		Conf:            &api.PeerGroupConf{PeerGroupName: "anyone"},
 		RouteReflector:  &api.RouteReflector{RouteReflectorClient: o.reflector, RouteReflectorClusterId: a.String()},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
@@ -17,6 +18,7 @@ type logger struct {
 	entry *logrus.Entry
 	heard func(msg string, fields gobgplog.Fields)
 	fatal func(error)
+	freed atomic.Uint64 // deleted peers whose goroutines are gone
 
 	mu    sync.Mutex
 	noise map[string]*noise
@@ -72,8 +74,11 @@ func (l *logger) Error(msg string, fields gobgplog.Fields) { l.write(logrus.Erro
 func (l *logger) Warn(msg string, fields gobgplog.Fields)  { l.write(logrus.WarnLevel, msg, fields) }
 func (l *logger) Info(msg string, fields gobgplog.Fields)  { l.write(logrus.InfoLevel, msg, fields) }
 
-// Debug is called for each message and route; nothing is heard there.
+// Debug is called for each message and route, so nothing is heard there but the end of a deleted peer.
 func (l *logger) Debug(msg string, fields gobgplog.Fields) {
+	if msg == "freed fsm.h" {
+		l.freed.Add(1)
+	}
 	if l.entry.Logger.IsLevelEnabled(logrus.DebugLevel) {
 		l.entry.WithFields(convert(fields)).Debug(msg)
 	}

@@ -28,6 +28,7 @@ type Speaker struct {
 	mu     sync.Mutex // of what follows
 	server *server.BgpServer
 	turn   *turn
+	log    *logger
 	stop   context.CancelFunc // ends the watch
 	api    *endpoints
 	closed bool
@@ -90,10 +91,10 @@ func (s *Speaker) Open(ctx context.Context) (err error) {
 		return fmt.Errorf("open speaker: %w", err)
 	}
 	s.api = endpoints
-	log := newLogger(s.config.Log, s.watch.log, s.fail)
+	s.log = newLogger(s.config.Log, s.watch.log, s.fail)
 	s.turn = newTurn()
 	s.server = server.NewBgpServer(
-		server.LoggerOption(log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
+		server.LoggerOption(s.log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
 	go s.server.Serve()
 	defer func() {
 		if err != nil {
@@ -162,7 +163,7 @@ func (s *Speaker) shut() {
 	}
 	s.watch.stop()
 	s.table.close()
-	s.server.Stop()
+	stopServer(s.server, s.log)
 	s.turn.end()
 	s.api.remove()
 }
