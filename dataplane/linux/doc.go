@@ -35,5 +35,10 @@
 //
 // It sends no frame of its own into it and takes none: no IPv6 addresses, no multicast snooping on bridges it made (snooping sends
 // reports), and frames that are for the edge itself are dropped on bridges that have no address. Suppression works without, since the
-// bridge answers by itself.
+// bridge answers by itself. Where nftables is missing, only the first half of this holds.
+//
+// # Repair
+//
+// Devices and entries that somebody changes are signalled by the kernel and made good in a full pass. Changes of our
+// nftables table are not signalled: they are made good in the next full pass, or when a write meets them.
 package linux

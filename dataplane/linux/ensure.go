@@ -35,7 +35,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	if err != nil {
 		return inv, err
 	}
-	errs := []error{k.ensureSources(inv)}
+	errs := []error{k.ensureSources(ctx, inv)}
 	networks := make(map[dataplane.VNI]*network, len(k.wanted))
 	for _, w := range k.wanted {
 		n := &network{Network: w, ports: make(map[string]int)}
@@ -48,7 +48,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 		if inv, err = k.inventory(ctx); err != nil {
 			return inv, err
 		}
-		errs = append(errs, k.ensureSources(inv))
+		errs = append(errs, k.ensureSources(ctx, inv))
 	}
 	return inv, errors.Join(errs...)
 }
@@ -74,7 +74,7 @@ func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (
 
 // ensureSources makes the nftables table for the ports that there are, and for the bridges that have no address. It comes
 // first, so that a port is filtered before it is a port.
-func (k *Kernel) ensureSources(inv inventory) error {
+func (k *Kernel) ensureSources(ctx context.Context, inv inventory) error {
 	if k.sources == nil {
 		return nil
 	}
@@ -89,12 +89,31 @@ func (k *Kernel) ensureSources(inv inventory) error {
 			bridges = append(bridges, n.Bridge)
 		}
 	}
-	err := k.sources.ensure(ports, bridges)
+	err := k.sources.ensure(ports, bridges, func(port string) ([]dataplane.MAC, error) { return k.forwarded(ctx, inv, port) })
 	if unsupported(err) {
 		k.withoutSources(err)
 		return nil
 	}
 	return err
+}
+
+// forwarded is the MACs that a port's bridge forwards to it on our account.
+func (k *Kernel) forwarded(ctx context.Context, inv inventory, port string) ([]dataplane.MAC, error) {
+	link := inv.links[port].Attrs()
+	if link.MasterIndex == 0 {
+		return nil, nil
+	}
+	all, err := k.dumpNeigh(ctx, unix.AF_BRIDGE, link.MasterIndex)
+	if err != nil {
+		return nil, fmt.Errorf("list the forwarding entries of %s: %w", inv.name(link.MasterIndex), err)
+	}
+	var macs []dataplane.MAC
+	for _, n := range all {
+		if n.link == link.Index && n.marked() && !n.self() {
+			macs = append(macs, n.mac)
+		}
+	}
+	return macs, nil
 }
 
 func (k *Kernel) ensureBridge(inv inventory, n dataplane.Network) (int, error) {

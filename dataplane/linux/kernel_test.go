@@ -243,6 +243,56 @@ func whole(t *testing.T, s space, k *Kernel) bool {
 		strings.Contains(rules, `device "blue1"`) && strings.Contains(rules, "ether saddr != @blue1 counter")
 }
 
+func TestFlushedRulesComeBackWithTheirMembers(t *testing.T) {
+	s, k := ready(t)
+	dataplanetest.Apply(t, k, entries(), nil)
+	s.run(t, "nft flush ruleset")
+	next := s.kernel(t) // nobody has asked it for an entry yet
+	if err := next.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
+		t.Fatal(err)
+	}
+	if rules := s.run(t, "nft list set netdev tns blue1"); !strings.Contains(rules, "02:00:00:00:00:01") {
+		t.Errorf("the active source of blue1 is locked out: %s", rules)
+	}
+	dataplanetest.Listed(t, next, entries()...)
+}
+
+func TestSetWhileTheRulesAreGoneAsksForRepair(t *testing.T) {
+	s, k := ready(t)
+	s.run(t, "nft flush ruleset")
+	select {
+	case <-k.Changes():
+	default:
+	}
+	local := entries()[:1]
+	if err := k.Apply(t.Context(), local, nil)[0]; err == nil {
+		t.Fatal("success, though the source is counted as a foreign one")
+	}
+	<-k.Changes()
+	dataplanetest.Listed(t, k)
+	dataplanetest.Apply(t, k, local, nil)
+	dataplanetest.Listed(t, k, local...)
+}
+
+func TestWithoutNftablesTheRestWorks(t *testing.T) {
+	w := newWorld(t).(world)
+	w.k.withoutSources(unix.EOPNOTSUPP)
+	if err := w.k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
+		t.Fatal(err)
+	}
+	dataplanetest.Apply(t, w.k, entries(), nil)
+	dataplanetest.Listed(t, w.k, entries()...)
+	if d, err := w.k.Drops(t.Context()); err == nil {
+		t.Errorf("drops are %v, though nothing counts them", d)
+	}
+	if out := w.run(t, "bridge -d link show dev blue1"); !strings.Contains(out, "locked on") {
+		t.Errorf("blue1 is not locked: %s", out)
+	}
+	if out := w.run(t, "nft list ruleset"); out != "" {
+		t.Errorf("rules were made: %s", out)
+	}
+}
+
 func TestCloseEndsWhatNewStarted(t *testing.T) {
 	s := newSpace(t)
 	k, err := New(Options{Namespace: &s.ns})

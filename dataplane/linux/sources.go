@@ -77,15 +77,19 @@ func (s *sources) close() {
 	s.conn.CloseLasting()
 }
 
-// flush sends what was prepared as one transaction. After a failure the socket may hold answers that nobody asked for
-// any more, so it is opened anew.
+// flush sends what was prepared as one transaction. After a failure the socket may hold answers that nobody waits for, so
+// it is opened anew.
 func (s *sources) flush() error {
-	err := s.conn.Flush()
-	if err != nil {
-		s.conn.CloseLasting()
-		return errors.Join(err, s.open())
+	if err := s.conn.Flush(); err != nil {
+		return errors.Join(err, s.reopen())
 	}
 	return nil
+}
+
+// reopen forgets what was prepared, and what the socket may still hold.
+func (s *sources) reopen() error {
+	s.conn.CloseLasting()
+	return s.open()
 }
 
 func ourTable() *nftables.Table {
@@ -118,8 +122,9 @@ func sourceRule(port string) *nftables.Rule {
 }
 
 // ensure makes the chains and sets of the ports and bridges, removes those of others, and learns the sets' members. What
-// is there and right stays, with its counters.
-func (s *sources) ensure(ports, bridges []string) error {
+// is there and right stays, with its counters. A set that is made begins with what active returns, so that a table that somebody
+// flushed comes back without a frame of an active VM being dropped.
+func (s *sources) ensure(ports, bridges []string, active func(port string) ([]dataplane.MAC, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.load(); err != nil {
@@ -151,9 +156,12 @@ func (s *sources) ensure(ports, bridges []string) error {
 			s.conn.AddChain(ingressChain(device, nftables.ChainPolicyDrop))
 			continue
 		}
-		s.members[device] = make(map[dataplane.MAC]bool)
-		if err := s.conn.AddSet(sourceSet(device), nil); err != nil {
-			return fmt.Errorf("make nftables set %s: %w", device, err)
+		macs, err := active(device)
+		if err != nil {
+			return errors.Join(err, s.reopen())
+		}
+		if err := s.addSet(device, macs); err != nil {
+			return errors.Join(fmt.Errorf("make nftables set %s: %w", device, err), s.reopen())
 		}
 		s.conn.AddChain(ingressChain(device, nftables.ChainPolicyAccept))
 		s.conn.AddRule(sourceRule(device))
@@ -163,6 +171,25 @@ func (s *sources) ensure(ports, bridges []string) error {
 	}
 	if err := s.flush(); err != nil {
 		return fmt.Errorf("change nftables table %s: %w", tableName, err)
+	}
+	return nil
+}
+
+// addSet prepares a port's set with its first members.
+func (s *sources) addSet(port string, macs []dataplane.MAC) error {
+	if err := s.conn.AddSet(sourceSet(port), nil); err != nil {
+		return err
+	}
+	s.members[port] = make(map[dataplane.MAC]bool)
+	var elements []nftables.SetElement
+	for _, mac := range macs {
+		s.members[port][mac] = true
+		elements = append(elements, nftables.SetElement{Key: mac[:]})
+	}
+	for chunk := range slices.Chunk(elements, elementsPerMessage) {
+		if err := s.conn.SetAddElements(sourceSet(port), chunk); err != nil {
+			return err
+		}
 	}
 	return nil
 }
