@@ -15,6 +15,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/nve/store"
 	"github.com/tns-project/tns/speaker/gobgp"
 )
 
@@ -24,6 +25,7 @@ type backend struct {
 	config      *config.NVE
 	edge        *nve.Edge
 	table       *dataplane.Reconciler
+	state       *store.Store
 	tes, fabric *gobgp.Speaker
 	events      *history.Log
 	started     time.Time

@@ -66,7 +66,7 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 	}
 	b := &backend{
 		Unsupported: control.Unsupported{Daemon: control.NVE},
-		config:      c, edge: edge, table: table, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
+		config:      c, edge: edge, table: table, state: state, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
 	}
 	inputs := nve.Inputs{TES: tesPlane.Events(), Fabric: fabric.Events(), Results: table.Results()}
 	parts = []daemon.Part{

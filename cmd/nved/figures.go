@@ -24,7 +24,7 @@ const askTime = 5 * time.Second
 func (b *backend) figures() []metrics.Figure {
 	ctx, cancel := context.WithTimeout(context.Background(), askTime)
 	defer cancel()
-	figures := b.tableFigures()
+	figures := append(b.tableFigures(), metrics.Flag("nve_store_failing", "Whether the state cannot be written to disk.", b.state.Failing()))
 	if s, err := b.edge.Stats(ctx); err == nil {
 		figures = append(figures, edgeFigures(s)...)
 	}

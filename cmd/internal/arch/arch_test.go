@@ -82,6 +82,7 @@ var rules = []struct {
 	{"cmd/api", nil},
 	{"cmd/internal/build", nil},
 	{"cmd/internal/arch", nil},
+	{"cmd/internal/endtoend", nil},
 	{"cmd/internal/metrics", nil},
 	{"cmd/internal/control", []string{"cmd/api"}},
 	{"cmd/internal/daemon", []string{"cmd/internal/build", "config"}},
