@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -127,6 +128,30 @@ func flush(b *testing.B, k *Kernel, all []dataplane.Entry) {
 		keys = append(keys, e.Key)
 	}
 	if err := errorIn(k.Apply(b.Context(), nil, keys)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkSetToResult is what a role waits for: a local entry from Set to its Result, through the loop.
+func BenchmarkSetToResult(b *testing.B) {
+	_, k := benchWorld(b)
+	r := dataplane.NewReconciler(k)
+	ctx, stop := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	if _, _, err := r.Resync(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	here := dataplanetest.Local(10100, dataplane.MAC{2, 0, 0, 0, 0, 1}, "blue1")
+	there := dataplanetest.Remote(10100, here.MAC, netip.MustParseAddr("192.0.2.2"))
+	for i := 0; b.Loop(); i++ {
+		r.Set([]dataplane.Entry{here, there}[i%2])
+		if res := <-r.Results(); res.Err != nil {
+			b.Fatal(res.Err)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
 		b.Fatal(err)
 	}
 }
