@@ -21,8 +21,8 @@ type raw struct {
 	conn net.Conn
 }
 
-// dialRaw connects and comes up, without graceful restart.
-func dialRaw(t testing.TB, local, remote netip.Addr) *raw {
+// dialRaw connects and comes up, with those capabilities besides EVPN.
+func dialRaw(t testing.TB, local, remote netip.Addr, more ...bgp.ParameterCapabilityInterface) *raw {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0)), Timeout: patience}
 	conn, err := dialer.DialContext(t.Context(), "tcp", netip.AddrPortFrom(remote, port).String())
@@ -30,9 +30,9 @@ func dialRaw(t testing.TB, local, remote netip.Addr) *raw {
 	t.Cleanup(func() { conn.Close() })
 	r := &raw{conn: conn}
 	open := bgp.NewBGPOpenMessage(as, 90, local.String(), []bgp.OptionParameterInterface{
-		bgp.NewOptionParameterCapability([]bgp.ParameterCapabilityInterface{
+		bgp.NewOptionParameterCapability(append([]bgp.ParameterCapabilityInterface{
 			bgp.NewCapMultiProtocol(bgp.RF_EVPN), bgp.NewCapFourOctetASNumber(as),
-		}),
+		}, more...)),
 	})
 	r.message(t, open)
 	r.read(t, bgp.BGP_MSG_OPEN)

@@ -2,14 +2,17 @@ package gobgp_test
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
+	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 func addrs(a, b netip.Addr) bool { return a == b }
@@ -194,5 +197,59 @@ func TestPeerStoppedAndStartedByHand(t *testing.T) {
 	up, _ := active.waitUp(t, next, a)
 	if up.Epoch != 2 {
 		t.Errorf("%+v", up)
+	}
+}
+
+// A peer that dies without a word, as a killed process does, is down at once, and is let in again when it comes back, although it had told that it restarts
+// gracefully.
+func TestKilledPeerComesBack(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	s := start(t, c)
+	peer := dialRaw(t, b, a, bgp.NewCapGracefulRestart(false, false, 1, nil))
+	peer.announce(t, nlriOf(t, macRoute(1)), attr(0xc0, 16, macRoute(1).Communities[0][:]...))
+	_, next := s.waitRoute(t, 0, macRoute(1).RouteKey)
+	must(t, peer.conn.Close())
+	down, next := s.waitDown(t, next, b)
+	again := start(t, activeFrom(b, to(b, a)))
+	again.announce(t, macRoute(2))
+	up, next := s.waitUp(t, next, b)
+	if took := up.At.Sub(down.At); took > 4*time.Second {
+		t.Errorf("back after %v", took)
+	}
+	if up.Epoch != 2 {
+		t.Errorf("%+v", up)
+	}
+	s.waitRoute(t, next, macRoute(2).RouteKey)
+	s.waitEnd(t, next, b)
+	events, _ := s.seen()
+	if i := slices.IndexFunc(events, func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn }); i >= 0 {
+		t.Errorf("a lost route was reported as withdrawn: %+v", events[i])
+	}
+}
+
+// Over IPv6 too, no route of a peer gets into our own table.
+func TestSessionOverIPv6(t *testing.T) {
+	t.Parallel()
+	loopback := netip.IPv6Loopback()
+	c := speakerOn(address())
+	c.ListenAddresses, c.ListenPort = []netip.Addr{loopback}, 20000+os.Getpid()%20000
+	c.Peers = append(c.Peers, gobgp.Peer{Prefix: netip.MustParsePrefix("::/0"), Dynamic: true})
+	passive := start(t, c)
+	p := gobgp.Peer{Prefix: netip.PrefixFrom(loopback, 128), AS: as, Port: uint16(c.ListenPort), LocalAddress: loopback}
+	active := start(t, activeFrom(address(), p))
+	route := macRoute(1)
+	route.NextHop = netip.MustParseAddr("2001:db8::1")
+	active.announce(t, route)
+	passive.announce(t, macRoute(2))
+	got, _ := passive.waitRoute(t, 0, route.RouteKey)
+	if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" || got.Peer != loopback {
+		t.Errorf("from %v: %s", got.Peer, diff)
+	}
+	active.waitRoute(t, 0, macRoute(2).RouteKey)
+	if missing, foreign, err := passive.Check(); err != nil || len(missing)+len(foreign) != 0 {
+		t.Errorf("missing %v, foreign %v, %v", missing, foreign, err)
 	}
 }
