@@ -87,7 +87,7 @@ func (c *core) giveUp(now time.Time, v *vm) {
 // dueRequest tells what is to be asked now, if anything.
 func (c *core) dueRequest(now time.Time, v *vm) (store.Purpose, bool) {
 	up, _ := c.up(v.NVE)
-	kept := v.Answer.Answered && v.Answer.Status == evpn.FailKept && v.Answer.Reason != evpn.StaleSequence
+	kept := v.Answer.Answered && v.Answer.Status == evpn.FailKept && v.Answer.Reason != evpn.StaleSequence && v.Acked.Live()
 	switch {
 	case v.outstanding() || v.Request.Op == 0:
 		return 0, false

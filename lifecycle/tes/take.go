@@ -30,13 +30,15 @@ func (c *core) take(now time.Time, v *vm, a answer) error {
 	if draft.Wish.Op == evpn.Terminate && draft.Wish.Phase == store.Done {
 		return c.forget(now, v, a)
 	}
-	leftOver := v.LeftOver()
+	var leftOver []store.Route
+	if a.status == evpn.Success || !draft.Acked.Live() || v.Request.Purpose == store.ForTruth {
+		// The set before is replaced, or has ended, or was never acknowledged.
+		leftOver, draft.Standing = v.LeftOver(), v.Current()
+	}
 	if err := c.put(v, draft); err != nil {
 		return err
 	}
-	if a.status == evpn.Success {
-		c.unsayRoutes(leftOver)
-	}
+	c.unsayRoutes(leftOver)
 	c.tellAnswer(now, v, a, before, first)
 	c.schedule(now, v, a)
 	if first {
@@ -45,11 +47,10 @@ func (c *core) take(now time.Time, v *vm, a answer) error {
 	return nil
 }
 
-// accept: the request is acknowledged. Its set is the VM's now, without what was left over.
+// accept: the request is acknowledged. Its set is the VM's now.
 func accept(v *store.VM) {
 	v.Acked.Op = v.Request.Op
-	v.Standing = v.Current()
-	v.Acked.Bindings = bindings(v.Standing)
+	v.Acked.Bindings = bindings(v.Current())
 	switch {
 	case v.Wish.Phase == store.Waiting:
 	case v.Request.Purpose == store.ForWish:
@@ -89,6 +90,9 @@ func refuse(v *store.VM, first bool, before evpn.State) {
 // schedule sets the VM's clocks after an answer.
 func (c *core) schedule(now time.Time, v *vm, a answer) {
 	v.answerBy, v.repeatAt, v.silent = time.Time{}, time.Time{}, false
+	if v.Wish.Phase != store.Again {
+		v.againAt = time.Time{}
+	}
 	switch {
 	case a.status == evpn.Success && v.Wish.Phase == store.Done:
 		v.attempts, v.jumped = 0, false

@@ -149,7 +149,7 @@ func (w *world) must(o Operation) Result {
 // wait lets time pass, tick by tick as the core asks for it.
 func (w *world) wait(d time.Duration) {
 	end := w.now.Add(d)
-	for range 100_000 {
+	for range 10_000 {
 		next := w.core.wake()
 		if next.After(end) {
 			w.now = end
