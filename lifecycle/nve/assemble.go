@@ -2,58 +2,59 @@ package nve
 
 import (
 	"github.com/tns-project/tns/evpn"
-	"github.com/tns-project/tns/lifecycle"
-	"github.com/tns-project/tns/lifecycle/history"
 )
 
 // set is the routes of one VM with one sequence: what an operation is applied to, as a whole or not at all (SPEC §2, index and count).
 type set struct {
 	sequence uint32
-	request  evpn.Request // of any of its routes: op, base and flags are equal in all
+	request  evpn.Request // of the first of its routes: op, base, flags and count are equal in all
 	offers   map[evpn.RouteKey]*offer
 }
 
 // arrive takes a readable request into its VM's record.
 func (e *Edge) arrive(o *offer) {
 	r := e.record(o.vm)
-	delete(r.offers, o.route.RouteKey)
-	r.offers[o.route.RouteKey] = o
+	k := o.route.RouteKey
+	r.offers[k] = o
 	e.timers.stop(r.gone)
 	r.gone = nil
-	seq := o.request.Sequence
-	switch {
+	if old := r.kept[k]; old != nil {
+		delete(r.kept, k)
+		if old.answer != o.answer {
+			e.unsay(old)
+		}
+	}
+	switch seq := o.request.Sequence; {
 	case r.decided && seq == r.sequence:
-		if r.contents[o.route.RouteKey] != o.content {
+		d := r.decisions[k]
+		if !r.decides(o) {
 			e.stale(r, o)
 			return
 		}
-		// The standing response is the answer. A request that is there again clears the mark, once all of its set are.
-		o.reason = evpn.ReasonNone
-		if b := r.bindings[o.route.RouteKey]; b != nil {
-			b.offer = o
+		if d.made {
+			e.respond(o, d.answer) // the standing response is the answer
 		}
-		for k := range r.contents {
-			if s := r.offers[k]; s == nil || s.request.Sequence != seq {
-				return
-			}
-		}
-		e.reappear(r)
-		return
-	case r.decided && !evpn.SequenceNewer(seq, r.sequence),
-		!r.decided && r.sequence != 0 && seq != r.sequence && !evpn.SequenceNewer(seq, r.sequence):
+		e.returned(r)
+	case (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence):
 		e.stale(r, o)
-		return
+	default:
+		e.evaluate(r)
 	}
-	e.evaluate(r)
+}
+
+// returned clears the mark when the newest set stands again as a whole.
+func (e *Edge) returned(r *record) {
+	for k := range r.decisions {
+		if o := r.offers[k]; o == nil || !r.decides(o) {
+			return
+		}
+	}
+	e.reappear(r)
 }
 
 // stale refuses a sequence that is not newer, or the same one with other content (FAIL 12, with the highest accepted).
 func (e *Edge) stale(r *record, o *offer) {
-	status := evpn.Fail
-	if r.alive() {
-		status = evpn.FailKept
-	}
-	e.respond(o, answer{status: status, state: r.State, reason: evpn.StaleSequence, sequence: r.sequence, lifetime: e.granted(r)})
+	e.respond(o, e.refusal(r, evpn.StaleSequence, r.sequence))
 }
 
 // evaluate looks at a record's requests as they stand and decides the newest set once it is whole. It is level-driven: it may be called at any time.
@@ -82,10 +83,11 @@ func (e *Edge) evaluate(r *record) {
 // newest is the set with the newest sequence that is not decided; nil if there is none.
 func (r *record) newest() *set {
 	var s *set
-	for k, o := range r.offers {
+	for _, k := range routesOf(r.offers) {
+		o := r.offers[k]
 		seq := o.request.Sequence
 		switch {
-		case r.decided && !evpn.SequenceNewer(seq, r.sequence):
+		case (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence):
 			continue
 		case s == nil || evpn.SequenceNewer(seq, s.sequence):
 			s = &set{sequence: seq, request: o.request, offers: map[evpn.RouteKey]*offer{k: o}}
@@ -96,8 +98,14 @@ func (r *record) newest() *set {
 	return s
 }
 
-// whole reports whether count routes are there, or more than any of them counts.
-func (s *set) whole() bool { return len(s.offers) >= int(s.request.Count) }
+// whole reports whether as many routes are there as the one that counts most says.
+func (s *set) whole() bool {
+	count := uint8(0)
+	for _, o := range s.offers {
+		count = max(count, o.request.Count)
+	}
+	return len(s.offers) >= int(count)
+}
 
 // consistent reports whether the routes agree: one OP value and count, each index once.
 func (s *set) consistent() bool {
@@ -112,6 +120,15 @@ func (s *set) consistent() bool {
 	return len(s.offers) == int(s.request.Count)
 }
 
+// all is the verdict that refuses each route with one reason.
+func (s *set) all(reason evpn.Reason) Verdict {
+	v := make(Verdict, len(s.offers))
+	for k := range s.offers {
+		v[k] = reason
+	}
+	return v
+}
+
 // awaitRest gives the rest of a set the assembly time (FAIL 18 after it).
 func (e *Edge) awaitRest(r *record, s *set) {
 	if r.assembly != nil && r.assembled == s.sequence {
@@ -123,63 +140,10 @@ func (e *Edge) awaitRest(r *record, s *set) {
 		r.assembly = nil
 		if s := r.newest(); s != nil && s.sequence == r.assembled && !s.whole() {
 			e.stats.incomplete++
-			for _, o := range s.offers {
-				e.refuse(r, o, evpn.IncompleteSet)
+			for _, k := range routesOf(s.offers) {
+				e.respond(s.offers[k], e.refusal(r, evpn.IncompleteSet, s.sequence))
 			}
 		}
 		e.dropIfEmpty(r)
 	})
-}
-
-// leaveRecord takes a request out of its record.
-func (e *Edge) leaveRecord(o *offer, w why) {
-	r := e.records[o.vm]
-	if r == nil || r.offers[o.route.RouteKey] != o {
-		e.withdrawAnswer(o)
-		return
-	}
-	delete(r.offers, o.route.RouteKey)
-	if !r.alive() || (r.bindings[o.route.RouteKey] == nil && w != lostSession) {
-		e.withdrawAnswer(o)
-	}
-	if len(r.offers) > 0 {
-		return // nothing changes until a complete newer set applies
-	}
-	if !r.alive() {
-		e.dropIfEmpty(r)
-		return
-	}
-	switch w {
-	case withdrew:
-		e.orphan(r, "its requests vanished without TERMINATE")
-		if o.direct {
-			r.gone = e.timers.after(e.now, e.config.Withdraw, func() {
-				r.gone = nil
-				if len(r.offers) == 0 {
-					e.own(r, lifecycle.Terminate)
-				}
-			})
-		}
-	case lostSession:
-		e.timers.stop(r.gone)
-		r.gone = nil
-		e.orphan(r, "its TES's session is down")
-	case replaced:
-		e.orphan(r, "another VM has its MAC at this TES")
-	}
-}
-
-// note writes history.
-func (e *Edge) note(ev history.Event) {
-	ev.At = e.now
-	if ev.VN == "" && ev.VNI != 0 {
-		if v := e.vns[evpn.VNI(ev.VNI)]; v != nil {
-			ev.VN = v.Name
-		}
-	}
-	e.History.Append(ev)
-	if ev.Kind == history.KindAlarm {
-		e.stats.alarms++
-		e.Log.WithFields(logFields(ev)).Warn(ev.Detail)
-	}
 }

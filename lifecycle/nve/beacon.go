@@ -22,8 +22,8 @@ type beacon struct {
 	isOverdue bool
 }
 
-// beaconAlive reports whether the TES sends a beacon and it is not overdue.
-func (t *tes) beaconAlive() bool { return t.beacon != nil && !t.beacon.isOverdue }
+// overdue reports whether the TES's beacon is; a TES that never sent one has none to miss.
+func (t *tes) overdue() bool { return t.beacon != nil && t.beacon.isOverdue }
 
 // beaconSeen takes a type 3 route of the TES plane.
 func (e *Edge) beaconSeen(p *peer, r evpn.Route) {
@@ -45,13 +45,7 @@ func (e *Edge) beaconSeen(p *peer, r evpn.Route) {
 		return
 	}
 	e.stats.beacons++
-	t := e.tes(id)
-	if _, ok := e.memory.TESs[id]; !ok {
-		e.memory.TESs[id] = struct{}{}
-		if e.Store != nil {
-			e.Store.PutTES(id)
-		}
-	}
+	t := e.present(id)
 	if t.beacon == nil {
 		t.beacon = &beacon{counter: b.Lease.Counter - 1}
 	}
@@ -65,10 +59,8 @@ func (e *Edge) beaconSeen(p *peer, r evpn.Route) {
 	t.beacon.overdue = e.timers.after(e.now, t.beacon.lifetime, func() { e.beaconOverdue(t) })
 	if t.beacon.isOverdue {
 		t.beacon.isOverdue = false
-		for _, r := range t.records {
-			if len(r.offers) > 0 {
-				e.reappear(r)
-			}
+		for _, k := range keysOf(t.records, compareVMKeys) {
+			e.returned(t.records[k])
 		}
 	}
 	e.compareDigest(t, b.Digest)
@@ -77,26 +69,35 @@ func (e *Edge) beaconSeen(p *peer, r evpn.Route) {
 // beaconOverdue orphans what the TES has here.
 func (e *Edge) beaconOverdue(t *tes) {
 	t.beacon.isOverdue = true
-	for _, r := range t.records {
-		e.orphan(r, "its TES's beacon is overdue")
-		if r.Outranked {
-			e.armLifetime(r)
-		}
+	for _, k := range keysOf(t.records, compareVMKeys) {
+		e.presence(t.records[k])
 	}
 }
 
-// beaconLost ends the watch over a beacon whose session is down: the session's end has orphaned everything already.
+// beaconLost ends the watch over a beacon whose session is down. What it refreshed was refreshed then.
 func (e *Edge) beaconLost(t *tes) {
+	for _, r := range t.records {
+		r.refreshed = e.freshest(r)
+	}
 	e.timers.stop(t.beacon.overdue)
+	e.unask(t)
 	t.beacon = nil
 }
 
-// beaconWithdrawn ends it too; what it refreshed is left to its lifetimes.
+// beaconWithdrawn leaves the beacon to become overdue.
 func (e *Edge) beaconWithdrawn(p *peer, key evpn.RouteKey) {
-	for _, t := range e.tess {
-		if t.beacon != nil && t.beacon.peer == p.address && t.beacon.key == key {
-			e.beaconLost(t)
-		}
+	id, _, _ := key.RD.Split()
+	if t := e.tess[id]; t != nil && t.beacon != nil && t.beacon.peer == p.address && t.beacon.key == key {
+		e.unask(t)
+	}
+}
+
+// unask withdraws the reply beacon.
+func (e *Edge) unask(t *tes) {
+	t.beacon.wrong = 0
+	if t.beacon.asked {
+		t.beacon.asked = false
+		e.withdrawTES(e.replyBeacon(t, evpn.Digest{}).RouteKey)
 	}
 }
 
@@ -104,11 +105,7 @@ func (e *Edge) beaconWithdrawn(p *peer, key evpn.RouteKey) {
 func (e *Edge) compareDigest(t *tes, told evpn.Digest) {
 	own := evpn.DigestOf(e.digestItems(t))
 	if own == told {
-		t.beacon.wrong = 0
-		if t.beacon.asked {
-			t.beacon.asked = false
-			e.withdrawTES(e.replyBeacon(t, own).RouteKey)
-		}
+		e.unask(t)
 		return
 	}
 	if t.beacon.wrong++; t.beacon.wrong < 2 {
@@ -121,18 +118,28 @@ func (e *Edge) compareDigest(t *tes, told evpn.Digest) {
 	e.announceTES(e.replyBeacon(t, own))
 }
 
-// digestItems is every request of the TES that stands and is refreshed by its beacon.
+// digestItems is every request of the TES that stands, of the VMs that are not kept alive one by one.
 func (e *Edge) digestItems(t *tes) []evpn.DigestItem {
 	items := make([]evpn.DigestItem, 0, t.offers)
 	for _, r := range t.records {
+		if r.asksPerVM() {
+			continue
+		}
 		for k, o := range r.offers {
-			if o.vn != nil && o.vn.PerVMKeepAlive {
-				continue
-			}
 			items = append(items, evpn.DigestItem{VNI: o.route.Label, Key: k, Sequence: o.request.Sequence})
 		}
 	}
 	return items
+}
+
+// asksPerVM reports whether any of its requests is in a VN whose VMs are kept alive one by one.
+func (r *record) asksPerVM() bool {
+	for _, o := range r.offers {
+		if o.vn != nil && o.vn.PerVMKeepAlive {
+			return true
+		}
+	}
+	return false
 }
 
 // replyBeacon is the NVE's own digest, addressed to the TES (SPEC §2, Beacon).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -38,9 +37,8 @@ type Edge struct {
 	config Config
 	Parts
 
-	vns      map[evpn.VNI]*vn
-	byName   map[evpn.VNName]*vn
-	byTarget map[evpn.RouteTarget]*vn
+	vns    map[evpn.VNI]*vn
+	byName map[evpn.VNName]*vn
 
 	now      time.Time
 	peers    map[netip.Addr]*peer     // sessions of the TES plane
@@ -48,13 +46,13 @@ type Edge struct {
 	requests map[evpn.RouteKey]*offer // standing requests, by NLRI
 	refused  map[foreignKey]*offer    // requests of those who may not speak for the TES-ID
 	records  map[VMKey]*record
-	bound    map[evpn.RouteKey]*record // who holds a binding, by the request's NLRI
-	dry      map[evpn.RouteKey]*offer  // dry runs that stand
-	stations map[StationKey]*station   // (VN, MAC)
-	answers  map[evpn.RouteKey]*offer  // what the standing responses answer, by their own NLRI
+	bound    map[evpn.RouteKey]*record          // who holds a binding, by the request's NLRI
+	dry      map[VMKey]map[evpn.RouteKey]*offer // dry runs that stand
+	stations map[StationKey]*station            // (VN, MAC)
+	answers  map[evpn.RouteKey][]said           // the standing responses, by their own NLRI; the last is told
 	fabric   map[netip.Addr]*fabricPeer
-	holders  map[ipKey]*record // active IP → record
-	waiting  map[dataplane.Key]*waiter
+	ips      map[ipKey]*place             // who has an IP
+	waiting  map[dataplane.Key]*procedure // who waits for the kernel
 	memory   Memory
 	timers   timers
 
@@ -64,9 +62,9 @@ type Edge struct {
 	completed  bool // Forwarder.Complete was called
 	deferred   map[VMKey]struct{}
 	paused     time.Time // no signalling session since then; zero while there is one
-	generation uint64
-	mail       mailbox  // from other goroutines
-	queue      []func() // what this turn leaves to do
+	running    int       // procedures
+	mail       mailbox   // from other goroutines
+	queue      []func()  // what this turn leaves to do
 	stats      counters
 }
 
@@ -74,12 +72,12 @@ type Edge struct {
 func New(c Config, p Parts) (*Edge, error) {
 	e := &Edge{
 		config: c.withDefaults(), Parts: p,
-		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{}, byTarget: map[evpn.RouteTarget]*vn{},
+		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{},
 		peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
-		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[evpn.RouteKey]*offer{},
-		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey]*offer{},
-		fabric: map[netip.Addr]*fabricPeer{}, holders: map[ipKey]*record{},
-		waiting: map[dataplane.Key]*waiter{}, unready: map[evpn.RouterID]struct{}{}, deferred: map[VMKey]struct{}{},
+		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]map[evpn.RouteKey]*offer{},
+		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
+		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
+		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, deferred: map[VMKey]struct{}{},
 		mail: newMailbox(),
 	}
 	if e.Log == nil {
@@ -153,14 +151,21 @@ func closedInput(ctx context.Context, who string) error {
 	return fmt.Errorf("%s ended", who)
 }
 
-// turn is one turn of the loop: the timers that are due, the input, and what both left to do.
+// turn is one turn of the loop: the timers that are due, the input, and what either left to do.
 func (e *Edge) turn(now time.Time, input func()) {
 	e.now = now
 	e.timers.expire(now)
+	e.drain()
 	input()
+	e.drain()
+}
+
+// drain does what was left to do and what came from other goroutines, until nothing is left.
+func (e *Edge) drain() {
 	for {
 		e.queue = append(e.queue, e.mail.take()...)
 		if len(e.queue) == 0 {
+			e.queue = nil
 			return
 		}
 		f := e.queue[0]
@@ -176,6 +181,7 @@ func (e *Edge) later(f func()) { e.queue = append(e.queue, f) }
 func (e *Edge) start() {
 	e.started = e.now
 	e.paused = e.now
+	e.recall()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
 	e.checkFabricKnown()
@@ -198,11 +204,7 @@ func (e *Edge) fabricKnown() {
 		return
 	}
 	e.fabricDone = true
-	keys := make([]VMKey, 0, len(e.deferred))
-	for k := range e.deferred {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareVMKeys)
+	keys := keysOf(e.deferred, compareVMKeys)
 	clear(e.deferred)
 	for _, k := range keys {
 		if r := e.records[k]; r != nil {
@@ -213,17 +215,11 @@ func (e *Edge) fabricKnown() {
 
 // checkComplete allows pruning once every static fabric peer and every TES that was there has sent End-of-RIB (SPEC §4).
 func (e *Edge) checkComplete() {
-	if e.completed || !e.fabricDone || len(e.unready) > 0 {
+	if e.completed || !e.fabricDone || len(e.unready) > 0 || e.running > 0 { // what the last End-of-RIB brought may still be in progress
 		return
 	}
 	for _, p := range e.fabric {
 		if p.static && !p.done {
-			return
-		}
-	}
-	// what the last End-of-RIB brought may still be in progress: prune after it
-	for _, r := range e.records {
-		if r.procedure != nil {
 			return
 		}
 	}
@@ -233,6 +229,7 @@ func (e *Edge) checkComplete() {
 func (e *Edge) complete() {
 	if !e.completed {
 		e.completed = true
+		e.forgetAbsent()
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

@@ -3,7 +3,6 @@ package nve
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -46,6 +45,9 @@ type remote struct {
 // handleFabric is the fabric's input.
 func (e *Edge) handleFabric(ev speaker.Event) {
 	p := e.fabric[ev.Peer]
+	if p == nil && ev.Kind != speaker.SessionUp {
+		return
+	}
 	if p == nil {
 		p = &fabricPeer{address: ev.Peer, routes: map[evpn.RouteKey]imported{}}
 		e.fabric[ev.Peer] = p
@@ -66,6 +68,9 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 		p.hold = e.timers.after(e.now, e.config.HoldOnLoss, func() {
 			p.hold = nil
 			e.sweep(p, p.epoch+1)
+			if !p.static && !p.up {
+				delete(e.fabric, p.address)
+			}
 		})
 	case speaker.Announced:
 		if p.up && ev.Epoch == p.epoch {
@@ -95,8 +100,8 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 // sweep removes what the peer said in sessions before an epoch and did not say again.
 func (e *Edge) sweep(p *fabricPeer, epoch uint64) {
 	n := 0
-	for k, r := range p.routes {
-		if r.epoch < epoch {
+	for _, k := range routesOf(p.routes) {
+		if p.routes[k].epoch < epoch {
 			e.forgetRoute(p, k)
 			n++
 		}
@@ -109,7 +114,7 @@ func (e *Edge) sweep(p *fabricPeer, epoch uint64) {
 // importRoute takes a route of another edge that bears a route target of one of our VNs.
 func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 	v := e.imports(&r)
-	if v == nil || r.NextHop == e.config.VTEP || !vxlan(&r) || r.Tag != 0 {
+	if v == nil || r.NextHop == e.config.VTEP || !vxlan(&r) || r.Tag != 0 || r.ESI != (evpn.ESI{}) {
 		e.forgetRoute(p, r.RouteKey) // it may have been ours to care for before
 		return
 	}
@@ -134,7 +139,7 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 			e.syncFlood(v, r.IP)
 		}
 	case evpn.MACIPAdvertisement:
-		if r.MAC.IsGroup() || r.MAC == (evpn.MAC{}) || r.Label != v.VNI {
+		if r.MAC.Check() != nil {
 			e.stats.ignored++
 			e.forgetRoute(p, r.RouteKey)
 			return
@@ -144,6 +149,7 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		st.remotes[remoteKey{p.address, r.RouteKey}] = &remote{
 			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, vtep: r.NextHop, ip: r.IP,
 		}
+		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
 		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(v.VNI), MAC: r.MAC.String(), IP: addrText(r.IP),
 			Detail: fmt.Sprintf("seen at %s, mobility sequence %d", r.NextHop, m.Sequence)})
@@ -192,8 +198,25 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 			return
 		}
 		delete(st.remotes, remoteKey{p.address, key})
+		e.pin(st, key.IP)
 		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
 		e.remoteChanged(st)
+	}
+}
+
+// pin notes whether a sticky route of another edge binds the IP to the station's MAC.
+func (e *Edge) pin(st *station, ip netip.Addr) {
+	if !ip.IsValid() {
+		return
+	}
+	for _, r := range st.remotes {
+		if r.ip == ip && r.Sticky {
+			st.vn.pinned[ip] = st
+			return
+		}
+	}
+	if st.vn.pinned[ip] == st {
+		delete(st.vn.pinned, ip)
 	}
 }
 
@@ -210,77 +233,29 @@ func (e *Edge) rankBest(st *station) {
 	}
 }
 
+// outranked reports whether another edge's route wins over ours, or stands where we have none.
+func (st *station) outranked() bool { return st.best != nil && st.best.wins }
+
 // remoteChanged draws the consequences of what other edges say about a MAC: a better route than ours outranks the association, or is the newer one that an
 // Emigrating one waits for; when the last one goes, an outranked association may come back.
 func (e *Edge) remoteChanged(st *station) {
-	had := st.best != nil
-	e.rankBest(st)
-	if len(st.remotes) > 0 || len(st.advertised) > 0 {
-		st.gone = time.Time{}
-	} else if st.gone.IsZero() {
-		st.gone = e.now
-	}
-	if r := st.owner; r != nil && st.outranked() {
+	lost := st.lost()
+	e.settled(st)
+	if r := st.owner; r != nil && st.lost() {
 		if r.State == lifecycle.Associated {
-			if !e.moved(st) {
-				e.later(func() { e.own(r, lifecycle.Outranked) })
+			if !lost {
+				e.moved(st)
 			}
+			e.later(func() { e.own(r, lifecycle.Outranked) })
 		} else {
 			e.later(func() { e.own(r, lifecycle.NewerSeen) })
 		}
 	}
 	e.settle(st)
-	e.remember(st)
-	if had && st.best == nil {
+	if st.best == nil {
 		e.reinstate(st)
 	}
-	e.forgetLater(st)
 }
 
-// vmText is the VM whose story the station belongs to, if there is one.
-func (st *station) vmText() string {
-	for r := range st.records {
-		return r.key.VM.String()
-	}
-	return ""
-}
-
-// announceFabric and withdrawFabric are the only ways to the fabric.
-func (e *Edge) announceFabric(r evpn.Route) {
-	if err := e.Fabric.Announce(r); err != nil {
-		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("announce %s to the fabric: %v", r.RouteKey, err)})
-		return
-	}
-	e.stats.fabricAnnounced++
-	e.noteFabric(r.RouteKey, &r)
-}
-
-func (e *Edge) withdrawFabric(k evpn.RouteKey) {
-	if err := e.Fabric.Withdraw(k); err != nil {
-		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("withdraw %s from the fabric: %v", k, err)})
-		return
-	}
-	e.stats.fabricWithdrawn++
-	e.noteFabric(k, nil)
-}
-
-func (e *Edge) noteFabric(k evpn.RouteKey, r *evpn.Route) {
-	if k.Type != evpn.MACIPAdvertisement {
-		return
-	}
-	for _, v := range e.vns {
-		if v.fabricRD != k.RD {
-			continue
-		}
-		ev := history.Event{Kind: history.KindFabric, VNI: uint32(v.VNI), MAC: k.MAC.String(), IP: addrText(k.IP), Detail: "withdrawn"}
-		if st := v.stations[k.MAC]; st != nil {
-			ev.VM = st.vmText()
-		}
-		if r != nil {
-			m, _ := r.Mobility()
-			ev.Detail = fmt.Sprintf("announced, mobility sequence %d", m.Sequence)
-		}
-		e.note(ev)
-		return
-	}
-}
+// lost reports whether a route of ours stands and another edge's wins over it.
+func (st *station) lost() bool { return len(st.advertised) > 0 && st.outranked() }

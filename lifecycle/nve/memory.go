@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -73,4 +74,46 @@ func (m *Memory) number(vni evpn.VNI, s Store) (uint16, error) {
 		}
 	}
 	return 0, errTooManyVNs
+}
+
+// rememberSequence keeps the record's newest sequence on disk.
+func (e *Edge) rememberSequence(r *record) {
+	e.memory.Sequences[r.key] = r.sequence
+	if e.Store != nil {
+		e.Store.PutSequence(r.key.VM, r.key.TES, r.sequence)
+	}
+}
+
+func (e *Edge) forgetSequence(k VMKey) {
+	if _, ok := e.memory.Sequences[k]; !ok || !e.completed {
+		return // before the end of the start, VMs of before are still awaited
+	}
+	delete(e.memory.Sequences, k)
+	if e.Store != nil {
+		e.Store.DropSequence(k.VM, k.TES)
+	}
+}
+
+func (e *Edge) forgetTES(id evpn.RouterID) {
+	if _, ok := e.memory.TESs[id]; !ok {
+		return
+	}
+	delete(e.memory.TESs, id)
+	if e.Store != nil {
+		e.Store.DropTES(id)
+	}
+}
+
+// forgetAbsent drops what is remembered of TESs and VMs that did not come back after a restart.
+func (e *Edge) forgetAbsent() {
+	for _, k := range keysOf(e.memory.Sequences, compareVMKeys) {
+		if e.records[k] == nil {
+			e.forgetSequence(k)
+		}
+	}
+	for _, id := range keysOf(e.memory.TESs, cmp.Compare) {
+		if e.tess[id] == nil {
+			e.forgetTES(id)
+		}
+	}
 }

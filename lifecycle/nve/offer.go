@@ -16,13 +16,14 @@ type offer struct {
 	request evpn.Request
 	vm      VMKey
 	vn      *vn
-	vni     evpn.VNI // resolved; 0 = unknown VN
-	content string   // what must be equal for an equal sequence (SPEC §2)
-	direct  bool     // by the TES itself, not by a reflector
-	early   bool     // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
-	peers   map[netip.Addr]uint64
-	answer  evpn.RouteKey // its response
-	reason  evpn.Reason   // last answered
+	vni     evpn.VNI                // resolved; 0 = unknown VN
+	content string                  // what must be equal for an equal sequence (SPEC §2)
+	early   bool                    // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
+	peers   map[netip.Addr]struct{} // that bring it
+	from    netip.Addr              // the peer that brought it last
+	foreign bool                    // of somebody who may not speak for its TES-ID
+	answer  evpn.RouteKey           // its response's NLRI
+	told    *answer                 // the response; nil: none yet
 }
 
 // foreignKey names a request of someone who may not speak for its TES-ID.
@@ -31,14 +32,10 @@ type foreignKey struct {
 	key  evpn.RouteKey
 }
 
-// why says how a request went.
-type why uint8
-
-const (
-	lostSession why = iota
-	withdrew
-	replaced // another VM's request has its NLRI now
-)
+// sameRequest reports whether both are the same request route, of which the newer replaces the older.
+func (o *offer) sameRequest(p *offer) bool {
+	return o.route.RouteKey == p.route.RouteKey && o.foreign == p.foreign && (!o.foreign || o.from == p.from)
+}
 
 // offered takes a type 2 route of the TES plane.
 func (e *Edge) offered(p *peer, r evpn.Route) {
@@ -48,7 +45,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		return
 	}
 	e.stats.requests++
-	o := &offer{route: r, direct: p.neighbor == nil || !p.neighbor.Reflector, early: !p.ended, peers: map[netip.Addr]uint64{p.address: p.epoch}}
+	o := &offer{route: r, early: !p.ended, from: p.address, peers: map[netip.Addr]struct{}{p.address: {}}}
 	req, err := evpn.DecodeRequest(r.Communities)
 	o.request = req
 	if r.Label == 0 {
@@ -69,23 +66,28 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 			e.stats.ignored++
 			return
 		}
+		e.dropFrom(p, r.RouteKey, withdrew) // what it said before, it says no more
+		o.foreign = true
 		e.refused[foreignKey{p.address, r.RouteKey}] = o
 		e.note(history.Event{Kind: history.KindAlarm, VM: req.VM.String(), TES: id.String(), Peer: p.address.String(), Detail: complaint})
-		e.reject(o, evpn.FailedAuthorization)
+		e.respond(o, answer{status: evpn.Fail, reason: evpn.FailedAuthorization, sequence: req.Sequence})
 		return
 	}
-	delete(e.refused, foreignKey{p.address, r.RouteKey})
+	e.foreignGone(foreignKey{p.address, r.RouteKey})
+	e.present(id)
 	old := e.requests[r.RouteKey]
 	if old != nil {
-		for a, epoch := range old.peers {
-			if a != p.address {
-				o.peers[a] = epoch
-			}
+		for a := range old.peers {
+			o.peers[a] = struct{}{}
+		}
+		if old.answer != o.answer {
+			e.unsay(old)
 		}
 	} else {
 		e.tes(id).offers++
 	}
 	e.requests[r.RouteKey] = o
+	p.offers[r.RouteKey] = struct{}{}
 	if fe := (*evpn.FormatError)(nil); errors.As(err, &fe) {
 		e.malformed(o, old, fe.Text, fe.HasVM)
 		return
@@ -98,12 +100,12 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		return
 	}
 	o.content = contentOf(o)
-	if old != nil && old.vm != o.vm {
-		e.leaveRecord(old, replaced)
+	if old != nil && old.content != "" && (old.vm != o.vm || old.dryRun() != o.dryRun()) {
+		e.gone(old, replaced)
 	}
 	e.note(history.Event{Kind: history.KindRequest, VM: o.vm.VM.String(), TES: id.String(), Peer: p.address.String(), VNI: uint32(o.vni), MAC: r.MAC.String(), IP: addrText(r.IP),
 		Op: opText(&o.request), State: o.request.Base.String(), Sequence: o.request.Sequence})
-	if o.request.Flags&evpn.FlagDryRun != 0 {
+	if o.dryRun() {
 		e.tried(o)
 		return
 	}
@@ -134,7 +136,7 @@ func badRoute(o *offer) string {
 func (e *Edge) malformed(o, old *offer, text string, hasVM bool) {
 	e.stats.malformed++
 	if old != nil && old.content != "" {
-		e.leaveRecord(old, replaced)
+		e.gone(old, replaced)
 	}
 	ev := history.Event{Kind: history.KindAlarm, TES: o.vm.TES.String(), VNI: uint32(o.vni), MAC: o.route.MAC.String(), IP: addrText(o.route.IP), Sequence: o.request.Sequence, Detail: "malformed request: " + text}
 	if hasVM {
@@ -143,46 +145,66 @@ func (e *Edge) malformed(o, old *offer, text string, hasVM bool) {
 		o.request.VM, o.vm.VM = evpn.VMID{}, evpn.VMID{}
 	}
 	e.note(ev)
-	e.reject(o, evpn.InvalidFormat)
+	a := answer{status: evpn.Fail, reason: evpn.InvalidFormat, sequence: o.request.Sequence}
+	if r := e.records[o.vm]; r != nil && hasVM {
+		a = e.refusal(r, evpn.InvalidFormat, o.request.Sequence)
+	}
+	e.respond(o, a)
 }
 
 // withdrawn takes a withdraw on a session that stands.
 func (e *Edge) withdrawn(p *peer, key evpn.RouteKey) {
-	if fk := (foreignKey{p.address, key}); e.refused[fk] != nil {
-		o := e.refused[fk]
-		delete(e.refused, fk)
-		e.withdrawAnswer(o)
-	}
+	e.foreignGone(foreignKey{p.address, key})
 	if key.Type == evpn.InclusiveMulticast {
 		e.beaconWithdrawn(p, key)
 		return
 	}
-	o := e.requests[key]
-	if o == nil {
-		return
-	}
-	if _, ok := o.peers[p.address]; !ok {
-		return
-	}
-	delete(o.peers, p.address)
-	if len(o.peers) == 0 {
-		e.lost(o, withdrew)
+	if p.neighbor != nil && p.neighbor.Reflector {
+		e.dropFrom(p, key, withdrew)
+	} else {
+		e.dropFrom(p, key, withdrewDirect)
 	}
 }
 
-// lost takes a request away that nobody brings any more.
-func (e *Edge) lost(o *offer, w why) {
-	delete(e.requests, o.route.RouteKey)
-	e.tes(o.vm.TES).offers--
+// dropFrom takes away what the peer says of a request; with the last peer that brings it, the request goes.
+func (e *Edge) dropFrom(p *peer, key evpn.RouteKey, w why) {
+	if _, ok := p.offers[key]; !ok {
+		return
+	}
+	delete(p.offers, key)
+	o := e.requests[key]
+	delete(o.peers, p.address)
+	if len(o.peers) > 0 {
+		return
+	}
+	delete(e.requests, key)
+	t := e.tes(o.vm.TES)
+	t.offers--
+	e.gone(o, w)
+	e.dropTES(t)
+}
+
+// gone draws the consequences of a request that is there no more.
+func (e *Edge) gone(o *offer, w why) {
 	switch {
 	case o.content == "": // never read
-		e.withdrawAnswer(o)
-	case o.request.Flags&evpn.FlagDryRun != 0:
-		e.withdrawAnswer(o)
+		e.unsay(o)
+	case o.dryRun():
+		e.triedGone(o)
 	default:
 		e.leaveRecord(o, w)
 	}
 }
+
+// foreignGone forgets the request of somebody who may not speak for its TES-ID.
+func (e *Edge) foreignGone(k foreignKey) {
+	if o := e.refused[k]; o != nil {
+		delete(e.refused, k)
+		e.unsay(o)
+	}
+}
+
+func (o *offer) dryRun() bool { return o.request.Flags&evpn.FlagDryRun != 0 }
 
 // contentOf is the request's content, to compare with another one of the same NLRI: label and all communities of type 0x88 but ECHO, reserved bits
 // cleared (SPEC §2, sequence).

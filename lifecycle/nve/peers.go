@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ type peer struct {
 	up       bool
 	ended    bool // End-of-RIB was seen
 	since    time.Time
+	offers   map[evpn.RouteKey]struct{} // the requests that it brings
 }
 
 // tes is a TES that speaks or spoke to us.
@@ -31,6 +33,7 @@ type tes struct {
 	conflict bool // another neighbour claims the TES-ID, and was told of
 }
 
+// tes finds or makes a TES.
 func (e *Edge) tes(id evpn.RouterID) *tes {
 	t := e.tess[id]
 	if t == nil {
@@ -40,12 +43,36 @@ func (e *Edge) tes(id evpn.RouterID) *tes {
 	return t
 }
 
+// present is a TES that says something: after a restart it is waited for.
+func (e *Edge) present(id evpn.RouterID) *tes {
+	if _, ok := e.memory.TESs[id]; !ok {
+		e.memory.TESs[id] = struct{}{}
+		if e.Store != nil {
+			e.Store.PutTES(id)
+		}
+	}
+	return e.tes(id)
+}
+
+// dropTES forgets a TES of which nothing is left.
+func (e *Edge) dropTES(t *tes) {
+	if len(t.records) > 0 || t.offers > 0 || t.beacon != nil || t.speaker.IsValid() || e.tess[t.id] != t {
+		return
+	}
+	delete(e.tess, t.id)
+	if e.completed {
+		e.forgetTES(t.id)
+	}
+}
+
 // handleTES is the TES plane's input.
 func (e *Edge) handleTES(ev speaker.Event) {
 	p := e.peers[ev.Peer]
+	if p == nil && ev.Kind != speaker.SessionUp {
+		return // of a session that is over
+	}
 	if p == nil {
-		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer)}
-		e.peers[ev.Peer] = p
+		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer), offers: map[evpn.RouteKey]struct{}{}}
 	}
 	switch ev.Kind {
 	case speaker.SessionUp:
@@ -53,6 +80,7 @@ func (e *Edge) handleTES(ev speaker.Event) {
 			e.tesDown(p, "replaced by a new session")
 		}
 		p.epoch, p.up, p.ended, p.since = ev.Epoch, true, false, e.now
+		e.peers[p.address] = p
 		e.resumeLifetimes()
 		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), TES: ev.RouterID.String(), Detail: "established"})
 	case speaker.SessionDown:
@@ -115,10 +143,9 @@ func (e *Edge) maySpeak(p *peer, id evpn.RouterID) (own evpn.RouterID, ok bool) 
 		if slices.Contains(n.IDs, id) {
 			return id, true
 		}
-		if n.Reflector {
-			return id, false
-		}
 		return n.IDs[0], false
+	case n.Reflector:
+		return 0, false
 	default:
 		own, err := evpn.RouterIDFromAddr(p.address)
 		return own, err == nil && own == id
@@ -162,70 +189,51 @@ func (e *Edge) identify(p *peer, r *evpn.Route) (id evpn.RouterID, complaint str
 // tesDown is a lost session: its TESs' VMs are orphaned, whatever the reason was.
 func (e *Edge) tesDown(p *peer, why string) {
 	p.up, p.ended = false, false
+	delete(e.peers, p.address)
 	e.note(history.Event{Kind: history.KindSession, Peer: p.address.String(), Detail: "down: " + why})
-	for k, o := range e.refused {
+	e.pauseLifetimes()
+	for _, k := range keysOf(e.refused, compareForeign) {
 		if k.peer == p.address {
-			delete(e.refused, k)
-			e.withdrawAnswer(o)
+			e.foreignGone(k)
 		}
 	}
-	for _, o := range e.requests {
-		if _, ok := o.peers[p.address]; ok {
-			delete(o.peers, p.address)
-			if len(o.peers) == 0 {
-				e.lost(o, lostSession)
-			}
-		}
+	for _, k := range routesOf(p.offers) {
+		e.dropFrom(p, k, lostSession)
 	}
 	freed := map[evpn.RouterID]bool{}
-	for _, t := range e.tess {
+	for _, id := range keysOf(e.tess, cmp.Compare) {
+		t := e.tess[id]
 		if t.beacon != nil && t.beacon.peer == p.address {
 			e.beaconLost(t)
 		}
-		if t.speaker != p.address {
-			continue
-		}
-		t.speaker, t.conflict = netip.Addr{}, false
-		freed[t.id] = true
-		for _, r := range t.records { // what was withdrawn just before is not taken for a TERMINATE
-			e.timers.stop(r.gone)
-			r.gone = nil
-		}
-	}
-	// another neighbour's requests for a TES-ID that is free now get their turn
-	for k, o := range e.refused {
-		if id, _, _ := o.route.RD.Split(); freed[id] {
-			if q := e.peers[k.peer]; q != nil && q.up {
-				e.later(func() { e.offered(q, o.route) })
+		if t.speaker == p.address {
+			t.speaker, t.conflict = netip.Addr{}, false
+			freed[id] = true
+			for _, r := range t.records { // what was withdrawn just before is not taken for a TERMINATE
+				e.timers.stop(r.gone)
+				r.gone, r.left = nil, lostSession
 			}
 		}
+		e.dropTES(t)
 	}
-	e.pauseLifetimes()
+	e.reconsider(freed)
 }
 
-// pauseLifetimes stops the clock of all lifetimes when no signalling session is left (SPEC §3, ageing).
-func (e *Edge) pauseLifetimes() {
-	for _, p := range e.peers {
-		if p.up {
-			return
+// reconsider gives other neighbours' requests for TES-IDs that are free now their turn.
+func (e *Edge) reconsider(freed map[evpn.RouterID]bool) {
+	for _, k := range keysOf(e.refused, compareForeign) {
+		o := e.refused[k]
+		if id, _, _ := o.route.RD.Split(); !freed[id] {
+			continue
 		}
-	}
-	if e.paused.IsZero() {
-		e.paused = e.now
+		e.later(func() {
+			if q := e.peers[k.peer]; q != nil && e.refused[k] == o {
+				e.offered(q, o.route)
+			}
+		})
 	}
 }
 
-// resumeLifetimes goes on with them, moved by the pause.
-func (e *Edge) resumeLifetimes() {
-	if e.paused.IsZero() {
-		return
-	}
-	pause := e.now.Sub(e.paused)
-	e.paused = time.Time{}
-	for _, r := range e.records {
-		if r.lifetime != nil {
-			r.refreshed = r.refreshed.Add(pause)
-			e.armLifetime(r)
-		}
-	}
+func compareForeign(a, b foreignKey) int {
+	return cmp.Or(a.peer.Compare(b.peer), compareRoutes(a.key, b.key))
 }

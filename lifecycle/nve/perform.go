@@ -1,9 +1,6 @@
 package nve
 
 import (
-	"slices"
-
-	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 )
@@ -25,11 +22,7 @@ func (e *Edge) perform(p *procedure, a lifecycle.Action) (done bool) {
 	case lifecycle.StopForwarding:
 		return e.stopForwarding(p)
 	case lifecycle.StopAdvertising:
-		for _, st := range stationsOf(r.bindings) {
-			if st.owner == r && (p.event != lifecycle.Outranked && p.event != lifecycle.NewerSeen || st.outranked() || st.duplicate) {
-				e.silence(st)
-			}
-		}
+		e.stopAdvertising(p)
 	case lifecycle.ReleaseOld:
 		e.release(r, p.old, p.bindings)
 	case lifecycle.Release:
@@ -41,13 +34,9 @@ func (e *Edge) perform(p *procedure, a lifecycle.Action) (done bool) {
 	case lifecycle.StopLifetime:
 		e.timers.stop(r.lifetime)
 		r.lifetime = nil
-	case lifecycle.Forget:
+	case lifecycle.Forget: // with its last request: dropIfEmpty
 	case lifecycle.Accept:
-		if p.set != nil {
-			e.accept(p)
-		} else {
-			e.tellState(r, evpn.Success)
-		}
+		e.tellState(r, evpn.Success)
 	case lifecycle.Notify:
 		e.tellState(r, evpn.Fail)
 	}
@@ -59,11 +48,11 @@ func (e *Edge) authorize(p *procedure) bool {
 	if p.set == nil {
 		return true
 	}
-	generation := p.generation
+	next := p.next
 	e.Authorizer.Authorize(e.question(p.record, p.set), func(v Verdict) {
 		e.mail.post(func() {
-			if p.record.procedure != p || p.generation != generation {
-				return // a late answer
+			if p.record.procedure != p || p.next != next {
+				return // answered already
 			}
 			if len(v) > 0 {
 				e.fail(p, v)
@@ -77,7 +66,8 @@ func (e *Edge) authorize(p *procedure) bool {
 
 func (e *Edge) question(r *record, s *set) Question {
 	q := Question{VM: r.key.VM, TES: r.key.TES, Op: s.request.Op}
-	for k, o := range s.offers {
+	for _, k := range routesOf(s.offers) {
+		o := s.offers[k]
 		q.Bindings = append(q.Bindings, QuestionBinding{Key: k, VN: o.vn.Name, VNI: o.vn.VNI, Request: o.request})
 	}
 	return q
@@ -86,80 +76,79 @@ func (e *Edge) question(r *record, s *set) Question {
 // reserve holds the VNs of the set. Between the check and now others may have come: the facts are looked at again.
 func (e *Edge) reserve(p *procedure) bool {
 	if p.set != nil && p.event != lifecycle.Outranked {
-		ask := asks(&p.set.request)
-		if v := e.check(p.record, p.set, p.arrow, ask); len(v) > 0 {
-			e.later(func() { e.fail(p, v) })
+		if v := e.check(p.record, p.set, p.arrow); len(v) > 0 {
+			e.fail(p, v)
 			return false
 		}
 	}
-	for _, b := range p.bindings {
+	for _, k := range routesOf(p.bindings) {
+		b := p.bindings[k]
 		e.join(b.vn, p.record)
 		e.station(b.station()).records[p.record] = struct{}{}
 	}
 	return true
 }
 
-// forward makes the set's MACs active on the VM's port, taking the place of whoever was.
+// forward makes the set's MACs active on the VM's port, taking the place of whoever was. The kernel answers for each.
 func (e *Edge) forward(p *procedure) bool {
-	r := p.record
-	for key, port := range ports(p.bindings) {
-		st := e.station(key)
-		if _, ok := p.displaced[st]; !ok {
-			p.displaced[st] = standing{st.active, st.port}
-		}
-		e.activate(st, r, port)
-		e.await(p, e.settle(st))
-	}
 	for _, b := range p.bindings {
-		if b.ip.IsValid() {
-			e.holders[ipKey{b.vn.VNI, b.ip}] = r
-		}
+		e.station(b.station()).claim(p.record)
 	}
-	return p.awaited == 0
+	e.claimIPs(p.record, p.bindings)
+	for _, st := range stationsOf(p.bindings) {
+		e.await(p, e.confirm(st))
+	}
+	return len(p.awaited) == 0
 }
 
-// await makes the procedure wait for an entry.
+// await makes the procedure wait for an entry. Another one's wait for it is over: what it asked for is overtaken.
 func (e *Edge) await(p *procedure, w written) {
 	if w.generation == 0 {
 		return
 	}
-	if old := e.waiting[w.key]; old != nil && old.procedure != p && old.procedure.record.procedure == old.procedure {
-		// the other's entry is overtaken; its wait ends with this one
-		other := old.procedure
-		e.later(func() {
-			if other.record.procedure == other {
-				if other.awaited--; other.awaited == 0 {
+	if other := e.waiting[w.key]; other != nil && other != p {
+		delete(other.awaited, w.key)
+		if len(other.awaited) == 0 {
+			e.later(func() {
+				if other.record.procedure == other && len(other.awaited) == 0 {
 					e.advance(other)
 				}
-			}
-		})
-	} else if old != nil && old.procedure == p {
-		p.awaited--
+			})
+		}
 	}
-	e.waiting[w.key] = &waiter{p, w.generation}
-	p.awaited++
+	e.waiting[w.key] = p
+	p.awaited[w.key] = w.generation
+}
+
+// unwait ends all of a procedure's waits.
+func (e *Edge) unwait(p *procedure) {
+	for k := range p.awaited {
+		delete(e.waiting, k)
+	}
+	clear(p.awaited)
 }
 
 // stopForwarding takes the MACs' local entries away and waits until the kernel has.
 func (e *Edge) stopForwarding(p *procedure) bool {
 	r := p.record
-	for _, st := range stationsOf(p.old, r.bindings) {
-		if st.active != r {
-			continue
+	e.eachIP(p.old, func(ip *place) { ip.leave(r) })
+	for _, st := range stationsOf(p.old) {
+		if st.holder == r {
+			st.leave(r)
+			if st.claimant == nil { // or its procedure waits for the entry
+				e.await(p, e.settle(st))
+			}
 		}
-		e.activate(st, nil, "")
-		e.await(p, e.settle(st))
 	}
-	for _, bs := range []map[evpn.RouteKey]*binding{p.old, r.bindings} {
-		e.freeIPs(r, bs)
-	}
-	return p.awaited == 0
+	return len(p.awaited) == 0
 }
 
-func (e *Edge) freeIPs(r *record, bs map[evpn.RouteKey]*binding) {
-	for _, b := range bs {
-		if k := (ipKey{b.vn.VNI, b.ip}); b.ip.IsValid() && e.holders[k] == r {
-			delete(e.holders, k)
+// stopAdvertising withdraws the record's fabric routes: all of them, or, when it is outranked, those of the MACs that it lost.
+func (e *Edge) stopAdvertising(p *procedure) {
+	all := p.event != lifecycle.Outranked && p.event != lifecycle.NewerSeen
+	for _, st := range stationsOf(p.old) {
+		if st.owner == p.record && (all || st.outranked() || st.duplicate) {
+			e.silence(st)
 		}
 	}
 }
@@ -170,9 +159,10 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 	keptVN := map[*vn]bool{}
 	keptIP := map[ipKey]bool{}
 	for _, b := range keep {
-		kept[b.station()] = true
-		keptVN[b.vn] = true
-		keptIP[ipKey{b.vn.VNI, b.ip}] = true
+		kept[b.station()], keptVN[b.vn] = true, true
+		if k, ok := b.ipOf(); ok {
+			keptIP[k] = true
+		}
 	}
 	for _, st := range stationsOf(bs) {
 		if kept[st.key] {
@@ -181,26 +171,28 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 			}
 			continue
 		}
-		if st.active == r {
-			e.activate(st, nil, "")
-		}
+		delete(st.records, r)
+		st.leave(r)
 		if st.owner == r {
 			e.silence(st)
 		}
-		delete(st.records, r)
 		e.settle(st)
-		e.forgetLater(st)
 	}
-	for _, b := range bs {
-		if k := (ipKey{b.vn.VNI, b.ip}); b.ip.IsValid() && e.holders[k] == r && !keptIP[k] {
-			delete(e.holders, k)
+	gone := map[evpn.RouteKey]*binding{}
+	for k, b := range bs {
+		if ip, ok := b.ipOf(); ok && !keptIP[ip] {
+			gone[k] = b
 		}
 	}
-	for k, b := range bs {
+	e.eachIP(gone, func(ip *place) { ip.leave(r) })
+	for _, k := range routesOf(bs) {
+		b := bs[k]
 		if keep[k] == nil {
-			delete(e.bound, k)
+			if e.bound[k] == r {
+				delete(e.bound, k)
+			}
 			if keep != nil {
-				e.dropAnswerOf(r, k, b)
+				e.unkeep(r, k)
 			}
 		}
 		if !keptVN[b.vn] {
@@ -209,76 +201,26 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 	}
 }
 
-// rollBack puts back what a procedure that failed had taken.
+// rollBack gives up what a procedure that failed has taken.
 func (e *Edge) rollBack(p *procedure) {
 	r := p.record
-	for st, was := range p.displaced {
-		if a := was.active; a != nil && a.State != lifecycle.Associated {
-			was = standing{} // it ended meanwhile
-		}
-		e.activate(st, was.active, was.port)
-		e.settle(st)
-	}
-	for k, w := range e.waiting {
-		if w.procedure == p {
-			delete(e.waiting, k)
-		}
-	}
-	inOld := map[*vn]bool{}
-	held := map[StationKey]bool{}
+	e.unwait(p)
+	held, inOld := map[StationKey]bool{}, map[*vn]bool{}
 	for _, b := range p.old {
-		inOld[b.vn] = true
-		held[b.station()] = true
-		if b.ip.IsValid() && r.State == lifecycle.Associated {
-			e.holders[ipKey{b.vn.VNI, b.ip}] = r
-		}
+		held[b.station()], inOld[b.vn] = true, true
 	}
-	for k, b := range p.bindings {
-		if ik := (ipKey{b.vn.VNI, b.ip}); p.old[k] == nil && b.ip.IsValid() && e.holders[ik] == r {
-			delete(e.holders, ik)
-			for st, was := range p.displaced {
-				if st.key == b.station() && was.active != nil && was.active != r {
-					e.holders[ik] = was.active
-				}
-			}
-		}
-		if st := e.stations[b.station()]; st != nil && !held[b.station()] {
+	e.eachIP(p.bindings, func(ip *place) { ip.giveUp(r) })
+	for _, st := range stationsOf(p.bindings) {
+		if !held[st.key] {
 			delete(st.records, r)
-			e.forgetLater(st)
 		}
-		if !inOld[b.vn] {
+		st.giveUp(r)
+		e.settle(st)
+		e.reinstate(st)
+	}
+	for _, k := range routesOf(p.bindings) {
+		if b := p.bindings[k]; !inOld[b.vn] {
 			e.leave(b.vn, r)
 		}
 	}
-}
-
-// stationsOf is the (VN, MAC)s of bindings, each once, in a fixed order.
-func stationsOf(sets ...map[evpn.RouteKey]*binding) []*station {
-	var sts []*station
-	seen := map[*station]bool{}
-	for _, bs := range sets {
-		for _, b := range bs {
-			if st := b.vn.stations[b.mac]; st != nil && !seen[st] {
-				seen[st] = true
-				sts = append(sts, st)
-			}
-		}
-	}
-	slices.SortFunc(sts, func(a, b *station) int { return compareStations(a.key, b.key) })
-	return sts
-}
-
-// ports is the port of each (VN, MAC) of bindings.
-func ports(bs map[evpn.RouteKey]*binding) map[StationKey]string {
-	m := make(map[StationKey]string, len(bs))
-	for _, b := range bs {
-		m[b.station()] = b.port
-	}
-	return m
-}
-
-// written is an entry that was asked for; generation 0 means that nothing had to be.
-type written struct {
-	key        dataplane.Key
-	generation dataplane.Generation
 }

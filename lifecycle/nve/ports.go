@@ -49,7 +49,9 @@ type Store interface {
 	Load() (Memory, error)
 	PutNumber(evpn.VNI, uint16)
 	PutTES(evpn.RouterID)
+	DropTES(evpn.RouterID)
 	PutSequence(evpn.VMID, evpn.RouterID, uint32)
+	DropSequence(evpn.VMID, evpn.RouterID)
 	PutMobility(evpn.VNI, evpn.MAC, Mobility)
 	DropMobility(evpn.VNI, evpn.MAC)
 }

@@ -17,50 +17,44 @@ type procedure struct {
 	arrow  lifecycle.Arrow
 	next   int
 
-	generation uint64 // a late answer to an earlier procedure has another one
-	committed  bool
-	bindings   map[evpn.RouteKey]*binding // of the set
-	params     map[evpn.RouteKey]string
-	old        map[evpn.RouteKey]*binding // what the set before held
+	committed bool
+	bindings  map[evpn.RouteKey]*binding // of the set
+	params    map[evpn.RouteKey]string
+	old       map[evpn.RouteKey]*binding // what the set before held
 
-	awaited   int // entries that the kernel has not answered for
-	failed    error
-	displaced map[*station]standing // whose place was taken
+	awaited map[dataplane.Key]dataplane.Generation // entries that the kernel has not answered for
+	refused map[StationKey]error                   // those that it refused
 }
 
 // ownRetry is the pause before the NVE tries again what the kernel refused it.
 const ownRetry = time.Second
 
-// standing is who was active for a MAC before a procedure took it.
-type standing struct {
-	active *record
-	port   string
-}
-
-// waiter is a procedure that waits for an entry.
-type waiter struct {
-	procedure  *procedure
-	generation dataplane.Generation
-}
-
 // begin starts a procedure.
 func (e *Edge) begin(p *procedure) {
 	r := p.record
-	e.generation++
-	p.generation = e.generation
 	p.old = r.bindings
 	if p.set != nil && !onlyAccepts(p.arrow) && p.arrow.To.Alive() {
 		p.bindings, p.params = e.bindingsOf(r, p.set)
 	} else {
 		p.bindings, p.params = r.bindings, r.params
 	}
-	p.displaced = map[*station]standing{}
+	p.awaited, p.refused = map[dataplane.Key]dataplane.Generation{}, map[StationKey]error{}
 	r.procedure = p
+	e.running++
 	e.advance(p)
+}
+
+// onlyAccepts reports whether the arrow does nothing but answer.
+func onlyAccepts(a lifecycle.Arrow) bool {
+	return len(a.Actions) == 1 && a.Actions[0] == lifecycle.Accept
 }
 
 // advance carries out what can be until an answer has to be waited for.
 func (e *Edge) advance(p *procedure) {
+	if len(p.refused) > 0 {
+		e.fail(p, e.kernelVerdict(p))
+		return
+	}
 	for p.next < len(p.arrow.Actions) {
 		step := p.arrow.Actions[p.next]
 		if !step.AnswersLater() {
@@ -72,7 +66,21 @@ func (e *Edge) advance(p *procedure) {
 		}
 	}
 	e.commit(p)
-	e.finish(p)
+	e.end(p)
+}
+
+// kernelVerdict names the routes whose entries the kernel refused.
+func (e *Edge) kernelVerdict(p *procedure) Verdict {
+	v := Verdict{}
+	for k, b := range p.bindings {
+		if err := p.refused[b.station()]; err != nil {
+			v[k] = evpn.NonSufficientResources
+		}
+	}
+	for _, k := range keysOf(p.refused, compareStations) {
+		e.Log.WithField("vm", p.record.key.VM).WithField("vni", k.VNI).WithField("mac", k.MAC).WithError(p.refused[k]).Warn("the kernel refused")
+	}
+	return v
 }
 
 // commit takes the new state: from here on nothing can fail any more.
@@ -82,22 +90,22 @@ func (e *Edge) commit(p *procedure) {
 	}
 	p.committed = true
 	r := p.record
-	if p.event == lifecycle.Outranked {
+	switch {
+	case p.event == lifecycle.Outranked:
 		r.reason = evpn.Duplicate
-	} else if p.event == lifecycle.AgedOut {
+	case p.event == lifecycle.AgedOut:
 		r.reason = evpn.AgedOut
-	} else if p.event != lifecycle.KeepAlive && p.event != lifecycle.NewerSeen && !onlyAccepts(p.arrow) {
+	case p.event != lifecycle.KeepAlive && p.event != lifecycle.NewerSeen && !onlyAccepts(p.arrow):
 		r.reason = evpn.ReasonNone
 	}
 	before := r.Association
 	r.bindings, r.params = p.bindings, p.params
-	after := r.Move(p.event, p.arrow)
 	because := p.event.String()
 	if p.set != nil && asks(&p.set.request).Immigrates() {
 		because = "immigration (" + because + ")"
 		e.stats.immigrations++
 	}
-	e.enter(r, after, because)
+	e.enter(r, r.Move(p.event, p.arrow), because)
 	for k := range r.bindings {
 		e.bound[k] = r
 	}
@@ -105,83 +113,71 @@ func (e *Edge) commit(p *procedure) {
 	case lifecycle.Outranked:
 		r.displaced = e.displaced(r)
 	case lifecycle.Emigrate, lifecycle.Terminate:
-		if before.Outranked { // the move was signalled after all
-			for _, st := range stationsOf(p.old) {
-				st.moves = st.moves[:max(0, len(st.moves)-1)]
-			}
+		if before.Outranked {
+			e.forgive(p.old)
 		}
 	}
-	if p.arrow.To == lifecycle.Associated {
-		r.displaced = false
-		e.takeOver(p)
+	if r.State == lifecycle.Associated {
+		e.take(p)
 	}
 }
 
-// takeOver tells the same VM's records at other TESs of this edge that it is here now (SPEC §3, "The same VM from two TESs of one NVE").
-func (e *Edge) takeOver(p *procedure) {
-	for st := range p.displaced {
-		for other := range st.records {
-			if other != p.record && other.key.VM == p.record.key.VM && (other.State == lifecycle.Associated || other.State == lifecycle.Suspended) {
+// take makes a claim good, and tells the same VM's records at other TESs of this edge that it is here now (SPEC §3, "The same VM from two TESs of one
+// NVE").
+func (e *Edge) take(p *procedure) {
+	r := p.record
+	r.displaced = false
+	e.eachIP(r.bindings, func(ip *place) { ip.keep(r) })
+	for _, st := range stationsOf(r.bindings) {
+		st.keep(r)
+		for _, other := range recordsOf(st.records) {
+			if other != r && other.key.VM == r.key.VM && (other.State == lifecycle.Associated || other.State == lifecycle.Suspended) {
 				e.later(func() { e.own(other, lifecycle.Outranked) })
 			}
 		}
 	}
 }
 
-// displaced reports whether the same VM is active at another TES of this edge.
-func (e *Edge) displaced(r *record) bool {
-	for _, st := range stationsOf(r.bindings) {
-		if st.active != nil && st.active != r {
-			return true
-		}
-	}
-	return false
-}
-
 // fail leaves everything as it was and refuses the set.
 func (e *Edge) fail(p *procedure, v Verdict) {
-	e.rollBack(p)
 	r := p.record
+	e.rollBack(p)
+	e.running--
 	r.procedure = nil
 	if p.set != nil {
-		e.refuseSet(r, p.set, v)
+		e.refuseSet(r, v)
 	} else { // the NVE's own doing: nobody asks again
 		e.timers.after(e.now, ownRetry, func() { e.own(r, p.event) })
 	}
-	e.goOn(r)
+	e.later(func() { e.goOn(r) })
 }
 
-// finish ends a procedure that went through.
-func (e *Edge) finish(p *procedure) {
+// end ends a procedure that went through.
+func (e *Edge) end(p *procedure) {
+	e.running--
 	p.record.procedure = nil
-	e.goOn(p.record)
+	e.later(func() { e.goOn(p.record) })
 }
 
 // goOn looks at what came while a procedure was running.
 func (e *Edge) goOn(r *record) {
-	e.later(func() {
-		if r.procedure != nil {
-			return
-		}
-		for len(r.pending) > 0 && r.procedure == nil {
-			ev := r.pending[0]
-			r.pending = r.pending[1:]
-			e.own(r, ev)
-		}
-		if r.procedure == nil && r.again {
-			r.again = false
-			e.evaluate(r)
-		}
-		if r.procedure == nil {
-			if !r.alive() && len(r.offers) == 0 {
-				e.withdrawAnswers(r)
-			}
-			e.dropIfEmpty(r)
-			if !e.completed {
-				e.checkComplete()
-			}
-		}
-	})
+	for r.procedure == nil && len(r.pending) > 0 {
+		ev := r.pending[0]
+		r.pending = r.pending[1:]
+		e.own(r, ev)
+	}
+	if r.procedure == nil && r.State == lifecycle.Associated {
+		e.own(r, lifecycle.Outranked) // if another has taken its place meanwhile
+	}
+	if r.procedure == nil && r.again {
+		r.again = false
+		e.evaluate(r)
+	}
+	if r.procedure == nil {
+		e.presence(r)
+		e.dropIfEmpty(r)
+		e.checkComplete()
+	}
 }
 
 // own is an event that the NVE sees by itself. Whether it still holds is looked at when its turn comes.
@@ -204,8 +200,9 @@ func (e *Edge) own(r *record, ev lifecycle.Event) {
 			return
 		}
 	case lifecycle.AgedOut:
-		if d := e.lifetimeOf(r); d == 0 || e.freshest(r).Add(d).After(e.now) {
-			return // refreshed while it waited
+		if !e.aged(r) {
+			e.armLifetime(r) // refreshed while it waited
+			return
 		}
 	}
 	arrow := lifecycle.Next(r.State, ev)
@@ -215,10 +212,24 @@ func (e *Edge) own(r *record, ev lifecycle.Event) {
 	e.begin(&procedure{record: r, event: ev, arrow: arrow})
 }
 
-// outranked reports whether any of the record's MACs has been taken by another edge's better route, by another TES, or is a duplicate.
+// displaced reports whether the same VM is active at another TES of this edge.
+func (e *Edge) displaced(r *record) bool {
+	for _, st := range stationsOf(r.bindings) {
+		if a := st.active(); a != nil && a != r {
+			return true
+		}
+	}
+	return false
+}
+
+// outranked reports whether any of the record's MACs has been taken by another edge's better route, by another TES, or is a duplicate. A claim that is not
+// made good yet takes nothing.
 func (e *Edge) outranked(r *record) bool {
 	for _, st := range stationsOf(r.bindings) {
-		if st.active != nil && st.active != r || st.active == r && st.duplicate || st.owner == r && st.outranked() {
+		switch {
+		case st.holder != nil && st.holder != r,
+			st.holder == r && st.duplicate,
+			st.owner == r && st.outranked():
 			return true
 		}
 	}
@@ -231,7 +242,12 @@ func (e *Edge) contested(r *record) bool {
 		return true
 	}
 	for _, st := range stationsOf(r.bindings) {
-		if st.active != nil && st.active != r || st.duplicate || st.best != nil {
+		if a := st.active(); a != nil && a != r || st.duplicate || st.best != nil {
+			return true
+		}
+	}
+	for _, b := range r.bindings {
+		if k, ok := b.ipOf(); ok && e.ips[k] != nil && e.ips[k].active() != r {
 			return true
 		}
 	}
@@ -240,39 +256,9 @@ func (e *Edge) contested(r *record) bool {
 
 // reinstate looks whether records that were outranked for a station can be active again.
 func (e *Edge) reinstate(st *station) {
-	for r := range st.records {
+	for _, r := range recordsOf(st.records) {
 		if r.Outranked && r.State == lifecycle.EmigratingAssociated {
 			e.later(func() { e.own(r, lifecycle.Reinstated) })
 		}
 	}
-}
-
-// handleResult takes the kernel's answer.
-func (e *Edge) handleResult(res dataplane.Result) {
-	e.tell(res)
-	w := e.waiting[res.Key]
-	if w == nil || res.Generation < w.generation {
-		return
-	}
-	delete(e.waiting, res.Key)
-	p := w.procedure
-	if p.record.procedure != p {
-		return
-	}
-	if res.Err != nil && !p.committed {
-		p.failed = res.Err
-	}
-	if p.awaited--; p.awaited > 0 {
-		return
-	}
-	if p.failed != nil {
-		e.Log.WithField("vm", p.record.key.VM).WithError(p.failed).Warn("the kernel refused")
-		var v Verdict
-		if p.set != nil {
-			v = p.set.all(evpn.NonSufficientResources)
-		}
-		e.fail(p, v)
-		return
-	}
-	e.advance(p)
 }

@@ -117,7 +117,7 @@ func (e *Edge) fill(s *Snapshot) {
 		}
 		slices.SortFunc(view.Flood, netip.Addr.Compare)
 		for _, st := range v.stations {
-			if st.active != nil {
+			if st.active() != nil {
 				view.Active++
 			} else if st.best != nil {
 				view.Remote++
@@ -127,7 +127,7 @@ func (e *Edge) fill(s *Snapshot) {
 	}
 	slices.SortFunc(s.VNs, func(a, b VNView) int { return cmp.Compare(a.VNI, b.VNI) })
 	for _, st := range e.stations {
-		if st.active != nil || st.best != nil || st.duplicate || len(st.advertised) > 0 {
+		if st.active() != nil || st.best != nil || st.duplicate || len(st.advertised) > 0 {
 			s.FDB = append(s.FDB, viewStation(st))
 		}
 	}
@@ -158,12 +158,12 @@ func (e *Edge) viewVM(r *record) VMView {
 		view.Lifetime = max(e.freshest(r).Add(d).Sub(e.now), 0)
 	}
 	for k, b := range r.bindings {
-		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac, IP: b.ip, Policy: b.policy, Port: b.port, Reason: r.reason}
-		if o := r.offers[k]; o != nil && o.reason != unanswered {
-			route.Reason = o.reason
+		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac, IP: b.ip, Policy: b.policy, Port: b.vn.port[r.key.TES], Reason: r.reason}
+		if o := r.offers[k]; o != nil && o.told != nil {
+			route.Reason = o.told.reason
 		}
 		if st := b.vn.stations[b.mac]; st != nil {
-			route.Active = st.active == r
+			route.Active = st.active() == r
 		}
 		view.Routes = append(view.Routes, route)
 	}
@@ -177,9 +177,9 @@ func viewStation(st *station) StationView {
 	v := StationView{VN: st.vn.Name, VNI: st.key.VNI, MAC: st.key.MAC, Sequence: st.own, Advertised: len(st.advertised) > 0, Duplicate: st.duplicate}
 	ips := map[netip.Addr]struct{}{}
 	switch {
-	case st.active != nil:
-		v.Port = st.port
-		v.VM = &VMKey{st.active.key.VM, st.active.key.TES}
+	case st.active() != nil:
+		v.Port = st.local()
+		v.VM = &VMKey{st.active().key.VM, st.active().key.TES}
 		for ip := range st.advertised {
 			ips[ip] = struct{}{}
 		}

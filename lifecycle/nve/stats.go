@@ -3,10 +3,7 @@ package nve
 import (
 	"context"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/tns-project/tns/evpn"
-	"github.com/tns-project/tns/lifecycle/history"
 )
 
 // counters is what the loop counts.
@@ -93,18 +90,4 @@ func (e *Edge) ask(ctx context.Context, f func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// logFields is an event's fields that say something.
-func logFields(ev history.Event) logrus.Fields {
-	f := logrus.Fields{}
-	for k, v := range map[string]string{"vm": ev.VM, "tes": ev.TES, "peer": ev.Peer, "vn": ev.VN, "mac": ev.MAC, "ip": ev.IP} {
-		if v != "" {
-			f[k] = v
-		}
-	}
-	if ev.VNI != 0 {
-		f["vni"] = ev.VNI
-	}
-	return f
 }

@@ -5,19 +5,24 @@ import (
 	"time"
 )
 
-// timers is every deadline of the loop, earliest first. Expiry is a call in the loop.
-type timers struct{ heap timerHeap }
+// timers is every deadline of the loop, earliest first, those of one moment in the order in which they were made. Expiry is a call in the loop.
+type timers struct {
+	heap timerHeap
+	made uint64
+}
 
 // timer is one deadline; stop makes it not happen.
 type timer struct {
-	at    time.Time
-	do    func()
-	index int // in the heap; -1 when not in it
+	at     time.Time
+	number uint64
+	do     func()
+	index  int // in the heap; -1 when not in it
 }
 
 // after arranges for do to be called once d has passed.
 func (ts *timers) after(now time.Time, d time.Duration, do func()) *timer {
-	t := &timer{at: now.Add(d), do: do}
+	ts.made++
+	t := &timer{at: now.Add(d), number: ts.made, do: do}
 	heap.Push(&ts.heap, t)
 	return t
 }
@@ -29,9 +34,10 @@ func (ts *timers) stop(t *timer) {
 	}
 }
 
-// expire calls what is due.
+// expire calls what is due. What that makes due at once waits for the next call.
 func (ts *timers) expire(now time.Time) {
-	for len(ts.heap) > 0 && !ts.heap[0].at.After(now) {
+	made := ts.made
+	for len(ts.heap) > 0 && !ts.heap[0].at.After(now) && ts.heap[0].number <= made {
 		heap.Pop(&ts.heap).(*timer).do()
 	}
 }
@@ -46,8 +52,15 @@ func (ts *timers) wait(now time.Time) time.Duration {
 
 type timerHeap []*timer
 
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h timerHeap) Len() int { return len(h) }
+
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].number < h[j].number
+	}
+	return h[i].at.Before(h[j].at)
+}
+
 func (h timerHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j

@@ -1,9 +1,11 @@
 package nve
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
@@ -20,6 +22,9 @@ type vn struct {
 	active   map[string]int // MACs that are active, by port
 	stations map[evpn.MAC]*station
 	floods   map[netip.Addr]*flood
+
+	neighbors map[netip.Addr]*station // whose suppression entry the kernel has
+	pinned    map[netip.Addr]*station // IPs in sticky routes of other edges
 }
 
 // addVN takes up a VN of the configuration.
@@ -32,12 +37,10 @@ func (e *Edge) addVN(c VN) error {
 		VN: c, hash: evpn.HashVNName(c.Name),
 		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
 		port: map[evpn.RouterID]string{}, members: map[*record]struct{}{}, active: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
+		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{},
 	}
 	if len(v.Export) == 0 {
 		v.Export = []evpn.RouteTarget{evpn.AutoRouteTarget(e.config.AS, c.VNI)}
-	}
-	for _, rt := range c.Import {
-		e.byTarget[rt] = v
 	}
 	for _, p := range c.Ports {
 		for _, id := range p.TES {
@@ -49,33 +52,35 @@ func (e *Edge) addVN(c VN) error {
 	return nil
 }
 
-// imports is the VN that a route's targets name. A VN without an import list takes AS:VNI of any AS, and the auto-derived form of RFC 8365
-// §5.1.2.1 (FRR does the same: the AS of other edges need not be ours).
+// imports is the VN that a route's targets and label name; nil: none of ours. A VN without an import list takes AS:VNI of any AS, and the auto-derived form of
+// RFC 8365 §5.1.2.1 (FRR does the same: the AS of other edges need not be ours).
 func (e *Edge) imports(r *evpn.Route) *vn {
+	label := r.Label
+	if r.Type == evpn.InclusiveMulticast && r.PMSI != nil {
+		label = r.PMSI.Label
+	}
+	v := e.vns[label]
+	if v == nil {
+		return nil
+	}
 	for _, rt := range r.RouteTargets() {
-		if v := e.byTarget[rt]; v != nil {
-			return v
-		}
-		if rt[1] != 0x02 {
-			continue
-		}
-		var local uint32
-		switch rt[0] {
-		case 0x00: // two-octet AS, 32-bit number
-			local = binary.BigEndian.Uint32(rt[4:])
-			if local>>28 == 1 { // RFC 8365 §5.1.2.1: A=0, type=1 (VXLAN), domain 0
-				local &= 1<<24 - 1
+		if len(v.Import) == 0 {
+			if vni, ok := automatic(rt); ok && vni == v.VNI {
+				return v
 			}
-		case 0x02: // four-octet AS, 16-bit number
-			local = uint32(binary.BigEndian.Uint16(rt[6:]))
-		default:
-			continue
-		}
-		if v := e.vns[evpn.VNI(local)]; v != nil && len(v.Import) == 0 {
+		} else if slices.Contains(v.Import, rt) {
 			return v
 		}
 	}
 	return nil
+}
+
+// automatic is the VNI of a route target that was derived from one.
+func automatic(rt evpn.RouteTarget) (evpn.VNI, bool) {
+	if rt[0] == 0x02 && rt[1] == 0x02 { // four-octet AS, 16-bit number
+		return evpn.VNI(binary.BigEndian.Uint16(rt[6:])), true
+	}
+	return rt.VNI()
 }
 
 // join makes the record hold the VN: with the first member come the VN's type 3 route, its flood list and the other edges' MACs.
@@ -87,11 +92,8 @@ func (e *Edge) join(v *vn, r *record) {
 	if len(v.members) > 1 {
 		return
 	}
-	e.announceFabric(e.multicastRoute(v))
-	e.syncFloods(v)
-	for _, s := range v.stations {
-		e.settle(s)
-	}
+	e.announceFabric(v, e.multicastRoute(v))
+	e.syncRemotes(v)
 }
 
 // leave takes the VN from the record, and everything of the VN away with the last one.
@@ -103,11 +105,8 @@ func (e *Edge) leave(v *vn, r *record) {
 	if len(v.members) > 0 {
 		return
 	}
-	e.withdrawFabric(e.multicastRoute(v).RouteKey)
-	e.syncFloods(v)
-	for _, s := range v.stations {
-		e.settle(s)
-	}
+	e.withdrawFabric(v, e.multicastRoute(v).RouteKey)
+	e.syncRemotes(v)
 }
 
 // multicastRoute is the VN's inclusive multicast route: PMSI ingress replication with the VNI as label (RFC 7432 §11.2, RFC 8365 §5.1.3 and §9).
@@ -131,11 +130,22 @@ func (e *Edge) fabricCommunities(v *vn) []evpn.ExtendedCommunity {
 
 // opened counts an active MAC on the port by n; the port lets broadcast through while there is one.
 func (e *Edge) opened(v *vn, port string, n int) {
+	if port == "" {
+		return
+	}
 	before := v.active[port] > 0
 	v.active[port] += n
-	if after := v.active[port] > 0; after != before {
+	after := v.active[port] > 0
+	if !after {
+		delete(v.active, port)
+	}
+	if after != before {
 		k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: port}
-		e.Forwarder.Set(dataplane.Entry{Key: k, Open: after})
+		if after {
+			e.Forwarder.Set(dataplane.Entry{Key: k, Open: true})
+		} else {
+			e.Forwarder.Unset(k)
+		}
 	}
 }
 
@@ -145,10 +155,13 @@ type flood struct {
 	written bool
 }
 
-// syncFloods writes the VN's flood list, or takes it away when nobody here holds the VN.
-func (e *Edge) syncFloods(v *vn) {
-	for vtep := range v.floods {
+// syncRemotes writes the VN's flood list and the other edges' MACs, or takes them away when nobody here holds the VN.
+func (e *Edge) syncRemotes(v *vn) {
+	for _, vtep := range keysOf(v.floods, netip.Addr.Compare) {
 		e.syncFlood(v, vtep)
+	}
+	for _, mac := range keysOf(v.stations, func(a, b evpn.MAC) int { return bytes.Compare(a[:], b[:]) }) {
+		e.settle(v.stations[mac])
 	}
 }
 

@@ -218,9 +218,17 @@ func (s *Store) PutNumber(v evpn.VNI, n uint16) { s.put(numberBucket, vniKey(v),
 // PutTES remembers that a TES was there.
 func (s *Store) PutTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(id))), []byte{}) }
 
+// DropTES forgets it.
+func (s *Store) DropTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(id))), nil) }
+
 // PutSequence remembers the highest sequence decided.
 func (s *Store) PutSequence(vm evpn.VMID, tes evpn.RouterID, seq uint32) {
 	s.put(sequenceBucket, string(vm[:])+string(be32(uint32(tes))), be32(seq))
+}
+
+// DropSequence forgets it.
+func (s *Store) DropSequence(vm evpn.VMID, tes evpn.RouterID) {
+	s.put(sequenceBucket, string(vm[:])+string(be32(uint32(tes))), nil)
 }
 
 // PutMobility remembers a (VN, MAC)'s sequences.

@@ -1,0 +1,99 @@
+package nve
+
+import (
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle"
+)
+
+// tried answers a dry run: what the request would lead to, with no record, no memory of its sequence and nothing held (SPEC §3, "Dry run").
+func (e *Edge) tried(o *offer) {
+	all := e.dry[o.vm]
+	if all == nil {
+		all = map[evpn.RouteKey]*offer{}
+		e.dry[o.vm] = all
+	}
+	all[o.route.RouteKey] = o
+	s := &set{sequence: o.request.Sequence, request: o.request, offers: map[evpn.RouteKey]*offer{}}
+	for k, other := range all {
+		if other.request.Sequence == s.sequence {
+			s.offers[k] = other
+		}
+	}
+	if !s.whole() {
+		e.timers.after(e.now, e.config.Assembly, func() {
+			if e.requests[o.route.RouteKey] == o && o.told == nil {
+				e.respond(o, answer{status: evpn.Fail, reason: evpn.IncompleteSet, sequence: s.sequence})
+			}
+		})
+		return
+	}
+	r := e.records[o.vm]
+	if r == nil {
+		r = &record{key: o.vm}
+	}
+	// judged as if the routes were those of the record: the RD of a dry run is another
+	own := &set{sequence: s.sequence, request: s.request, offers: map[evpn.RouteKey]*offer{}}
+	asked := map[evpn.RouteKey]evpn.RouteKey{}
+	for k, d := range s.offers {
+		c := *d
+		c.route.RouteKey = r.keyAt(d)
+		own.offers[c.route.RouteKey] = &c
+		asked[c.route.RouteKey] = k
+	}
+	arrow, verdict := e.judge(r, own)
+	if len(verdict) > 0 || !arrow.MayFail() {
+		e.tellTried(s, r.Association, arrow, verdict, asked)
+		return
+	}
+	e.Authorizer.Authorize(e.question(r, own), func(v Verdict) {
+		e.mail.post(func() { e.tellTried(s, r.Association, arrow, v, asked) })
+	})
+}
+
+// triedGone forgets a dry run that was withdrawn.
+func (e *Edge) triedGone(o *offer) {
+	if all := e.dry[o.vm]; all[o.route.RouteKey] == o {
+		delete(all, o.route.RouteKey)
+		if len(all) == 0 {
+			delete(e.dry, o.vm)
+		}
+	}
+	e.unsay(o)
+}
+
+// tellTried answers the routes of a dry run that still stand. Asked is the request's NLRI of each that was judged.
+func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arrow, v Verdict, asked map[evpn.RouteKey]evpn.RouteKey) {
+	refused := Verdict{}
+	for k, why := range v {
+		refused[asked[k]] = why
+	}
+	a := answer{status: evpn.Success, state: arrow.To, sequence: s.sequence}
+	switch {
+	case len(refused) > 0 && now.State.Alive():
+		a.status, a.state = evpn.FailKept, now.State
+	case len(refused) > 0:
+		a.status, a.state = evpn.Fail, lifecycle.Null
+	}
+	for _, k := range routesOf(s.offers) {
+		one := a
+		if len(refused) > 0 {
+			one.reason = evpn.IncompleteSet
+			if why, ok := refused[k]; ok {
+				one.reason = why
+			}
+		}
+		if o := s.offers[k]; e.requests[k] == o {
+			e.respond(o, one)
+		}
+	}
+}
+
+// keyAt is the NLRI of the record's binding with the (VN, MAC, IP) of an offer, or the offer's own.
+func (r *record) keyAt(o *offer) evpn.RouteKey {
+	for k, b := range r.bindings {
+		if b.vn == o.vn && b.mac == o.route.MAC && b.ip == o.route.IP {
+			return k
+		}
+	}
+	return o.route.RouteKey
+}

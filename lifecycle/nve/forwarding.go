@@ -1,0 +1,174 @@
+package nve
+
+import (
+	"net/netip"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+)
+
+// written is an entry that was asked for; generation 0 means that nothing had to be.
+type written struct {
+	key        dataplane.Key
+	generation dataplane.Generation
+}
+
+func (st *station) fdbKey() dataplane.Key {
+	return dataplane.Key{Kind: dataplane.Unicast, VNI: dataplane.VNI(st.key.VNI), MAC: dataplane.MAC(st.key.MAC)}
+}
+
+// local is the port of the record that is active here; empty when none is, or the MAC is a duplicate.
+func (st *station) local() string {
+	if r := st.active(); r != nil && !st.duplicate {
+		return st.vn.port[r.key.TES]
+	}
+	return ""
+}
+
+// settle decides what the kernel holds for the station: the local port while a record is active here, else the winning edge's VTEP while the VN has members here.
+func (e *Edge) settle(st *station) written {
+	want := dataplane.Entry{Key: st.fdbKey()}
+	remote := st.active() == nil && !st.duplicate && st.best != nil && len(st.vn.members) > 0 && st.outranked()
+	switch port := st.local(); {
+	case port != "":
+		want.LocalPort = port
+	case remote:
+		want.VTEP = st.best.vtep
+	default:
+		want = dataplane.Entry{}
+	}
+	e.settleNeighbors(st, remote)
+	w := written{key: st.fdbKey()}
+	if was := st.entry; want != was {
+		st.entry, st.broken = want, false
+		if was.LocalPort != want.LocalPort {
+			e.opened(st.vn, want.LocalPort, 1)
+			e.opened(st.vn, was.LocalPort, -1)
+		}
+		if want == (dataplane.Entry{}) {
+			w.generation = e.Forwarder.Unset(w.key)
+		} else {
+			w.generation = e.Forwarder.Set(want)
+		}
+	}
+	e.forgetLater(st)
+	return w
+}
+
+// confirm settles the station and has the kernel answer for the entry, also where it should have it already.
+func (e *Edge) confirm(st *station) written {
+	w := e.settle(st)
+	if w.generation == 0 && st.entry != (dataplane.Entry{}) {
+		w.generation = e.Forwarder.Set(st.entry)
+	}
+	return w
+}
+
+// settleNeighbors keeps the suppression entries of the IPs behind the winning edge.
+func (e *Edge) settleNeighbors(st *station, remote bool) {
+	if !remote && len(st.neighbors) == 0 {
+		return
+	}
+	want := map[netip.Addr]struct{}{}
+	if remote {
+		for _, r := range st.remotes {
+			if r.ip.IsValid() && r.vtep == st.best.vtep {
+				want[r.ip] = struct{}{}
+			}
+		}
+	}
+	neighbors := st.vn.neighbors
+	for _, ip := range keysOf(st.neighbors, netip.Addr.Compare) {
+		if _, ok := want[ip]; !ok {
+			delete(st.neighbors, ip)
+			if neighbors[ip] == st { // not another MAC's by now
+				delete(neighbors, ip)
+				e.Forwarder.Unset(dataplane.Key{Kind: dataplane.Neighbor, VNI: dataplane.VNI(st.key.VNI), IP: ip})
+			}
+		}
+	}
+	for _, ip := range keysOf(want, netip.Addr.Compare) {
+		if _, ok := st.neighbors[ip]; !ok {
+			st.neighbors[ip] = struct{}{}
+			neighbors[ip] = st
+			e.Forwarder.Set(dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Neighbor, VNI: dataplane.VNI(st.key.VNI), IP: ip}, LinkAddr: dataplane.MAC(st.key.MAC)})
+		}
+	}
+}
+
+// handleResult takes the kernel's answer.
+func (e *Edge) handleResult(res dataplane.Result) {
+	e.noteKernel(res)
+	p := e.waiting[res.Key]
+	if p == nil {
+		e.keeps(res)
+		return
+	}
+	if res.Generation < p.awaited[res.Key] {
+		return
+	}
+	delete(e.waiting, res.Key)
+	delete(p.awaited, res.Key)
+	if res.Err != nil && !p.committed {
+		p.refused[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}] = res.Err
+	}
+	if len(p.awaited) == 0 {
+		e.advance(p)
+	}
+}
+
+// keeps tells a VM that the kernel does not keep its entry any more, or does again (SPEC §3, Response: loses a resource).
+func (e *Edge) keeps(res dataplane.Result) {
+	st := e.stations[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}]
+	if res.Key.Kind != dataplane.Unicast || st == nil || st.holder == nil || st.entry.LocalPort == "" || st.broken == (res.Err != nil) {
+		return
+	}
+	r := st.holder
+	st.broken = res.Err != nil
+	if st.broken {
+		r.reason = evpn.NonSufficientResources
+		e.tellState(r, evpn.Fail)
+		return
+	}
+	for _, other := range stationsOf(r.bindings) {
+		if other.broken && other.holder == r {
+			return
+		}
+	}
+	r.reason = evpn.ReasonNone
+	e.tellState(r, evpn.Success)
+}
+
+// noteKernel notes what the kernel did, for the VMs it concerns.
+func (e *Edge) noteKernel(res dataplane.Result) {
+	if res.Err != nil {
+		e.stats.kernelErrors++
+	}
+	if res.Key.Kind != dataplane.Unicast {
+		if res.Err != nil {
+			e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(res.Key.VNI), IP: addrText(res.Key.IP), Detail: "the kernel refused: " + res.Err.Error()})
+		}
+		return
+	}
+	st := e.stations[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}]
+	ev := history.Event{Kind: history.KindFDB, VNI: uint32(res.Key.VNI), MAC: evpn.MAC(res.Key.MAC).String()}
+	switch {
+	case res.Err != nil:
+		ev.Detail = "failed: " + res.Err.Error()
+	case res.Removed:
+		ev.Detail = "removed"
+	case st != nil && st.entry.LocalPort != "":
+		ev.Detail = "on port " + st.entry.LocalPort
+	case st != nil:
+		ev.Detail = "behind " + addrText(st.entry.VTEP)
+	}
+	if st == nil || len(st.records) == 0 {
+		e.note(ev)
+		return
+	}
+	for _, r := range recordsOf(st.records) {
+		ev.VM, ev.TES = r.key.VM.String(), r.key.TES.String()
+		e.note(ev)
+	}
+}

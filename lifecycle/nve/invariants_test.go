@@ -1,0 +1,180 @@
+package nve
+
+import (
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle"
+)
+
+// invariants holds what the edge has asked for against its states. It needs no input to have been left over: nothing runs.
+func (w *world) invariants(after string) {
+	w.t.Helper()
+	e := w.edge
+	if e.running > 0 || len(w.kernel.pending) > 0 {
+		return
+	}
+	fail := func(format string, args ...any) {
+		w.t.Helper()
+		w.t.Errorf("after %q: "+format, append([]any{after}, args...)...)
+	}
+	members := map[*vn]int{}
+	for _, r := range e.records {
+		in := map[*vn]bool{}
+		for k, b := range r.bindings {
+			in[b.vn] = true
+			if e.bound[k] != r {
+				fail("%v: binding %s is bound to another", r.key, k)
+			}
+			if st := b.vn.stations[b.mac]; st == nil {
+				fail("%v: binding %s has no station", r.key, k)
+			} else if _, ok := st.records[r]; !ok {
+				fail("%v: station %v does not know it", r.key, st.key)
+			}
+		}
+		for v := range in {
+			members[v]++
+			if _, ok := v.members[r]; !ok {
+				fail("%v: not a member of %s", r.key, v.Name)
+			}
+		}
+		if r.State.Holds().Has(lifecycle.Reserved) != (len(r.bindings) > 0) {
+			fail("%v: %s with %d bindings", r.key, r.State, len(r.bindings))
+		}
+		if r.procedure != nil || len(r.pending) > 0 || r.again {
+			fail("%v: something is left over", r.key)
+		}
+		if !r.alive() && len(r.kept) > 0 {
+			fail("%v: %s keeps responses", r.key, r.State)
+		}
+		if r.alive() && len(r.offers) == 0 && !r.Orphaned {
+			fail("%v: nobody asks for it and it is not orphaned", r.key)
+		}
+		if r.State == lifecycle.Null && len(r.offers) == 0 {
+			fail("%v: an empty record stays", r.key)
+		}
+	}
+	routes, entries, ports := 0, 0, map[dataplane.Key]bool{}
+	for key, st := range e.stations {
+		var active []*record
+		for r := range st.records {
+			if e.records[r.key] != r {
+				fail("station %v knows a record that is no more", key)
+			}
+			if r.State == lifecycle.Associated {
+				active = append(active, r)
+			}
+		}
+		if len(active) > 1 {
+			fail("station %v: %d records are active", key, len(active))
+		}
+		if st.claimant != nil {
+			fail("station %v: a claim is left over", key)
+		}
+		if st.holder != nil && (len(active) == 0 || st.holder != active[0]) || st.holder == nil && len(active) > 0 {
+			fail("station %v: holder %v, active %v", key, st.holder, active)
+		}
+		want := dataplane.Entry{Key: st.fdbKey()}
+		switch {
+		case st.holder != nil:
+			want.LocalPort = st.vn.port[st.holder.key.TES]
+			ports[dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(key.VNI), Port: want.LocalPort}] = true
+			if len(st.advertised) == 0 {
+				fail("station %v is active and not advertised", key)
+			}
+		case st.best != nil && len(st.vn.members) > 0 && !st.duplicate && (len(st.advertised) == 0 || st.best.wins):
+			want.VTEP = st.best.vtep
+		default:
+			want = dataplane.Entry{}
+		}
+		if got := w.kernel.asked[st.fdbKey()]; got != want {
+			fail("station %v: the kernel is asked for %v, want %v", key, got, want)
+		}
+		if want != (dataplane.Entry{}) {
+			entries++
+		}
+		if st.owner != nil && (len(st.advertised) == 0 || st.owner.State != lifecycle.Associated && st.owner.State != lifecycle.EmigratingAssociated) {
+			fail("station %v: owned by %s, advertised %d", key, st.owner.State, len(st.advertised))
+		}
+		if st.owner == nil && len(st.advertised) > 0 {
+			fail("station %v is advertised by nobody", key)
+		}
+		if st.owner != nil && st.owner.State == lifecycle.EmigratingAssociated && st.outranked() {
+			fail("station %v: the Emigrating one is advertised although a newer route stands", key)
+		}
+		routes += len(st.advertised)
+		for ip := range st.advertised {
+			if _, ok := w.fabric.routes[e.macRoute(st, ip).RouteKey]; !ok {
+				fail("station %v: route of %v is not announced", key, ip)
+			}
+		}
+	}
+	for _, v := range e.vns {
+		if len(v.members) != members[v] {
+			fail("VN %s has %d members, want %d", v.Name, len(v.members), members[v])
+		}
+		if members[v] > 0 {
+			routes++
+		}
+		for vtep, f := range v.floods {
+			key := dataplane.Key{Kind: dataplane.Flood, VNI: dataplane.VNI(v.VNI), IP: vtep}
+			if _, ok := w.kernel.asked[key]; ok != (members[v] > 0 && f.routes > 0) {
+				fail("VN %s: %s on the flood list: %v", v.Name, vtep, ok)
+			}
+		}
+	}
+	if routes != len(w.fabric.routes) {
+		fail("%d fabric routes stand, want %d", len(w.fabric.routes), routes)
+	}
+	for k, entry := range w.kernel.asked {
+		switch k.Kind {
+		case dataplane.Unicast:
+			entries--
+		case dataplane.Port:
+			if entry.Open != ports[k] {
+				fail("%s: open is %v", k, entry.Open)
+			}
+		}
+	}
+	if entries != 0 {
+		fail("the kernel is asked for entries of no station")
+	}
+	for ip, p := range e.ips {
+		if p.claimant != nil || p.holder == nil || p.holder.State != lifecycle.Associated {
+			fail("IP %v: %+v", ip, p)
+		}
+	}
+	if len(e.waiting) > 0 {
+		fail("%d entries are waited for by nobody", len(e.waiting))
+	}
+	for k, all := range e.answers {
+		r, ok := w.tes.routes[k]
+		if !ok || len(all) == 0 {
+			fail("response %s does not stand", k)
+			continue
+		}
+		if told := all[len(all)-1].route; told.RouteKey != r.RouteKey {
+			fail("response %s is another", k)
+		}
+	}
+	n := 0
+	for k := range w.tes.routes {
+		if k.Type == evpn.MACIPAdvertisement {
+			n++
+			if _, ok := e.answers[k]; !ok {
+				fail("response %s answers nobody", k)
+			}
+		}
+	}
+	offers := 0
+	for _, r := range e.records {
+		offers += len(r.offers)
+	}
+	for _, o := range e.requests {
+		if o.content == "" || o.dryRun() {
+			offers++
+		}
+	}
+	if offers != len(e.requests) {
+		fail("%d requests stand, the records have %d", len(e.requests), offers)
+	}
+}

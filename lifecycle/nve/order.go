@@ -1,0 +1,43 @@
+package nve
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// What goes out goes out in a fixed order, whatever the order of the maps it comes from.
+
+func compareVMKeys(a, b VMKey) int {
+	return cmp.Or(bytes.Compare(a.VM[:], b.VM[:]), cmp.Compare(a.TES, b.TES))
+}
+
+func compareStations(a, b StationKey) int {
+	return cmp.Or(cmp.Compare(a.VNI, b.VNI), bytes.Compare(a.MAC[:], b.MAC[:]))
+}
+
+func compareRoutes(a, b evpn.RouteKey) int {
+	return cmp.Or(bytes.Compare(a.RD[:], b.RD[:]), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Tag, b.Tag), bytes.Compare(a.MAC[:], b.MAC[:]), a.IP.Compare(b.IP))
+}
+
+// keysOf is a map's keys in the order of compare.
+func keysOf[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	if len(keys) > 1 {
+		slices.SortFunc(keys, compare)
+	}
+	return keys
+}
+
+// routesOf is the keys of a map by route.
+func routesOf[V any](m map[evpn.RouteKey]V) []evpn.RouteKey { return keysOf(m, compareRoutes) }
+
+// recordsOf is a set of records in the order of their keys.
+func recordsOf(m map[*record]struct{}) []*record {
+	return keysOf(m, func(a, b *record) int { return compareVMKeys(a.key, b.key) })
+}

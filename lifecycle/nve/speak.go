@@ -1,0 +1,73 @@
+package nve
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+)
+
+// said is one response that stands, and the request that it answers.
+type said struct {
+	offer *offer
+	route evpn.Route
+}
+
+// say announces a response. Two requests can have one response NLRI: of one VN by number and by name, of two unknown VNs, or of a TES and of one that
+// pretends to be it. The one told last stands, but never before a TES's own; when its request goes, the other's is told again.
+func (e *Edge) say(o *offer, r evpn.Route) {
+	all := slices.DeleteFunc(e.answers[o.answer], func(s said) bool { return s.offer.sameRequest(o) })
+	at := len(all)
+	if o.foreign {
+		at = 0
+	}
+	e.answers[o.answer] = slices.Insert(all, at, said{o, r})
+	if at == len(all) {
+		e.announceTES(r)
+	}
+}
+
+// unsay takes a request's response back.
+func (e *Edge) unsay(o *offer) {
+	all := e.answers[o.answer]
+	i := slices.IndexFunc(all, func(s said) bool { return s.offer == o })
+	if i < 0 {
+		return
+	}
+	last := i == len(all)-1
+	all = slices.Delete(all, i, i+1)
+	if len(all) == 0 {
+		delete(e.answers, o.answer)
+		e.withdrawTES(o.answer)
+		return
+	}
+	e.answers[o.answer] = all
+	if last {
+		e.announceTES(all[len(all)-1].route)
+	}
+}
+
+// keepSaid leaves the response of a binding when its request is gone: it stays until the record ends (SPEC §3, Response).
+func (e *Edge) keepSaid(r *record, o *offer) { r.kept[o.route.RouteKey] = o }
+
+// unkeep takes such a response back.
+func (e *Edge) unkeep(r *record, k evpn.RouteKey) {
+	if o := r.kept[k]; o != nil {
+		delete(r.kept, k)
+		e.unsay(o)
+	}
+}
+
+// announceTES and withdrawTES are the only ways to the TESs.
+func (e *Edge) announceTES(r evpn.Route) {
+	if err := e.TES.Announce(r); err != nil {
+		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("announce %s to the TESs: %v", r.RouteKey, err)})
+	}
+}
+
+func (e *Edge) withdrawTES(k evpn.RouteKey) {
+	if err := e.TES.Withdraw(k); err != nil {
+		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("withdraw %s from the TESs: %v", k, err)})
+	}
+}

@@ -1,0 +1,477 @@
+package nve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/speaker"
+)
+
+// world is an edge with everything around it pretended: time, both planes, the kernel, the disk. What the edge does is written down as lines.
+//
+// There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one; tes1, tes2 and tes4 behind the edge, tes3 behind
+// the signalling reflector srr; another edge, edge2 at 192.0.2.2, and edge0 at 192.0.1.9, whose address is lower than ours, behind the fabric's reflector.
+type world struct {
+	t      testing.TB
+	now    time.Time
+	config Config
+	disk   *disk
+	edge   *Edge
+	lines  []string
+
+	tes, fabric *plane
+	kernel      *kernel
+	verdicts    map[evpn.MAC]evpn.Reason // what the authorizer refuses
+	holdAnswers bool                     // the authorizer answers when told to
+	answers     []func()
+
+	peers  map[netip.Addr]*sessions
+	sets   map[string]*asked // the last set that a TES asked with, by "tes vm"
+	states map[VMKey]evpn.State
+}
+
+// sessions counts a peer's sessions.
+type sessions struct {
+	epoch uint64
+	up    bool
+}
+
+// asked is a set of requests that stands.
+type asked struct {
+	sequence uint32
+	routes   []evpn.Route
+}
+
+var (
+	nveID = addr("192.0.2.1")
+	start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func id(s string) evpn.RouterID {
+	r, err := evpn.RouterIDFromAddr(addr(s))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+var names = map[string]netip.Addr{
+	"tes1": addr("198.51.100.11"), "tes2": addr("198.51.100.12"), "tes3": addr("198.51.100.13"), "tes4": addr("198.51.100.14"),
+	"stranger": addr("198.51.100.99"), "srr": addr("192.0.2.253"),
+	"frr": addr("192.0.2.254"), "edge2": addr("192.0.2.2"), "edge3": addr("192.0.2.3"), "edge0": addr("192.0.1.9"),
+}
+
+func nameOf(a netip.Addr) string {
+	for n, b := range names {
+		if a == b {
+			return n
+		}
+	}
+	return a.String()
+}
+
+var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "nowhere": 99999, "elsewhere": 99998}
+
+func vnOf(v evpn.VNI) string {
+	for n, w := range vnis {
+		if w == v {
+			return n
+		}
+	}
+	return fmt.Sprint(uint32(v))
+}
+
+func worldConfig() Config {
+	tess := []evpn.RouterID{id("198.51.100.11"), id("198.51.100.13")}
+	vn := func(name, port string) VN {
+		return VN{Name: name, VNI: vnis[name], Ports: []Port{{Name: port + "1", TES: tess}, {Name: port + "2", TES: []evpn.RouterID{id("198.51.100.12")}}}}
+	}
+	green := vn("green", "eth3")
+	green.PerVMKeepAlive = true
+	direct := func(s string) Neighbor { return Neighbor{Prefix: netip.PrefixFrom(addr(s), 32)} }
+	return Config{
+		ID: id("192.0.2.1"), AS: 65000, VTEP: nveID,
+		VNs: []VN{vn("blue", "eth1"), vn("red", "eth2"), green},
+		Neighbors: []Neighbor{
+			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
+			{Prefix: netip.MustParsePrefix("192.0.2.253/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
+			{Prefix: netip.MustParsePrefix("203.0.113.0/24"), IDs: []evpn.RouterID{id("198.51.100.11")}},
+		},
+		FabricPeers: []netip.Addr{names["frr"]},
+	}
+}
+
+// newWorld is a world whose start is over: the fabric's reflector, tes1 and tes2 are there and have said all they have.
+func newWorld(t testing.TB) *world {
+	w := emptyWorld(t)
+	for _, p := range []string{"up frr", "eor frr", "up tes1", "eor tes1", "up tes2", "eor tes2"} {
+		w.do(p)
+	}
+	w.lines = nil
+	return w
+}
+
+// emptyWorld is a world in which the edge has just started.
+func emptyWorld(t testing.TB) *world {
+	w := &world{
+		t: t, now: start, config: worldConfig(), disk: newDisk(),
+		verdicts: map[evpn.MAC]evpn.Reason{}, peers: map[netip.Addr]*sessions{}, sets: map[string]*asked{}, states: map[VMKey]evpn.State{},
+	}
+	w.kernel = &kernel{w: w, entries: map[dataplane.Key]dataplane.Entry{}, failing: map[string]bool{}}
+	w.boot()
+	return w
+}
+
+// boot starts the edge, with what the disk has and the kernel holds; every session is new then.
+func (w *world) boot() {
+	w.tes = &plane{w: w, name: "response", routes: map[evpn.RouteKey]evpn.Route{}}
+	w.fabric = &plane{w: w, name: "fabric", routes: map[evpn.RouteKey]evpn.Route{}}
+	w.kernel.pending, w.kernel.complete = nil, false
+	w.kernel.asked = map[dataplane.Key]dataplane.Entry{}
+	for _, s := range w.peers {
+		s.up = false
+	}
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Store: w.disk, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.edge = e
+	w.turn(e.start)
+}
+
+// turn is a turn of the loop, with the answers of the kernel that it brings.
+func (w *world) turn(input func()) {
+	w.edge.turn(w.now, input)
+	w.kernel.answer()
+}
+
+func (w *world) say(format string, args ...any) {
+	w.lines = append(w.lines, fmt.Sprintf(format, args...))
+}
+
+// pass lets time pass, turn by turn.
+func (w *world) pass(d time.Duration) {
+	end := w.now.Add(d)
+	for {
+		next := w.now.Add(w.edge.timers.wait(w.now))
+		if next.After(end) {
+			break
+		}
+		w.now = next
+		w.turn(func() {})
+	}
+	w.now = end
+	w.turn(func() {})
+}
+
+// Authorize is the world's authorizer: the configuration's, and what the test refuses.
+func (w *world) Authorize(q Question, answer func(Verdict)) {
+	w.check(slices.IsSortedFunc(q.Bindings, func(a, b QuestionBinding) int { return compareRoutes(a.Key, b.Key) }), "the question's bindings have no order")
+	newAllowance(w.config.VNs).Authorize(q, func(v Verdict) {
+		for _, b := range q.Bindings {
+			if why := w.verdicts[b.Key.MAC]; why != 0 {
+				v[b.Key] = why
+			}
+		}
+		if w.holdAnswers {
+			w.say("authorize %s for %s", vmName(q.VM), nameOf(q.TES.Addr()))
+			w.answers = append(w.answers, func() { answer(v) })
+			return
+		}
+		answer(v)
+	})
+}
+
+func (w *world) check(ok bool, format string, args ...any) {
+	w.t.Helper()
+	if !ok {
+		w.t.Errorf(format, args...)
+	}
+}
+
+// plane is one of the two BGP speakers.
+type plane struct {
+	w       *world
+	name    string
+	routes  map[evpn.RouteKey]evpn.Route
+	refuses bool
+}
+
+func (p *plane) Announce(r evpn.Route) error {
+	if p.refuses {
+		return errors.New("no room")
+	}
+	p.routes[r.RouteKey] = r
+	if p.name == "fabric" {
+		p.w.checkFabric(r)
+		p.w.say("fabric %s", fabricText(r))
+		return nil
+	}
+	p.w.checkResponse(r)
+	p.w.say("%s", p.w.responseText(r))
+	return nil
+}
+
+func (p *plane) Withdraw(k evpn.RouteKey) error {
+	r, ok := p.routes[k]
+	p.w.check(ok, "%s %s is withdrawn and does not stand", p.name, k)
+	delete(p.routes, k)
+	switch {
+	case p.name == "fabric" && k.Type == evpn.InclusiveMulticast:
+		p.w.say("fabric withdraw %s", vnOf(r.PMSI.Label))
+	case p.name == "fabric":
+		p.w.say("fabric withdraw %s", place4(vnOf(r.Label), k))
+	case k.Type == evpn.InclusiveMulticast:
+		p.w.say("reply beacon withdrawn from %s", nameOf(evpn.RouterID(k.Tag).Addr()))
+	default:
+		p.w.say("respond %s %s nothing", nameOf(evpn.RouterID(k.Tag).Addr()), place4(vnOf(r.Label), k))
+	}
+	return nil
+}
+
+// checkFabric holds a fabric route against SPEC §1 and §4.
+func (w *world) checkFabric(r evpn.Route) {
+	w.check(!r.Signalling(), "fabric route %s bears a community of ours", r.RouteKey)
+	w.check(len(r.LargeCommunities) == 0, "fabric route %s bears the mirror", r.RouteKey)
+	w.check(slices.Contains(r.Communities, evpn.EncapsulationVXLAN), "fabric route %s has no encapsulation", r.RouteKey)
+	w.check(r.NextHop == nveID && r.Tag == 0 && r.ESI == evpn.ESI{}, "fabric route %s: next hop %s", r.RouteKey, r.NextHop)
+	admin, n, ok := r.RD.Split()
+	w.check(ok && admin == w.config.ID && n%2 == 0 && n > 0, "fabric route %s: RD is one of the responses", r.RouteKey)
+	vni := r.Label
+	if r.Type == evpn.InclusiveMulticast {
+		w.check(r.PMSI != nil && r.PMSI.Type == evpn.IngressReplication && r.PMSI.ID == nveID, "type 3 %s: PMSI %+v", r.RouteKey, r.PMSI)
+		vni = r.PMSI.Label
+	}
+	w.check(slices.Equal(r.RouteTargets(), []evpn.RouteTarget{evpn.AutoRouteTarget(w.config.AS, vni)}), "fabric route %s: targets %v", r.RouteKey, r.RouteTargets())
+	m, has := r.Mobility()
+	w.check(!m.Sticky && has == (m.Sequence > 0), "fabric route %s: mobility %+v, there: %v", r.RouteKey, m, has)
+}
+
+// checkResponse holds a response against SPEC §1.
+func (w *world) checkResponse(r evpn.Route) {
+	tes := evpn.RouterID(r.Tag)
+	w.check(slices.Equal(r.RouteTargets(), []evpn.RouteTarget{evpn.ResponseTarget(tes)}), "response %s: targets %v", r.RouteKey, r.RouteTargets())
+	w.check(r.NextHop == nveID && r.ESI == evpn.ESI{}, "response %s: next hop %s", r.RouteKey, r.NextHop)
+	w.check(!slices.Contains(r.Communities, evpn.EncapsulationVXLAN), "response %s has an encapsulation", r.RouteKey)
+	admin, n, ok := r.RD.Split()
+	w.check(ok && admin == w.config.ID && (n == 0 || n%2 == 1), "response %s: RD is one of the fabric's", r.RouteKey)
+}
+
+func fabricText(r evpn.Route) string {
+	if r.Type == evpn.InclusiveMulticast {
+		return vnOf(r.PMSI.Label)
+	}
+	m, _ := r.Mobility()
+	return fmt.Sprintf("%s sequence %d", place4(vnOf(r.Label), r.RouteKey), m.Sequence)
+}
+
+func place4(vn string, k evpn.RouteKey) string {
+	s := vn + "/" + macName(k.MAC)
+	if k.IP.IsValid() {
+		s += "/" + k.IP.String()
+	}
+	return s
+}
+
+func (w *world) responseText(r evpn.Route) string {
+	to := nameOf(evpn.RouterID(r.Tag).Addr())
+	if r.Type == evpn.InclusiveMulticast {
+		b, err := evpn.DecodeReplyBeacon(r.Communities)
+		w.check(err == nil, "reply beacon: %v", err)
+		return fmt.Sprintf("reply beacon to %s: %d live", to, b.Digest.Live)
+	}
+	a, err := evpn.DecodeResponse(r.Communities)
+	w.check(err == nil, "response %s: %v", r.RouteKey, err)
+	mirror, ok := evpn.DecodeMirror(r.LargeCommunities[0])
+	w.check(ok && mirror.Response && mirror.Status == a.Status && mirror.Reason == a.Reason && mirror.State == a.State && mirror.Sequence == a.Sequence, "response %s: mirror %v", r.RouteKey, mirror)
+	w.check((a.VNName != nil) == (r.Label != 0), "response %s: VN-NAME %v", r.RouteKey, a.VNName)
+	w.check((a.Tag != nil) == (a.State >= evpn.StatePreAssociated && a.State <= evpn.StateEmigrating && r.Label != 0), "response %s: state %s, tag %v", r.RouteKey, a.State, a.Tag)
+	s := "respond " + to + " " + place4(vnOf(r.Label), r.RouteKey)
+	if a.VM != nil {
+		s += " " + vmName(*a.VM)
+		if a.Status == evpn.Success || a.Status == evpn.Fail {
+			w.states[VMKey{*a.VM, evpn.RouterID(r.Tag)}] = a.State
+		}
+	} else {
+		s += " -"
+	}
+	s += fmt.Sprintf(": %s %s", strings.ToUpper(a.Status.String()), a.State)
+	if a.Reason != 0 {
+		s += fmt.Sprintf(" %d", a.Reason)
+	}
+	s += fmt.Sprintf(" @%d", a.Sequence)
+	if a.Lease == nil {
+		w.t.Errorf("response %s has no LEASE", r.RouteKey)
+	} else if a.Lease.Lifetime > 0 {
+		s += fmt.Sprintf(" %ds", a.Lease.Lifetime)
+	}
+	return s
+}
+
+// kernel is the forwarding table: it answers when it is asked to, at once unless it is held.
+type kernel struct {
+	w          *world
+	entries    map[dataplane.Key]dataplane.Entry // what it holds
+	asked      map[dataplane.Key]dataplane.Entry // what it should hold
+	generation dataplane.Generation
+	pending    []dataplane.Result
+	held       bool
+	failing    map[string]bool // MACs that it refuses
+	complete   bool
+}
+
+func (k *kernel) Set(e dataplane.Entry) dataplane.Generation {
+	k.w.check(e.Validate() == nil, "entry %s: %v", e, e.Validate())
+	if k.asked[e.Key] != e {
+		k.w.say("set %s", entryText(e))
+	}
+	k.asked[e.Key] = e
+	return k.put(e.Key, false)
+}
+
+func (k *kernel) Unset(key dataplane.Key) dataplane.Generation {
+	if _, ok := k.asked[key]; ok {
+		k.w.say("unset %s", entryText(dataplane.Entry{Key: key}))
+	}
+	delete(k.asked, key)
+	return k.put(key, true)
+}
+
+func (k *kernel) put(key dataplane.Key, removed bool) dataplane.Generation {
+	k.generation++
+	k.pending = slices.DeleteFunc(k.pending, func(r dataplane.Result) bool { return r.Key == key }) // overtaken
+	k.pending = append(k.pending, dataplane.Result{Generation: k.generation, Key: key, Removed: removed})
+	return k.generation
+}
+
+// answer does what was asked and says so.
+func (k *kernel) answer() {
+	for !k.held && len(k.pending) > 0 {
+		r := k.pending[0]
+		k.pending = k.pending[1:]
+		switch {
+		case !r.Removed && k.failing[macName(evpn.MAC(r.Key.MAC))]:
+			r.Err = errors.New("no buffer space available")
+		case r.Removed:
+			delete(k.entries, r.Key)
+		default:
+			k.entries[r.Key] = k.asked[r.Key]
+		}
+		k.w.edge.turn(k.w.now, func() { k.w.edge.handleResult(r) })
+	}
+}
+
+func (k *kernel) Complete() {
+	k.complete = true
+	k.w.say("complete")
+	for key := range k.entries {
+		if _, ok := k.asked[key]; !ok {
+			delete(k.entries, key)
+		}
+	}
+}
+
+func entryText(e dataplane.Entry) string {
+	vn := vnOf(evpn.VNI(e.VNI))
+	switch e.Kind {
+	case dataplane.Unicast:
+		s := vn + "/" + macName(evpn.MAC(e.MAC))
+		if e.LocalPort != "" {
+			s += " on " + e.LocalPort
+		}
+		if e.VTEP.IsValid() {
+			s += " at " + nameOf(e.VTEP)
+		}
+		return s
+	case dataplane.Flood:
+		return "flood " + vn + " " + nameOf(e.IP)
+	case dataplane.Neighbor:
+		s := "neighbor " + vn + " " + e.IP.String()
+		if e.LinkAddr != (dataplane.MAC{}) {
+			s += " " + macName(evpn.MAC(e.LinkAddr))
+		}
+		return s
+	}
+	return "port " + e.Port
+}
+
+// disk is a store in memory.
+type disk struct{ m Memory }
+
+func newDisk() *disk {
+	d := &disk{}
+	d.m.init()
+	return d
+}
+
+func (d *disk) Load() (Memory, error) {
+	var m Memory
+	m.init()
+	for k, v := range d.m.Numbers {
+		m.Numbers[k] = v
+	}
+	for k, v := range d.m.TESs {
+		m.TESs[k] = v
+	}
+	for k, v := range d.m.Sequences {
+		m.Sequences[k] = v
+	}
+	for k, v := range d.m.Mobility {
+		m.Mobility[k] = v
+	}
+	return m, nil
+}
+
+func (d *disk) PutNumber(v evpn.VNI, n uint16)                      { d.m.Numbers[v] = n }
+func (d *disk) PutTES(id evpn.RouterID)                             { d.m.TESs[id] = struct{}{} }
+func (d *disk) DropTES(id evpn.RouterID)                            { delete(d.m.TESs, id) }
+func (d *disk) PutSequence(vm evpn.VMID, t evpn.RouterID, s uint32) { d.m.Sequences[VMKey{vm, t}] = s }
+func (d *disk) DropSequence(vm evpn.VMID, t evpn.RouterID)          { delete(d.m.Sequences, VMKey{vm, t}) }
+func (d *disk) PutMobility(v evpn.VNI, mac evpn.MAC, m Mobility) {
+	d.m.Mobility[StationKey{v, mac}] = m
+}
+func (d *disk) DropMobility(v evpn.VNI, mac evpn.MAC) { delete(d.m.Mobility, StationKey{v, mac}) }
+
+// tesEvent and fabricEvent hand the edge what a peer says.
+func (w *world) tesEvent(ev speaker.Event) {
+	ev.At = w.now
+	w.turn(func() { w.edge.handleTES(ev) })
+}
+
+func (w *world) fabricEvent(ev speaker.Event) {
+	ev.At = w.now
+	w.turn(func() { w.edge.handleFabric(ev) })
+}
+
+func vmName(v evpn.VMID) string {
+	if v == vm(v[15]) {
+		return fmt.Sprintf("vm%d", v[15])
+	}
+	return v.String()
+}
+
+func vm(n byte) evpn.VMID { return evpn.VMID{0: 0xaa, 15: n} }
+
+func macName(m evpn.MAC) string {
+	if m == mac(m[5]) {
+		return fmt.Sprintf("m%d", m[5])
+	}
+	return m.String()
+}
+
+func mac(n byte) evpn.MAC { return evpn.MAC{0: 2, 5: n} }
