@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -368,4 +369,80 @@ func TestAPIOnLoopback(t *testing.T) {
 	if err := second.Open(t.Context()); err == nil {
 		t.Error("a second speaker on the port: no error")
 	}
+}
+
+// A watcher sees what is announced, as `gobgp monitor global rib -a evpn` does.
+func TestAPIWatch(t *testing.T) {
+	t.Parallel()
+	c, target := withAPI(t, activeFrom(address()))
+	s := start(t, c)
+	stream, err := client(t, target).WatchEvent(t.Context(), &api.WatchEventRequest{Table: &api.WatchEventRequest_Table{
+		Filters: []*api.WatchEventRequest_Table_Filter{{Type: api.WatchEventRequest_Table_Filter_BEST, Init: true}},
+	}})
+	must(t, err)
+	s.announce(t, macRoute(1))
+	for {
+		event, err := stream.Recv()
+		must(t, err)
+		if paths := event.GetTable().GetPaths(); len(paths) == 1 && paths[0].GetFamily().GetSafi() == evpnFamily.Safi {
+			return
+		}
+	}
+}
+
+// No reader's nonsense ends the process.
+func TestAPIReadsOfNonsense(t *testing.T) {
+	a, b := address(), address()
+	c, target := withAPI(t, speakerOn(a))
+	c.Peers = append(c.Peers, anyone())
+	s, peer := start(t, c), start(t, activeFrom(b, to(b, a)))
+	s.announce(t, macRoute(1))
+	peer.waitRoute(t, 0, macRoute(1).RouteKey)
+	do := client(t, target)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	// drain reads a stream to its end, and is content with any.
+	type stream interface{ RecvMsg(any) error }
+	drain := func(s stream, err error) {
+		for err == nil {
+			err = s.RecvMsg(new(emptypb.Empty))
+		}
+	}
+	families := []*api.Family{nil, {}, {Afi: 99, Safi: 99}, evpnFamily, rtcFamily, {Afi: 1, Safi: 1}}
+	names := []string{"", "nonsense", b.String(), "10.0.0.0/99"}
+	for _, f := range families {
+		for _, name := range names {
+			for table := api.TableType(0); table < 7; table++ {
+				for _, prefixes := range [][]*api.TableLookupPrefix{nil, {nil}, {{Prefix: "nonsense", Type: 9, Rd: "x"}}, {{Prefix: "10.0.0.0/8", Type: 1}}, {{Prefix: "macadv"}}} {
+					drain(do.ListPath(ctx, &api.ListPathRequest{TableType: table, Family: f, Name: name, Prefixes: prefixes, EnableFiltered: true}))
+				}
+				_, _ = do.GetTable(ctx, &api.GetTableRequest{TableType: table, Family: f, Name: name})
+			}
+		}
+		drain(do.ListRpkiTable(ctx, &api.ListRpkiTableRequest{Family: f}))
+		drain(do.ListRpki(ctx, &api.ListRpkiRequest{Family: f}))
+	}
+	for _, name := range names {
+		drain(do.ListPeer(ctx, &api.ListPeerRequest{Address: name, EnableAdvertised: true}))
+		drain(do.ListPeerGroup(ctx, &api.ListPeerGroupRequest{PeerGroupName: name}))
+		drain(do.ListDynamicNeighbor(ctx, &api.ListDynamicNeighborRequest{PeerGroup: name}))
+		drain(do.ListVrf(ctx, &api.ListVrfRequest{Name: name}))
+		drain(do.ListPolicy(ctx, &api.ListPolicyRequest{Name: name}))
+		drain(do.ListStatement(ctx, &api.ListStatementRequest{Name: name}))
+		for i := range int32(10) {
+			drain(do.ListDefinedSet(ctx, &api.ListDefinedSetRequest{DefinedType: api.DefinedType(i), Name: name}))
+			drain(do.ListPolicyAssignment(ctx, &api.ListPolicyAssignmentRequest{Name: name, Direction: api.PolicyDirection(i)}))
+		}
+	}
+	drain(do.ListBmp(ctx, &api.ListBmpRequest{}))
+	for _, filter := range []*api.WatchEventRequest_Table_Filter{nil, {Type: 99}, {Type: 1, PeerGroup: "nonsense", Init: true}, {Type: 2, Init: true}} {
+		watching, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+		drain(do.WatchEvent(watching, &api.WatchEventRequest{Table: &api.WatchEventRequest_Table{Filters: []*api.WatchEventRequest_Table_Filter{filter}}}))
+		stop()
+	}
+	if _, err := do.GetBgp(ctx, &api.GetBgpRequest{}); err != nil {
+		t.Error(err)
+	}
+	s.announce(t, macRoute(2))
+	peer.waitRoute(t, 0, macRoute(2).RouteKey)
 }
