@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	api "github.com/osrg/gobgp/v3/api"
 	"github.com/osrg/gobgp/v3/pkg/apiutil"
@@ -79,11 +80,28 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 			return stream.Context().Err()
 		}
 	}
-	return handler(srv, checkedStream{stream})
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	return handler(srv, checkedStream{stream, ctx, cancel})
 }
 
-// checkedStream refuses the one watch that ends the process: with local routes, after policy, of one peer, with what is there already.
-type checkedStream struct{ grpc.ServerStream }
+// checkedStream refuses the one watch that ends the process: with local routes, after policy, of one peer, with what is there already. And it ends the
+// stream of a client that does not read: what a watch has to say waits in memory, without limit.
+type checkedStream struct {
+	grpc.ServerStream
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// sendPatience is how long a client may leave a message unread while its window is full.
+const sendPatience = 10 * time.Second
+
+func (s checkedStream) Context() context.Context { return s.ctx }
+
+func (s checkedStream) SendMsg(m any) error {
+	defer time.AfterFunc(sendPatience, s.cancel).Stop()
+	return s.ServerStream.SendMsg(m)
+}
 
 func (s checkedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {

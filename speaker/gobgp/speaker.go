@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	api "github.com/osrg/gobgp/v3/api"
+	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
 	"github.com/osrg/gobgp/v3/pkg/server"
 
 	"github.com/tns-project/tns/speaker"
@@ -91,7 +92,7 @@ func (s *Speaker) Open(ctx context.Context) (err error) {
 		return fmt.Errorf("open speaker: %w", err)
 	}
 	s.api = endpoints
-	s.log = newLogger(s.config.Log, s.watch.log, s.fail)
+	s.log = newLogger(s.config.Log, s.heard, s.fail)
 	s.turn = newTurn()
 	s.server = server.NewBgpServer(
 		server.LoggerOption(s.log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
@@ -138,6 +139,11 @@ func (s *Speaker) start(ctx context.Context) error {
 	if err := s.addPeers(ctx); err != nil {
 		return err
 	}
+	select {
+	case err := <-s.fatal:
+		return err
+	default:
+	}
 	return s.api.publish(ctx, s.fatal)
 }
 
@@ -176,6 +182,14 @@ func (s *Speaker) unwatch() {
 	if s.stop != nil {
 		s.stop()
 	}
+}
+
+// heard follows GoBGP's log. A listener that took no password would let the peer in without one, which GoBGP finds worth a warning.
+func (s *Speaker) heard(msg string, fields gobgplog.Fields) {
+	if msg == "failed to set md5" {
+		s.fail(fmt.Errorf("set the password of peer %v: %v", fields["Key"], fields["Err"]))
+	}
+	s.watch.log(msg, fields)
 }
 
 // fail makes Run return err.

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -177,6 +179,48 @@ func TestFatalIsAnError(t *testing.T) {
 	if err := s.Run(t.Context()); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// A listener without the password must not stay open.
+func TestPasswordThatIsNotSetIsFatal(t *testing.T) {
+	s, err := New(Config{RouterID: 0xc0000201, AS: 65000, ListenPort: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newLogger(s.config.Log, s.heard, s.fail).Warn("failed to set md5", gobgplog.Fields{"Topic": "Peer", "Key": "192.0.2.9", "Err": errors.New("not supported")})
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "password of peer 192.0.2.9: not supported") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// stuck is the stream of a client that does not read.
+type stuck struct {
+	grpc.ServerStream
+	end context.Context
+}
+
+func (s stuck) Context() context.Context { return s.end }
+func (s stuck) SendMsg(any) error        { <-s.end.Done(); return s.end.Err() }
+
+func TestWatcherThatDoesNotReadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end, finish := context.WithCancel(context.Background())
+		g := &gate{}
+		sent := make(chan error, 1)
+		began := time.Now()
+		err := g.stream(nil, stuck{end: end}, &grpc.StreamServerInfo{FullMethod: "/apipb.GobgpApi/WatchEvent"}, func(_ any, s grpc.ServerStream) error {
+			go func() { sent <- s.SendMsg(nil) }()
+			<-s.Context().Done()
+			return nil
+		})
+		if took := time.Since(began); err != nil || took != sendPatience {
+			t.Errorf("cut off after %v, %v", took, err)
+		}
+		finish() // as gRPC does when the handler returns
+		if err := <-sent; err == nil {
+			t.Error("sent")
+		}
+	})
 }
 
 func TestLogIsOurs(t *testing.T) {
