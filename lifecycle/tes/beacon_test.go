@@ -72,7 +72,7 @@ func TestReplyBeacon(t *testing.T) {
 	reply := func(w *world, d evpn.Digest) speaker.Event {
 		b := evpn.Beacon{Lease: evpn.Lease{Lifetime: 90}, Digest: d}
 		return speaker.Event{Kind: speaker.Announced, Peer: edgePeer, Epoch: 1, Route: evpn.Route{
-			RouteKey: evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: evpn.NewRD(edgeID, 0), Tag: evpn.EthernetTag(tesID), IP: edgeID.Addr()},
+			RouteKey:    evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: evpn.NewRD(edgeID, 0), Tag: evpn.EthernetTag(tesID), IP: edgeID.Addr()},
 			Communities: append([]evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.ResponseTarget(tesID))}, b.Communities()...),
 		}}
 	}

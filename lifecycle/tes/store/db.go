@@ -81,7 +81,20 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 	case info.Size() == 0:
 		return nil, &CorruptError{Path: path, Err: errors.New("it is empty")}
 	}
-	b, err := openBolt(path)
+	// Read-only first: to open for writing, bbolt walks all pages for the free ones, and must not meet a damaged one then.
+	proof, err := openDB(path, tes, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := proof.Close(); err != nil {
+		return nil, fmt.Errorf("close state file %s: %w", path, err)
+	}
+	return openDB(path, tes, false)
+}
+
+// openDB opens a file that is there and reads it.
+func openDB(path string, tes evpn.RouterID, readOnly bool) (*DB, error) {
+	b, err := openBolt(path, readOnly)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open state file %s: %w (waited %v): is another tesd running with it?", path, ErrLocked, lockTime)
@@ -115,7 +128,7 @@ func create(path string, tes evpn.RouterID) error {
 }
 
 func fill(path string, tes evpn.RouterID) error {
-	b, err := openBolt(path)
+	b, err := openBolt(path, false)
 	if err != nil {
 		return err
 	}
@@ -143,10 +156,11 @@ func syncDirectory(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// openBolt opens a bbolt file. A damaged one makes bbolt panic, or touch memory behind the end of the file: both become errors.
-func openBolt(path string) (b *bolt.DB, err error) {
+// openBolt opens a bbolt file. A damaged one makes bbolt panic, or touch memory behind the end of the file: both become errors. The list of
+// free pages is not kept in the file but found at each opening: nothing in it could then be wrong unnoticed and have live pages overwritten.
+func openBolt(path string, readOnly bool) (b *bolt.DB, err error) {
 	err = guarded(func() error {
-		b, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTime})
+		b, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTime, ReadOnly: readOnly, NoFreelistSync: true})
 		return err
 	})
 	return b, err
