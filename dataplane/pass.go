@@ -11,6 +11,7 @@ import (
 type passed struct {
 	set, removed int
 	err          error
+	again        bool // another pass is needed, since nothing smaller retries what failed
 }
 
 // changed does a full pass because the kernel signalled, but no two of them in a row without a pause: whoever changes the
@@ -36,13 +37,13 @@ func (r *Reconciler) fullPass(ctx context.Context) {
 	p := r.compare(ctx)
 	r.passed, r.passAt = time.Now(), time.Time{}
 	switch {
-	case p.err != nil:
+	case p.again:
 		r.passFailures++
-		r.passAt = time.Now().Add(r.options.delay(r.passFailures))
+		r.passAt = r.passed.Add(r.options.delay(r.passFailures))
 	case r.options.interval > 0:
-		r.passAt = time.Now().Add(r.options.interval)
-	}
-	if p.err == nil {
+		r.passFailures = 0
+		r.passAt = r.passed.Add(r.options.interval)
+	default:
 		r.passFailures = 0
 	}
 	for _, w := range waiting {
@@ -56,7 +57,7 @@ func (r *Reconciler) compare(ctx context.Context) passed {
 		r.mu.Lock()
 		r.stats.Errors++
 		r.mu.Unlock()
-		return passed{err: fmt.Errorf("list the kernel's entries: %w", err)}
+		return passed{err: fmt.Errorf("list the kernel's entries: %w", err), again: true}
 	}
 
 	r.mu.Lock()
@@ -86,7 +87,9 @@ func (r *Reconciler) compare(ctx context.Context) passed {
 	kept := len(set) + len(del)
 	r.settle(ctx, changes, errs[:kept])
 	r.countPruned(errs[kept:])
-	return tally(errs, len(set))
+	p := tally(errs, len(set))
+	p.again = errors.Join(errs[kept:]...) != nil
+	return p
 }
 
 // tally is the outcome of an Apply of which the first sets elements were set.

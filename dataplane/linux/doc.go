@@ -1,14 +1,15 @@
-// Package linux keeps a dataplane in the Linux kernel: a bridge and a VXLAN device per VN, forwarding entries in the tables
-// of both, neighbours of the bridge for ARP and ND suppression, and an nftables table that counts frames with a foreign source.
+// Package linux keeps a dataplane in the Linux kernel: a bridge and a VXLAN device per VN, forwarding entries in the
+// tables of both, neighbours of the bridge for ARP and ND suppression, and an nftables table that counts frames with a
+// foreign source.
 //
 //	      VM port                    VM port
-//	         │ nft ingress: source not active here? count, drop
+//	         │                          │            nft ingress: a source that is not active here is counted and dropped
 //	┌────────┴──────────────────────────┴────────┐
-//	│ bridge      MAC ─► port                     │  locked ports: a source without an entry is dropped
-//	│             MAC ─► VXLAN device             │  no learning, no unknown-unicast flooding to VM ports
-//	└────────────────────┬───────────────────────┘  nft ingress: frames to the edge itself are dropped
-//	              VXLAN device   MAC ─► VTEP           neigh_suppress: known ARP and ND are answered here
-//	                             00:… ─► VTEP, VTEP    the flood list
+//	│ bridge      MAC ─► port                    │   locked ports: a source without an entry is dropped
+//	│             MAC ─► VXLAN device            │   no learning, no unknown unicast towards VM ports
+//	└────────────────────┬───────────────────────┘   nft ingress: frames for the edge itself are dropped
+//	              VXLAN device   MAC ─► VTEP         neigh_suppress: known ARP and ND are answered here
+//	                             00:… ─► VTEP, VTEP  the flood list
 //
 // What goes where:
 //
@@ -33,9 +34,10 @@
 //
 // # The edge is no member of the VN
 //
-// It sends no frame of its own into it and takes none: no IPv6 addresses, no multicast snooping on bridges it made (snooping sends
-// reports), and frames that are for the edge itself are dropped on bridges that have no address. Suppression works without, since the
-// bridge answers by itself. Where nftables is missing, only the first half of this holds.
+// It sends no frame of its own into it: its devices have no IPv6 addresses, and the bridges it made no multicast
+// snooping, which sends reports. And it takes none: on bridges that have no address, frames for the edge itself are
+// dropped. Suppression works without, since the bridge answers by itself. Where nftables is missing, only the first half
+// of this holds.
 //
 // # Repair
 //

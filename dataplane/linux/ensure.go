@@ -16,8 +16,9 @@ import (
 // defaultUDPPort is VXLAN's (RFC 7348 §5).
 const defaultUDPPort = 4789
 
-// Ensure makes the devices of the networks, which are all there are, or adopts what is there. A device that is there and cannot serve is left as it is;
-// the error names it, its attribute, and what is needed.
+// Ensure makes the devices of the networks, which are all there are, or adopts what is there. A device that is there and
+// cannot serve is left as it is; the error names it, its attribute, and what is needed. A port that is left out stays in
+// its bridge, locked, and is not counted any more.
 func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

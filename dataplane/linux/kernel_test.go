@@ -257,6 +257,34 @@ func TestFlushedRulesComeBackWithTheirMembers(t *testing.T) {
 	dataplanetest.Listed(t, next, entries()...)
 }
 
+func TestRulesThatSomebodyChangedAreMadeAgain(t *testing.T) {
+	s, k := ready(t)
+	dataplanetest.Apply(t, k, entries(), nil)
+	right := s.run(t, "nft -s list table netdev tns")
+	for _, command := range []string{
+		"nft flush chain netdev tns blue1",
+		"nft add rule netdev tns blue1 accept",
+		"nft delete chain netdev tns br10100",
+		"nft add chain netdev tns stray",
+		"nft delete chain netdev tns blue2",
+	} {
+		s.run(t, "%s", command)
+		if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
+			t.Fatalf("after %s: %v", command, err)
+		}
+		now := s.run(t, "nft -s list table netdev tns")
+		if a, b := sorted(now), sorted(right); a != b {
+			t.Errorf("after %s the rules are\n%s\nwant\n%s", command, now, right)
+		}
+		dataplanetest.Listed(t, k, entries()...)
+	}
+}
+
+// sorted is the lines in order: what was made again is listed last.
+func sorted(lines string) string {
+	return strings.Join(slices.Sorted(strings.Lines(lines)), "")
+}
+
 func TestSetWhileTheRulesAreGoneAsksForRepair(t *testing.T) {
 	s, k := ready(t)
 	s.run(t, "nft flush ruleset")

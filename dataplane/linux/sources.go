@@ -212,6 +212,9 @@ func (s *sources) removeWrong(chains map[string]nftables.ChainPolicy, right map[
 	return removed
 }
 
+// noPolicy stands for the policy of a chain that no hook calls.
+const noPolicy = ^nftables.ChainPolicy(0)
+
 // chains is the policies of our table's chains.
 func (s *sources) chains() (map[string]nftables.ChainPolicy, error) {
 	all, err := s.conn.ListChainsOfTableFamily(nftables.TableFamilyNetdev)
@@ -220,7 +223,11 @@ func (s *sources) chains() (map[string]nftables.ChainPolicy, error) {
 	}
 	chains := make(map[string]nftables.ChainPolicy)
 	for _, c := range all {
-		if c.Table.Name == tableName && c.Policy != nil {
+		if c.Table.Name != tableName {
+			continue
+		}
+		chains[c.Name] = noPolicy
+		if c.Policy != nil {
 			chains[c.Name] = *c.Policy
 		}
 	}
