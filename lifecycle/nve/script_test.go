@@ -17,6 +17,7 @@ import (
 // do carries out one line of a story, "VERB SUBJECT WORD… KEY=VALUE…":
 //
 //	up|down|eor PEER                    a session, of the TES plane or (frr) of the fabric
+//	session ADDRESS                     one more session of the TES plane
 //	ask TES OP VM BINDING…              all routes of a request, BINDING = VN/MAC[/IP]; base=, seq=, flags=MKD, policy=ID, via=PEER, rd=TES, nexthop=,
 //	                                    only=INDEX, count=, name (by VN Name), credential, tag=; else base and seq are what a good TES has
 //	again TES VM                        the same routes as they were
@@ -53,6 +54,9 @@ func (w *world) do(line string) {
 	switch words[0] {
 	case "up", "down", "eor":
 		w.session(words[0], names[words[1]])
+	case "session":
+		names[words[1]] = addr(words[1])
+		w.session("up", names[words[1]])
 	case "ask":
 		w.ask(words[1], words[2], words[3], words[4:], opts)
 	case "again":
@@ -204,7 +208,7 @@ func (w *world) hear(p netip.Addr, r evpn.Route) {
 	if s == nil || !s.up {
 		w.t.Fatalf("%s has no session", p)
 	}
-	if p == names["srr"] {
+	if p == names["srr"] || p == names["srr2"] {
 		admin, _, _ := r.RD.Split()
 		if r.OriginatorID == 0 {
 			r.OriginatorID = admin

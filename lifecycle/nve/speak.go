@@ -15,17 +15,28 @@ type said struct {
 }
 
 // say announces a response. Two requests can have one response NLRI: of one VN by number and by name, of two unknown VNs, or of a TES and of one that
-// pretends to be it. The one told last stands, but never before a TES's own; when its request goes, the other's is told again.
+// pretends to be it. The one told last stands, but never before one that counts more; when its request goes, the other's is told again.
 func (e *Edge) say(o *offer, r evpn.Route) {
 	all := slices.DeleteFunc(e.answers[o.answer], func(s said) bool { return s.offer.sameRequest(o) })
 	at := len(all)
-	if o.foreign {
-		at = 0
+	for at > 0 && e.weight(all[at-1].offer) > e.weight(o) {
+		at--
 	}
 	e.answers[o.answer] = slices.Insert(all, at, said{o, r})
 	if at == len(all) {
 		e.announceTES(r)
 	}
+}
+
+// weight is how much an answer counts: most to a request that stands, then to one that is refused unread, least to one that is gone.
+func (e *Edge) weight(o *offer) int {
+	switch {
+	case o.foreign:
+		return 1
+	case e.requests[o.route.RouteKey] == o:
+		return 2
+	}
+	return 0
 }
 
 // unsay takes a request's response back.

@@ -70,7 +70,7 @@ func id(s string) evpn.RouterID {
 
 var names = map[string]netip.Addr{
 	"tes1": addr("198.51.100.11"), "tes2": addr("198.51.100.12"), "tes3": addr("198.51.100.13"), "tes4": addr("198.51.100.14"),
-	"stranger": addr("198.51.100.99"), "srr": addr("192.0.2.253"),
+	"stranger": addr("198.51.100.99"), "srr": addr("192.0.2.253"), "srr2": addr("192.0.2.252"),
 	"frr": addr("192.0.2.254"), "edge2": addr("192.0.2.2"), "edge3": addr("192.0.2.3"), "edge0": addr("192.0.1.9"),
 }
 
@@ -83,7 +83,7 @@ func nameOf(a netip.Addr) string {
 	return a.String()
 }
 
-var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "nowhere": 99999, "elsewhere": 99998}
+var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "nowhere": 99999, "elsewhere": 88888}
 
 func vnOf(v evpn.VNI) string {
 	for n, w := range vnis {
@@ -108,6 +108,7 @@ func worldConfig() Config {
 		Neighbors: []Neighbor{
 			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
 			{Prefix: netip.MustParsePrefix("192.0.2.253/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
+			{Prefix: netip.MustParsePrefix("192.0.2.252/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
 			{Prefix: netip.MustParsePrefix("203.0.113.0/24"), IDs: []evpn.RouterID{id("198.51.100.11")}},
 		},
 		FabricPeers: []netip.Addr{names["frr"]},
@@ -304,7 +305,7 @@ func (w *world) responseText(r evpn.Route) string {
 	s := "respond " + to + " " + place4(vnOf(r.Label), r.RouteKey)
 	if a.VM != nil {
 		s += " " + vmName(*a.VM)
-		if a.Status == evpn.Success || a.Status == evpn.Fail {
+		if _, n, _ := r.RD.Split(); n != evpn.DryRunRD && (a.Status == evpn.Success || a.Status == evpn.Fail) {
 			w.states[VMKey{*a.VM, evpn.RouterID(r.Tag)}] = a.State
 		}
 	} else {
