@@ -12,6 +12,7 @@ import (
 
 // ask makes the VM's next request of a draft of it: numbered, on disk, then announced. On error nothing has changed.
 func (c *core) ask(now time.Time, v *vm, draft store.VM, purpose store.Purpose) error {
+	again := repeats(v, draft, purpose)
 	op, flags, set := plan(draft, purpose)
 	if err := c.number(set); err != nil {
 		return err
@@ -24,8 +25,6 @@ func (c *core) ask(now time.Time, v *vm, draft store.VM, purpose store.Purpose) 
 		draft.Wish.Phase = store.Asked
 		draft.Answer.Told = evpn.ReasonNone
 	}
-	again := v.silent && purpose == v.Request.Purpose
-	repeated := v.Wish.Phase == store.Again && purpose != store.ForTruth
 	if err := c.put(v, draft); err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func (c *core) ask(now time.Time, v *vm, draft store.VM, purpose store.Purpose) 
 	}
 	c.announce(now, v, v.Current())
 	c.stats.Requests[op]++
-	if again || repeated {
+	if again {
 		c.stats.Retries++
 	}
 	c.tell(v, history.Event{
@@ -46,6 +45,12 @@ func (c *core) ask(now time.Time, v *vm, draft store.VM, purpose store.Purpose) 
 		Detail: describe(v.VM, again),
 	})
 	return nil
+}
+
+// repeats reports whether a request says once more what the NVE did not answer, or refused for a reason that passes.
+func repeats(v *vm, draft store.VM, purpose store.Purpose) bool {
+	unheard := v.silent && purpose == v.Request.Purpose && draft.Wish.Phase != store.Waiting
+	return unheard || purpose == store.ForWish && draft.Wish.Phase == store.Again
 }
 
 // plan is what a request of that purpose asks: the operation, its flags, and the VM's set.

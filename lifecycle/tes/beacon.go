@@ -40,7 +40,7 @@ func (c *core) beat(now time.Time) {
 // digest covers the standing requests to the NVE, but those in a VN whose VMs are kept alive one by one.
 func (c *core) digest(nve evpn.RouterID) evpn.Digest {
 	var items []evpn.DigestItem
-	for _, v := range c.vms {
+	for _, v := range c.order {
 		if v.NVE != nve {
 			continue
 		}

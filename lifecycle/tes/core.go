@@ -1,6 +1,7 @@
 package tes
 
 import (
+	"bytes"
 	"maps"
 	"net/netip"
 	"slices"
@@ -28,6 +29,7 @@ type core struct {
 	reply   func(number uint64, r Result, err error)
 
 	vms       map[evpn.VMID]*vm
+	order     []*vm                // the same, by VMID
 	sequences map[evpn.VMID]uint32 // last announced, of VMs that are gone too
 	numbers   map[string]uint16    // of a VN's RD
 	rebuilt   map[evpn.RouterID]bool
@@ -95,7 +97,7 @@ func newCore(c Config, sp Speaker, st Store, log *history.Log, logger *logrus.En
 	}
 	for _, kept := range image.VMs {
 		v := &vm{VM: kept}
-		k.vms[v.ID] = v
+		k.add(v)
 		k.hold(v.ID, nil, v.Standing)
 	}
 	return k
@@ -182,7 +184,7 @@ func (c *core) wake() time.Time {
 	for _, b := range c.beacons {
 		next = earlier(next, b.nextAt)
 	}
-	for _, v := range c.vms {
+	for _, v := range c.order {
 		next = earlier(next, v.wake())
 	}
 	for _, t := range c.trials {
@@ -209,9 +211,28 @@ func (v *vm) wake() time.Time {
 	return next
 }
 
-// sorted lists the VMs by VMID, so that what is done for all comes in one order.
-func (c *core) sorted() []*vm {
-	return slices.SortedFunc(maps.Values(c.vms), func(a, b *vm) int { return slices.Compare(a.ID[:], b.ID[:]) })
+// sorted lists the VMs by VMID, so that what is done for all comes in one order. The list is the caller's: VMs may go meanwhile.
+func (c *core) sorted() []*vm { return slices.Clone(c.order) }
+
+// add makes a VM known.
+func (c *core) add(v *vm) {
+	if c.vms[v.ID] != nil {
+		return
+	}
+	at, _ := c.find(v.ID)
+	c.vms[v.ID], c.order = v, slices.Insert(c.order, at, v)
+}
+
+// remove forgets a VM.
+func (c *core) remove(v *vm) {
+	if at, known := c.find(v.ID); known {
+		c.order = slices.Delete(c.order, at, at+1)
+		delete(c.vms, v.ID)
+	}
+}
+
+func (c *core) find(id evpn.VMID) (at int, known bool) {
+	return slices.BinarySearchFunc(c.order, id, func(v *vm, id evpn.VMID) int { return bytes.Compare(v.ID[:], id[:]) })
 }
 
 // due reports whether a time is set and reached.

@@ -109,7 +109,7 @@ func (c *core) want(now time.Time, o Operation, v *vm, set []store.Binding, nve 
 		}
 		return v, err
 	}
-	c.vms[v.ID] = v
+	c.add(v)
 	v.wish++
 	w.wish = v.wish
 	if v.Wish.Phase == store.Asked {
@@ -189,7 +189,7 @@ func (c *core) waited(v *vm, now time.Time) time.Duration {
 
 // leave forgets a caller that is gone.
 func (c *core) leave(number uint64) {
-	for _, v := range c.vms {
+	for _, v := range c.order {
 		for i, w := range v.waiters {
 			if w.number == number {
 				v.waiters = append(v.waiters[:i:i], v.waiters[i+1:]...)

@@ -84,7 +84,7 @@ func (c *core) rebuildVM(now time.Time, nve evpn.RouterID, said []response) erro
 	if err := c.ask(now, v, v.VM, store.ForTruth); err != nil {
 		return err
 	}
-	c.vms[id] = v
+	c.add(v)
 	c.tell(v, history.Event{
 		At: now, Kind: history.KindState, State: fmt.Sprint(acked.State), Sequence: acked.Sequence,
 		Detail: "rebuilt from the NVE's responses, policies are not known",

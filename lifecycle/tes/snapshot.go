@@ -71,8 +71,8 @@ func (s *Snapshot) VM(id evpn.VMID) *VM {
 // snapshot builds what is published. Only VMs that changed are built again.
 func (c *core) snapshot() *Snapshot {
 	c.stale = false
-	s := &Snapshot{TES: c.cfg.ID, Stats: c.stats}
-	for _, v := range c.sorted() {
+	s := &Snapshot{TES: c.cfg.ID, VMs: make([]*VM, 0, len(c.order)), Stats: c.stats}
+	for _, v := range c.order {
 		if v.view == nil {
 			v.view = c.view(v)
 		}

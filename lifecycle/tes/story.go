@@ -18,7 +18,10 @@ func (c *core) tell(v *vm, e history.Event) {
 
 // describe says what a request is, beside its OP.
 func describe(v store.VM, again bool) string {
-	parts := []string{fmt.Sprintf("%d routes", len(v.Current()))}
+	parts := []string{"1 route"}
+	if n := len(v.Current()); n != 1 {
+		parts[0] = fmt.Sprintf("%d routes", n)
+	}
 	if n := len(v.LeftOver()); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d left over from the set before", n))
 	}

@@ -142,7 +142,7 @@ func (c *core) forget(now time.Time, v *vm, a answer) error {
 	v.Acked.State = a.state
 	c.unsayRoutes(v.Standing)
 	c.hold(v.ID, v.Standing, nil)
-	delete(c.vms, v.ID)
+	c.remove(v)
 	c.changed(v)
 	c.tellAnswer(now, v, a, before, true)
 	c.finish(now, v, a, nil, func(*waiter) bool { return true })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -367,9 +368,12 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(v.ID[:], b)
+		f.Add(v.ID[:], b[recordHeader:])
 	}
-	f.Fuzz(func(t *testing.T, key, b []byte) {
+	f.Fuzz(func(t *testing.T, key, body []byte) {
+		b := append(make([]byte, recordHeader), body...)
+		b[0] = recordVersion
+		binary.BigEndian.PutUint32(b[1:], checksum(key, b))
 		v, err := decode(key, b)
 		if err != nil {
 			return
