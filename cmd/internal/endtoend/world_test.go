@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binaries = dir
-		build := exec.Command("go", "build", "-o", dir+"/", "../../tesd", "../../nved", "../../tnsctl")
+		build := exec.Command("go", append(append([]string{"build", "-o", dir + "/"}, raceFlags...), "../../tesd", "../../nved", "../../tnsctl")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 			return 1
@@ -160,6 +160,9 @@ func (w *world) start(name string) *daemon {
 		if d.ProcessState == nil {
 			d.Process.Kill()
 			<-d.done
+		}
+		if strings.Contains(d.log.String(), "DATA RACE") {
+			w.t.Errorf("%s has a data race", name)
 		}
 		if w.t.Failed() {
 			w.t.Logf("%s said:\n%s", name, d.log)
