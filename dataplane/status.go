@@ -6,14 +6,12 @@ import (
 	"time"
 )
 
-// dropsTimeout bounds how long Table waits for the kernel's drop counters; without them it shows none.
+// dropsTimeout bounds how long Drops waits for the kernel's drop counters; without them it shows none.
 const dropsTimeout = time.Second
 
 // Table is the desired table with each entry's state, sorted. An entry whose removal fails is listed until it is gone.
 func (r *Reconciler) Table() []Status {
-	ctx, cancel := context.WithTimeout(context.Background(), dropsTimeout)
-	defer cancel()
-	drops, _ := r.kernel.Drops(ctx) // nil where the kernel cannot count
+	drops := r.Drops()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,4 +31,13 @@ func (r *Reconciler) Table() []Status {
 	}
 	slices.SortFunc(all, func(a, b Status) int { return a.Compare(b.Key) })
 	return all
+}
+
+// Drops is, per member port, the frames dropped because their source address is not active there: of closed ports too, which are no entries
+// and so not in the Table. It is nil where the kernel cannot count.
+func (r *Reconciler) Drops() map[string]uint64 {
+	ctx, cancel := context.WithTimeout(context.Background(), dropsTimeout)
+	defer cancel()
+	drops, _ := r.kernel.Drops(ctx)
+	return drops
 }

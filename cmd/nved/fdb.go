@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
 	api "github.com/tns-project/tns/cmd/internal/backend"
@@ -24,7 +25,7 @@ func (b *backend) ListFDB(ctx context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.
 		return nil, err
 	}
 	r := &tnsv1.ListFDBResponse{}
-	for _, e := range b.table.Table() {
+	for _, e := range slices.Concat(b.table.Table(), b.closed()) {
 		if only == 0 || evpn.VNI(e.VNI) == only {
 			r.Entries = append(r.Entries, b.viewEntry(e))
 		}
@@ -38,6 +39,27 @@ func (b *backend) ListFDB(ctx context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.
 		}
 	}
 	return r, nil
+}
+
+// closed is the ports that no VM is active behind. What is sent there all the same is dropped and counted, and people want to see it.
+func (b *backend) closed() []dataplane.Status {
+	open := map[string]bool{}
+	for _, e := range b.table.Table() {
+		if e.Kind == dataplane.Port {
+			open[e.Key.Port] = true
+		}
+	}
+	drops := b.table.Drops()
+	var all []dataplane.Status
+	for _, v := range b.config.VNs {
+		for _, p := range b.config.Ports {
+			if p.VN == v.Name && !open[p.Name] {
+				k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: p.Name}
+				all = append(all, dataplane.Status{Entry: dataplane.Entry{Key: k}, InKernel: true, Drops: drops[p.Name]})
+			}
+		}
+	}
+	return all
 }
 
 func (b *backend) viewEntry(e dataplane.Status) *tnsv1.FDBEntry {
