@@ -180,13 +180,11 @@ func (b *backend) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.
 	case errors.Is(err, tes.ErrUnknownVM):
 		return nil, api.UnknownVM(o.VM)
 	case errors.Is(err, tes.ErrNoSession):
-		r.Status = tnsv1.Status_STATUS_NO_SESSION
+		r.Status, r.Reason = tnsv1.Status_STATUS_NO_SESSION, err.Error()
 	case errors.Is(err, tes.ErrNoAnswer) && result.Answered && result.Status == evpn.Pending:
-		r.Status = tnsv1.Status_STATUS_PENDING
-	case errors.Is(err, tes.ErrNoAnswer):
-		r.Status = tnsv1.Status_STATUS_NO_ANSWER
-	case errors.Is(err, tes.ErrSuperseded):
-		r.Status, r.Reason = tnsv1.Status_STATUS_NO_ANSWER, tes.ErrSuperseded.Error()
+		r.Status, r.Reason = tnsv1.Status_STATUS_PENDING, "the NVE is still at work"
+	case errors.Is(err, tes.ErrNoAnswer), errors.Is(err, tes.ErrSuperseded):
+		r.Status, r.Reason = tnsv1.Status_STATUS_NO_ANSWER, err.Error()
 	case err != nil:
 		return nil, fmt.Errorf("%s %v: %w", o.Op, o.VM, err)
 	case !result.Answered:

@@ -39,9 +39,9 @@ func (fake) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.Operat
 	case '2':
 		r.Status, r.Reason, r.ReasonCode = tnsv1.Status_STATUS_FAIL_KEPT, "wrong state", 9
 	case '3':
-		r.Status, r.State, r.Elapsed = tnsv1.Status_STATUS_NO_ANSWER, tnsv1.State_STATE_NULL, q.Timeout
+		r.Status, r.State, r.Elapsed, r.Reason = tnsv1.Status_STATUS_NO_ANSWER, tnsv1.State_STATE_NULL, q.Timeout, "no answer from the NVE"
 	case '4':
-		r.Status, r.State = tnsv1.Status_STATUS_NO_SESSION, tnsv1.State_STATE_NULL
+		r.Status, r.State, r.Reason = tnsv1.Status_STATUS_NO_SESSION, tnsv1.State_STATE_NULL, "no session to the NVE"
 	case '5':
 		r.Status, r.State = tnsv1.Status_STATUS_PENDING, tnsv1.State_STATE_NULL
 	case '6':

@@ -147,10 +147,9 @@ func judge(v resultView, s tnsv1.Status) error {
 		return outcome{what + ": refused" + why, exitRefused}
 	case tnsv1.Status_STATUS_FAIL_KEPT:
 		return outcome{what + ": refused, the association before it is kept" + why, exitRefused}
-	case tnsv1.Status_STATUS_PENDING:
-		return outcome{what + ": the edge is still at work" + why, exitNoAnswer}
-	case tnsv1.Status_STATUS_NO_SESSION:
-		return outcome{what + ": no session to the edge" + why, exitNoAnswer}
 	}
-	return outcome{what + ": no answer from the edge in time" + why, exitNoAnswer}
+	if why == "" {
+		why = ": " + v.Status
+	}
+	return outcome{what + why, exitNoAnswer}
 }

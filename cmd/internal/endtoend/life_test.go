@@ -217,8 +217,9 @@ func TestLifeOfAVM(t *testing.T) {
 		if !w.forwards(mac) {
 			t.Error("the kernel lost the entry with nved")
 		}
-		if s := w.tnsctl("tesd", "vm", "keep-alive", "--vm", vmid, "--timeout", "500ms"); s.status != 3 {
-			t.Errorf("no session: exit status %d, want 3: %s%s", s.status, s.out, s.errs)
+		s := w.tnsctl("tesd", "--json", "vm", "keep-alive", "--vm", vmid, "--timeout", "500ms")
+		if r := decode[result](t, s); s.status != 3 || r.Status != "no-session" || r.Reason == "" || !strings.Contains(s.errs, r.Reason) {
+			t.Errorf("keep-alive: exit status %d, %+v, standard error %q; want 3 and no session, with the reason in both", s.status, r, s.errs)
 		}
 		nved = w.start("nved")
 		w.becomes("nved", "associated", "")

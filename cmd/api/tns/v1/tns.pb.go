@@ -830,7 +830,7 @@ type OperateResponse struct {
 	Vmid   string                 `protobuf:"bytes,1,opt,name=vmid,proto3" json:"vmid,omitempty"`
 	Op     Op                     `protobuf:"varint,2,opt,name=op,proto3,enum=tns.v1.Op" json:"op,omitempty"`
 	Status Status                 `protobuf:"varint,3,opt,name=status,proto3,enum=tns.v1.Status" json:"status,omitempty"`
-	// reason says in words why not; empty on success.
+	// reason says in words why not, the edge's or ours; empty on success.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// reason_code is the reason's number on the wire, 0 when the edge gave none.
 	ReasonCode uint32 `protobuf:"varint,5,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
