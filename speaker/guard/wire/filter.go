@@ -1,52 +1,65 @@
 package wire
 
-import "github.com/tns-project/tns/evpn"
-
-// Decision is what RFC 7606 §2 wants done about an error in an UPDATE, the mildest first.
-type Decision uint8
-
-const (
-	Accept   Decision = iota
-	Discard           // attribute discard: the attribute goes, the routes stay
-	Skip              // NLRI of a route type or family that cannot be carried are left out, the others stay (§5.4)
-	Withdraw          // treat-as-withdraw: all routes of the UPDATE are withdrawn
-	Reset             // session reset, also where the RFC leaves the choice of disabling the family
-)
-
-// Refusal is one thing of an UPDATE that does not get through, for counters and the log.
-type Refusal struct {
-	Decision Decision
-	What     string // such as "MULTI_EXIT_DISC" or "EVPN route type 9": few different ones, fit for a counter's label
-	Text     string // why, with the section that decides
-	Offset   int    // in the message, header included
-	Octets   []byte // the offending ones, at most OctetsKept: a copy
-}
-
 // Verdict is what becomes of one UPDATE of an outside peer.
 type Verdict struct {
 	Update            // what GoBGP is told, parsed
 	Decision Decision // the severest of all
-	Forward  [][]byte // whole UPDATEs for GoBGP, in order: the message itself where nothing had to change; valid until the next message
-	Reset    *Error   // with Decision Reset, and nothing is forwarded then
+	Forward  [][]byte // whole UPDATEs for GoBGP, in order: the message itself where nothing had to change
+	Reset    *Error   // with Decision Reset, and nothing is forwarded then; it may be kept
 	Refusals []Refusal
+	Skipped  int // NLRI that were left out, and families
 	Hidden   int // extended communities that travel in AttributeHidden
 }
 
 // Filter judges the UPDATEs of one session. It is not safe for concurrent use.
-type Filter struct{}
+//
+// An UPDATE is split (update.go, attribute.go), its attributes are judged (judge.go, by the table in rules.go), its NLRI are (nlri.go), and what is left
+// is written (emit.go), unless that is the message as it came.
+type Filter struct {
+	session Session
+	trusted bool // ParseUpdate: attributes are not judged
+
+	msg        []byte
+	verdict    Verdict
+	attributes []attribute // all, then those that stay
+	seen       [4]uint64   // a bit for each type of attribute
+	nextHop    []byte      // NEXT_HOP
+	others     bool        // attributes beside MP_UNREACH_NLRI
+	reachable  bool        // some NLRI is announced, carried or not
+	changed    bool        // the message cannot go on as it came
+	invalid    *Error      // the first reason to treat it as a withdrawal
+
+	values []byte // of Update.Attributes
+	writer writer // of Forward
+}
 
 // NewFilter is the filter of a session.
-func NewFilter(s Session) *Filter { panic("in the next commit") }
+func NewFilter(s Session) *Filter { return &Filter{session: s} }
 
-// Update judges one whole UPDATE, header included.
-func (f *Filter) Update(msg []byte) Verdict { panic("in the next commit") }
+// Update judges one whole UPDATE, header included. The verdict points into the message and the filter, and is valid until the next one.
+func (f *Filter) Update(msg []byte) *Verdict {
+	f.start(msg)
+	err := f.judge()
+	if err == nil {
+		err = f.emit()
+	}
+	if err != nil {
+		f.refuse(Reset, "session reset", err.Offset, err.Octets, "%s", err.Text)
+		f.verdict = Verdict{Decision: Reset, Reset: err, Refusals: f.verdict.Refusals, Skipped: f.verdict.Skipped}
+	}
+	return &f.verdict
+}
 
-// AttributeHidden is the type of the path attribute that carries extended communities past GoBGP, which would refuse the route for them, or change
-// them: eight octets each. It is optional non-transitive, so that GoBGP keeps it for its watchers and never sends it on, and of the type that is
-// reserved for development (RFC 2042). One that comes from outside is discarded, so that it cannot be forged.
-const AttributeHidden = 255
-
-// RestoreCommunities joins the extended communities that GoBGP tells with those of the value of AttributeHidden, none where hidden is nil.
-func RestoreCommunities(told []evpn.ExtendedCommunity, hidden []byte) ([]evpn.ExtendedCommunity, error) {
-	panic("in the next commit")
+// start forgets the last message, but not the memory that it took.
+func (f *Filter) start(msg []byte) {
+	v := &f.verdict
+	*v = Verdict{
+		Update:   Update{Withdrawn: v.Withdrawn[:0], Announced: v.Announced[:0]},
+		Forward:  v.Forward[:0],
+		Refusals: v.Refusals[:0],
+	}
+	*f = Filter{
+		session: f.session, trusted: f.trusted, msg: msg, verdict: *v,
+		attributes: f.attributes[:0], values: f.values[:0], writer: f.writer.empty(),
+	}
 }

@@ -2,27 +2,105 @@ package wire
 
 import "iter"
 
-// Table holds routes compactly: what a peer sent, or what it was sent. It is not safe for concurrent use.
-type Table struct{}
+// Table holds routes compactly: what a peer sent, or what it was sent. It is not safe for concurrent use; the attributes that its routes share are shared
+// among all tables of the process.
+type Table struct {
+	families map[Family]map[string]entry // by the route's key; see splitKey
+	age      uint32
+}
+
+type entry struct {
+	rest       string // of the NLRI, in one piece of memory with the key
+	attributes Attributes
+	age        uint32
+}
 
 // NewTable is an empty table.
-func NewTable() *Table { panic("in the next commit") }
+func NewTable() *Table { return &Table{families: make(map[Family]map[string]entry)} }
 
 // Apply brings changes in, marks the routes that they announce as renewed, and returns those changes that made a difference: not an announcement with
 // the attributes and NLRI that stand, and not a withdrawal of what is not there.
-func (t *Table) Apply(changes []Change) []Change { panic("in the next commit") }
+func (t *Table) Apply(changes []Change) (different []Change) {
+	var scratch [64]byte
+	for _, c := range changes {
+		routes := t.families[c.Family]
+		b, n := splitKey(scratch[:0], c.Family, c.NLRI)
+		old, ok := routes[string(b[:n])]
+		if c.Withdrawal() {
+			if ok {
+				delete(routes, string(b[:n]))
+				different = append(different, c)
+			}
+			continue
+		}
+		same := ok && old.attributes == c.Attributes && old.rest == string(b[n:])
+		if same && old.age == t.age {
+			continue
+		}
+		if routes == nil {
+			routes = make(map[string]entry)
+			t.families[c.Family] = routes
+		}
+		if !same {
+			different = append(different, c)
+		}
+		text := string(b)
+		routes[text[:n]] = entry{text[n:], c.Attributes, t.age}
+	}
+	return different
+}
 
 // Age makes every route stale until it is announced again.
-func (t *Table) Age() { panic("in the next commit") }
+func (t *Table) Age() { t.age++ }
 
 // Sweep removes the family's routes that are stale, and returns their withdrawals.
-func (t *Table) Sweep(f Family) []Change { panic("in the next commit") }
+func (t *Table) Sweep(f Family) (withdrawn []Change) {
+	for key, e := range t.families[f] {
+		if e.age != t.age {
+			withdrawn = append(withdrawn, Change{Family: f, NLRI: joinKey(f, key, e.rest)})
+			delete(t.families[f], key)
+		}
+	}
+	return withdrawn
+}
 
-// All is every route, as announcements.
-func (t *Table) All() iter.Seq[Change] { panic("in the next commit") }
+// All is every route, as announcements, in no order.
+func (t *Table) All() iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		for f, routes := range t.families {
+			for key, e := range routes {
+				if !yield(Change{f, joinKey(f, key, e.rest), e.attributes}) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Len is the number of a family's routes.
-func (t *Table) Len(f Family) int { panic("in the next commit") }
+func (t *Table) Len(f Family) int { return len(t.families[f]) }
 
-// Diff is what makes old into new. Either may be nil: an empty table.
-func Diff(old, new *Table) []Change { panic("in the next commit") }
+// Diff is what makes old into new, announcements first. Either may be nil: an empty table.
+func Diff(old, new *Table) (changes []Change) {
+	if old == nil {
+		old = NewTable()
+	}
+	if new == nil {
+		new = NewTable()
+	}
+	for f, routes := range new.families {
+		for key, e := range routes {
+			if o, ok := old.families[f][key]; !ok || o.attributes != e.attributes || o.rest != e.rest {
+				changes = append(changes, Change{f, joinKey(f, key, e.rest), e.attributes})
+			}
+		}
+	}
+	for f, routes := range old.families {
+		for key, e := range routes {
+			if _, ok := new.families[f][key]; !ok {
+				changes = append(changes, Change{Family: f, NLRI: joinKey(f, key, e.rest)})
+			}
+		}
+	}
+	return changes
+}

@@ -1,11 +1,16 @@
 package wire
 
-import "unique"
+import (
+	"encoding/binary"
+	"fmt"
+	"unique"
+)
 
 // NLRI is one route's NLRI in its wire form: for EVPN route type, length and fields (RFC 7432 §7), for others the length in bits and the prefix.
 type NLRI struct {
-	Family Family
-	Octets []byte
+	Family  Family
+	NextHop []byte // of one that is announced: 4 or 16 octets; for EVPN a VTEP
+	Octets  []byte
 }
 
 // Update is what one UPDATE says, or what is left of it after a Filter. It points into the message and, from a Filter, into the Filter, until its
@@ -13,7 +18,6 @@ type NLRI struct {
 type Update struct {
 	Withdrawn  []NLRI
 	Announced  []NLRI
-	NextHop    []byte // of Announced: 4 or 16 octets; for EVPN a VTEP
 	Attributes []byte // of Announced, as on the wire, without NEXT_HOP, MP_REACH_NLRI and MP_UNREACH_NLRI
 	EndOfRIB   Family // 0: it is none
 }
@@ -27,6 +31,18 @@ type Update struct {
 //	+----------------+----------+------------------------------------------------+
 type Attributes struct{ handle unique.Handle[string] }
 
+// NextHop is the octets of the next hop.
+func (a Attributes) NextHop() string {
+	s := a.handle.Value()
+	return s[1 : 1+s[0]]
+}
+
+// Octets is the path attributes.
+func (a Attributes) Octets() string {
+	s := a.handle.Value()
+	return s[1+s[0]:]
+}
+
 // Change is a route that is announced with its attributes or, where they are zero, withdrawn. It owns its octets.
 type Change struct {
 	Family     Family
@@ -37,18 +53,78 @@ type Change struct {
 // Withdrawal reports whether the route is withdrawn.
 func (c *Change) Withdrawal() bool { return c.Attributes == Attributes{} }
 
-// ParseUpdate reads an UPDATE of our own GoBGP: its structure is checked, and its attributes are left as they are. An error is a *Error.
-func ParseUpdate(msg []byte) (Update, error) { panic("in the next commit") }
+// Changes is the update as changes that own their octets: first what is withdrawn, then what is announced, which wins where an UPDATE has both
+// (RFC 4271 §4.3).
+func (u *Update) Changes() []Change {
+	if len(u.Withdrawn)+len(u.Announced) == 0 {
+		return nil
+	}
+	changes := make([]Change, 0, len(u.Withdrawn)+len(u.Announced))
+	for _, n := range u.Withdrawn {
+		changes = append(changes, Change{Family: n.Family, NLRI: string(n.Octets)})
+	}
+	var attributes Attributes
+	for i, n := range u.Announced {
+		if i == 0 || string(n.NextHop) != string(u.Announced[i-1].NextHop) {
+			var scratch [512]byte
+			b := append(append(scratch[:0], byte(len(n.NextHop))), n.NextHop...)
+			attributes = Attributes{unique.Make(string(append(b, u.Attributes...)))}
+		}
+		changes = append(changes, Change{n.Family, string(n.Octets), attributes})
+	}
+	return changes
+}
 
-// Changes is the update as changes that own their octets: first what is withdrawn, then what is announced (RFC 4271 §4.3 wants the announcement to
-// win where an UPDATE has both).
-func (u *Update) Changes() []Change { panic("in the next commit") }
+// layout is where the parts of an UPDATE begin (RFC 4271 §4.3).
+//
+//	 19           21                       +2
+//	+------------+------------------+-----------+------------------+-------+
+//	| length 16  | withdrawn routes | length 16 | path attributes  | NLRI  |
+//	+------------+------------------+-----------+------------------+-------+
+type layout struct{ withdrawn, withdrawnEnd, attributes, nlri int }
+
+func layoutOf(msg []byte) (l layout, err *Error) {
+	l.withdrawn = HeaderLength + 2
+	l.withdrawnEnd = l.withdrawn + int(binary.BigEndian.Uint16(msg[HeaderLength:]))
+	l.attributes = l.withdrawnEnd + 2
+	if l.attributes > len(msg) {
+		return l, listError(msg, HeaderLength, 2, "withdrawn routes length of %d octets in an UPDATE of %d", l.withdrawnEnd-l.withdrawn, len(msg))
+	}
+	size := int(binary.BigEndian.Uint16(msg[l.withdrawnEnd:]))
+	if l.nlri = l.attributes + size; l.nlri > len(msg) {
+		return l, listError(msg, l.withdrawnEnd, 2, "total path attribute length of %d octets, %d are left", size, len(msg)-l.attributes)
+	}
+	return l, nil
+}
+
+// listError is a malformed attribute list (RFC 4271 §6.3).
+func listError(msg []byte, at, size int, format string, args ...any) *Error {
+	return &Error{
+		Code: UpdateError, Subcode: UpdateMalformedList, Offset: at, Octets: keep(msg[at:min(len(msg), at+size)]),
+		Text: "UPDATE: " + fmt.Sprintf(format, args...),
+	}
+}
+
+// ParseUpdate reads an UPDATE of our own GoBGP: its structure is checked, and its attributes are left as they are. An error is a *Error.
+func ParseUpdate(msg []byte) (*Update, error) {
+	f := Filter{trusted: true}
+	f.start(msg)
+	if err := f.judge(); err != nil {
+		return nil, err
+	}
+	if f.invalid != nil {
+		return nil, f.invalid
+	}
+	f.writeAttributes()
+	return &f.verdict.Update, nil
+}
 
 // AppendEndOfRIB appends the End-of-RIB marker of a family (RFC 4724 §2).
-func AppendEndOfRIB(b []byte, f Family) []byte { panic("in the next commit") }
-
-// Pack writes changes as UPDATEs, with as many NLRIs in each as have equal attributes and as MaxLength allows. Of several changes of one route the last
-// one counts. Announcements come before withdrawals, so that a route that is replaced by another one is never missing in between; else the order is kept.
-// It writes what is there, and waits for nothing. To a session without four-octet AS numbers AS_PATH and AGGREGATOR are written in two (RFC 6793 §4.2.2).
-// A route that does not fit into a message by itself is left out and returned in unsent.
-func Pack(changes []Change, s Session) (msgs [][]byte, unsent []Change) { panic("in the next commit") }
+func AppendEndOfRIB(b []byte, f Family) []byte {
+	b, start := begin(b, TypeUpdate)
+	if f == IPv4Unicast {
+		return finish(append(b, 0, 0, 0, 0), start)
+	}
+	b = append(b, 0, 0, 0, 6, optionalNonTransitive, attrMPUnreach, 3)
+	return finish(f.append(b), start)
+}

@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"fmt"
+	"slices"
+)
+
+// emit writes what is left of the message. An error resets the session.
+func (f *Filter) emit() *Error {
+	v := &f.verdict
+	if v.Decision == Withdraw {
+		if !f.reachable && f.others {
+			f.invalid.Text += ", and no NLRI to withdraw (RFC 7606 §5.2)"
+			return f.invalid
+		}
+		v.Withdrawn = append(v.Withdrawn, v.Announced...)
+		v.Announced = v.Announced[:0]
+	}
+	if v.EndOfRIB != 0 {
+		f.forwardEndOfRIB()
+		return nil
+	}
+	if len(v.Announced) > 0 {
+		f.writeAttributes()
+	}
+	if len(v.Announced) > 0 && len(v.Withdrawn) > 0 {
+		f.changed = true
+		v.Withdrawn = without(v.Withdrawn, v.Announced)
+	}
+	switch {
+	case len(v.Announced)+len(v.Withdrawn) == 0: // nothing is left, and an empty UPDATE would be an End-of-RIB
+	case !f.changed:
+		v.Forward = append(v.Forward, f.msg)
+	default:
+		f.rewrite()
+	}
+	return nil
+}
+
+func (f *Filter) forwardEndOfRIB() {
+	f.writer.b = AppendEndOfRIB(f.writer.b, f.verdict.EndOfRIB)
+	f.verdict.Forward = append(f.verdict.Forward, f.writer.b)
+}
+
+// rewrite writes withdrawals, then announcements. Routes whose attributes grew too long for a message are withdrawn instead.
+func (f *Filter) rewrite() {
+	v, w := &f.verdict, &f.writer
+	for {
+		w.withdraw(v.Withdrawn)
+		if w.announce(v.Announced, v.Attributes) {
+			break
+		}
+		f.refuse(Withdraw, "too long", HeaderLength, f.msg[HeaderLength:], "%d octets of attributes, too long for a message to GoBGP", len(v.Attributes))
+		v.Withdrawn, v.Announced = append(v.Withdrawn, v.Announced...), v.Announced[:0]
+		*w = w.empty()
+	}
+	v.Forward = w.messages(v.Forward)
+}
+
+// writeAttributes writes the attributes that stay as GoBGP is to see them.
+func (f *Filter) writeAttributes() {
+	b := f.values
+	path, aggregator := f.wideNumbers()
+	for i := range f.attributes {
+		a := &f.attributes[i]
+		v := f.msg[a.value:a.end]
+		switch {
+		case f.trusted:
+			b = appendAttribute(b, a.flags, a.typ, v)
+		case a.typ == attrExtended:
+			var hidden int
+			var changed bool
+			b, hidden, changed = appendCommunities(b, a.flags, v)
+			f.verdict.Hidden += hidden
+			f.changed = f.changed || changed
+		case f.session.FourOctetAS:
+			b = appendAttribute(b, a.flags, a.typ, v)
+		case a.typ == attrASPath:
+			wide := appendWidePath(nil, v, path)
+			b = appendAttribute(b, a.flags, a.typ, wide)
+			f.changed = true
+		case a.typ == attrAggregator && aggregator != nil:
+			b = appendAttribute(b, a.flags, a.typ, aggregator)
+			f.changed = true
+		case a.typ == attrAggregator:
+			b = appendAttribute(b, a.flags, a.typ, append([]byte{0, 0}, v...))
+			f.changed = true
+		case a.typ == attrAS4Path || a.typ == attrAS4Aggregator:
+			f.changed = true
+		default:
+			b = appendAttribute(b, a.flags, a.typ, v)
+		}
+	}
+	f.values, f.verdict.Attributes = b, b
+}
+
+// wideNumbers are the values of AS4_PATH and AS4_AGGREGATOR that count: none, if AGGREGATOR has another AS number than AS_TRANS (RFC 6793 §4.2.3).
+func (f *Filter) wideNumbers() (path, aggregator []byte) {
+	if f.session.FourOctetAS {
+		return nil, nil
+	}
+	for _, a := range f.attributes {
+		v := f.msg[a.value:a.end]
+		switch {
+		case a.typ == attrAggregator && asNumber(v, 2) != asTrans:
+			return nil, nil
+		case a.typ == attrAS4Path:
+			path = v
+		case a.typ == attrAS4Aggregator:
+			aggregator = v
+		}
+	}
+	return path, aggregator
+}
+
+// without is the withdrawn routes that are not announced by the same UPDATE (RFC 4271 §4.3).
+func without(withdrawn, announced []NLRI) []NLRI {
+	keys := make(map[string]bool, len(announced))
+	key := func(n NLRI) string {
+		b, size := splitKey(fmt.Append(nil, n.Family, " "), n.Family, string(n.Octets))
+		return string(b[:len(b)-len(n.Octets)+size])
+	}
+	for _, n := range announced {
+		keys[key(n)] = true
+	}
+	return slices.DeleteFunc(withdrawn, func(n NLRI) bool { return keys[key(n)] })
+}

@@ -1,0 +1,126 @@
+package wire
+
+import "slices"
+
+// rule is what is done about one type of attribute.
+type rule struct {
+	name      string // empty: it is not known here
+	flags     byte   // optional and transitive; others are a treat-as-withdraw (RFC 7606 §3 c)
+	malformed Decision
+	subcode   uint8 // of UpdateError, should a reset become necessary
+	section   string
+	wrong     func(v []byte, s *Session) string // tells what is wrong with a value, or ""
+
+	internal bool // from another AS it is discarded
+	unread   bool // GoBGP would read it, with readers that are not trusted, and we do not: discarded, once it is found well-formed
+}
+
+// rules are the attributes that are known, with the section that decides where one is malformed. MP_REACH_NLRI and MP_UNREACH_NLRI are judged by
+// themselves (Filter.judgeReach, Filter.judgeUnreach): there the decision is Reset.
+var rules = [256]rule{
+	attrOrigin:          {"ORIGIN", wellKnown, Withdraw, UpdateBadOrigin, "RFC 7606 §7.1", wrongOrigin, false, false},
+	attrASPath:          {"AS_PATH", wellKnown, Withdraw, UpdateMalformedASPath, "RFC 7606 §7.2", wrongASPath, false, false},
+	attrNextHop:         {"NEXT_HOP", wellKnown, Withdraw, UpdateBadNextHop, "RFC 7606 §7.3", wrongNextHop, false, false},
+	attrMED:             {"MULTI_EXIT_DISC", optionalNonTransitive, Withdraw, UpdateLength, "RFC 7606 §7.4", lengthIs(4), false, false},
+	attrLocalPref:       {"LOCAL_PREF", wellKnown, Withdraw, UpdateLength, "RFC 7606 §7.5", lengthIs(4), true, false},
+	attrAtomicAggregate: {"ATOMIC_AGGREGATE", wellKnown, Discard, UpdateLength, "RFC 7606 §7.6", lengthIs(0), false, false},
+	attrAggregator:      {"AGGREGATOR", optionalTransitive, Discard, UpdateLength, "RFC 7606 §7.7", wrongAggregator, false, false},
+	attrCommunities:     {"COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.8", multipleOf(4), false, false},
+	attrOriginatorID:    {"ORIGINATOR_ID", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.9", lengthIs(4), true, false},
+	attrClusterList:     {"CLUSTER_LIST", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.10", multipleOf(4), true, false},
+	attrMPReach:         {"MP_REACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.11", nil, false, false},
+	attrMPUnreach:       {"MP_UNREACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.12", nil, false, false},
+	attrExtended:        {"EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.14", multipleOf(communityLength), false, false},
+	attrAS4Path:         {"AS4_PATH", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Path, false, false},
+	attrAS4Aggregator:   {"AS4_AGGREGATOR", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Aggregator, false, false},
+	attrPMSITunnel:      {"PMSI_TUNNEL", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 6514 §5", wrongPMSI, false, false},
+	attrTunnelEncap:     {"TUNNEL_ENCAPSULATION", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 9012 §13", nil, false, true},
+	attrIPv6Extended:    {"IPV6 EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.15", multipleOf(20), false, true},
+	attrAIGP:            {"AIGP", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 7311 §3", nil, false, true},
+	attrLinkState:       {"BGP-LS", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 9552 §8.2.2", nil, false, true},
+	attrLarge:           {"LARGE_COMMUNITY", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 8092 §6", multipleOf(12), false, false},
+	attrPrefixSID:       {"PREFIX_SID", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 8669 §6", nil, false, true},
+}
+
+func lengthIs(n int) func([]byte, *Session) string {
+	return func(v []byte, _ *Session) string {
+		if len(v) != n {
+			return "of a wrong length"
+		}
+		return ""
+	}
+}
+
+// multipleOf wants at least one element: the lists may not be empty.
+func multipleOf(n int) func([]byte, *Session) string {
+	return func(v []byte, _ *Session) string {
+		if len(v) == 0 || len(v)%n != 0 {
+			return "of a wrong length"
+		}
+		return ""
+	}
+}
+
+func wrongOrigin(v []byte, _ *Session) string {
+	if len(v) != 1 || v[0] > 2 {
+		return "of a wrong length or value"
+	}
+	return ""
+}
+
+func (s *Session) asSize() int {
+	if s.FourOctetAS {
+		return 4
+	}
+	return 2
+}
+
+func wrongASPath(v []byte, s *Session) string { return wrongPath(v, s.asSize(), s.Internal) }
+
+// wrongAS4Path lets confederation segments pass, which are left out alone (RFC 6793 §6).
+func wrongAS4Path(v []byte, _ *Session) string {
+	if len(v) == 0 {
+		return "of a wrong length"
+	}
+	return wrongPath(v, 4, true)
+}
+
+// wrongNextHop wants a host's address (RFC 4271 §6.3). Only UPDATEs with NLRI outside of MP_REACH_NLRI have it judged.
+func wrongNextHop(v []byte, _ *Session) string {
+	if len(v) != 4 || !hostAddress(v) {
+		return "of a wrong length, or no host's address"
+	}
+	return ""
+}
+
+// hostAddress reports whether an address of 4 or 16 octets is one that a host can have.
+func hostAddress(b []byte) bool {
+	if len(b) == 4 {
+		return b[0] != 0 && b[0] < 224
+	}
+	return b[0] != 0xff && slices.ContainsFunc(b, func(v byte) bool { return v != 0 })
+}
+
+func wrongAggregator(v []byte, s *Session) string {
+	size := s.asSize()
+	if len(v) != size+4 {
+		return "of a wrong length"
+	}
+	if asNumber(v, size) == 0 {
+		return "of AS number 0 (RFC 7607)"
+	}
+	return ""
+}
+
+func wrongAS4Aggregator(v []byte, _ *Session) string {
+	return wrongAggregator(v, &Session{FourOctetAS: true})
+}
+
+// wrongPMSI wants an address behind ingress replication, and the fixed part of any other tunnel (RFC 6514 §5).
+func wrongPMSI(v []byte, _ *Session) string {
+	const fixed, ingressReplication = 5, 6
+	if len(v) < fixed || v[1] == ingressReplication && len(v) != fixed+4 && len(v) != fixed+16 {
+		return "of a wrong length"
+	}
+	return ""
+}
