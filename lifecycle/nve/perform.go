@@ -216,7 +216,9 @@ func (e *Edge) rollBack(p *procedure) {
 		}
 		st.giveUp(r)
 		e.settle(st)
-		e.reinstate(st)
+		if len(st.records) > 0 && st.active() == nil { // whoever it was about to outrank for good
+			e.timers.after(e.now, ownRetry, func() { e.reinstate(st) })
+		}
 	}
 	for _, k := range routesOf(p.bindings) {
 		if b := p.bindings[k]; !inOld[b.vn] {
