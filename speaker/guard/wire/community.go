@@ -74,10 +74,8 @@ func survivesEVPN(c evpn.ExtendedCommunity) bool {
 		return c[2]&^1 == 0 && c[3]|c[4] == 0
 	case subtypeESImport, subtypeRouterMAC:
 		return true
-	case 0x04: // layer 2 attributes
-		return c[2] == 0 && c[3]&^0x1f == 0 && c[3]&3 != 3 && c[6]|c[7] == 0
 	}
-	return false // an error, for which the route would count as withdrawn
+	return false // layer 2 attributes, which its watchers are not told; from 0x05 on an error, for which the route would count as withdrawn
 }
 
 func isNaN(b []byte) bool {

@@ -25,7 +25,7 @@ func attr(flags, typ byte, value ...byte) []byte {
 	return append(b, value...)
 }
 
-// message is an UPDATE of these parts.
+// update is an UPDATE of these parts.
 func update(withdrawn, nlri []byte, attributes ...[]byte) []byte {
 	b, start := begin(nil, TypeUpdate)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(withdrawn)))

@@ -22,6 +22,8 @@ func (f *Filter) emit() *Error {
 	}
 	if len(v.Announced) > 0 {
 		f.writeAttributes()
+	} else if f.others { // nobody's: withdrawals have no attributes
+		f.changed = true
 	}
 	if len(v.Announced) > 0 && len(v.Withdrawn) > 0 {
 		f.changed = true

@@ -3,8 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
-
-	"github.com/tns-project/tns/evpn"
 )
 
 // Lengths in octets of the fields of EVPN route types 1 to 5, after route type 8 and length 8 (RFC 7432 §7, RFC 9136 §3.1):
@@ -76,7 +74,7 @@ func nextRouteTarget(b []byte) (length int, bad *fault) {
 	switch {
 	case bits != 0 && bits < 32 || bits > 96 || length > len(b):
 		return 0, wrongLength("route target membership", "membership of %d bits in %d octets", bits, len(b)-1)
-	case bits == 96 && !survives(evpn.ExtendedCommunity(b[5:13])):
+	case bits == 96 && (b[5] > 2 || b[6] != 2):
 		return length, unfit("route target membership", "membership of %x, which is no route target", b[5:13])
 	case bits != 0 && bits != 32 && bits != 96:
 		return length, unfit("route target membership", "membership of a route target's first %d bits", bits-32)

@@ -1,0 +1,43 @@
+package guard
+
+import "time"
+
+// alarm is a timer whose end comes to the loop as an event; one that was stopped or set anew in the meantime does not count any more.
+type alarm struct {
+	timer *time.Timer
+	set   int // counts settings
+}
+
+func (a *alarm) stop() {
+	a.set++
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+}
+
+// arm sets the alarm to fire an event at the machine.
+func (p *peer) arm(m *machine, a *alarm, d time.Duration, e Event) {
+	p.after(a, d, func() {
+		switch e {
+		case HoldExpires:
+			p.expired(m)
+		default:
+			p.fire(m, e, cause{})
+		}
+	})
+}
+
+// after sets the alarm to do something in the loop.
+func (p *peer) after(a *alarm, d time.Duration, do func()) {
+	a.stop()
+	set := a.set
+	a.timer = time.AfterFunc(d, func() {
+		p.post(happening{do: func() {
+			if a.set == set {
+				a.timer = nil
+				do()
+			}
+		}})
+	})
+}

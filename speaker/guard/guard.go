@@ -1,0 +1,246 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Guard keeps the sessions with outside peers and passes routes between them and the engine. Its methods are safe for concurrent use.
+type Guard struct {
+	config    Config
+	listeners []*net.TCPListener
+	notices   chan Notice
+	closing   atomic.Bool
+	stopped   chan struct{} // closed when Run has ended
+	started   atomic.Bool
+	recorder  *recorder
+
+	mu        sync.Mutex // of what follows
+	peers     map[netip.Addr]*peer
+	pool      *pool
+	ctx       context.Context
+	loops     sync.WaitGroup
+	strangers uint64
+	unheard   uint64
+}
+
+// New opens the listening sockets, which is all that needs privileges; sessions begin with Run. The error has everything that is wrong with the
+// configuration, or the socket or socket option that could not be had.
+func New(c Config) (*Guard, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{config: c, notices: make(chan Notice, maxNotices), stopped: make(chan struct{}), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine)}
+	for _, p := range c.Peers {
+		if !p.Dynamic {
+			if _, err := g.pool.take(p.Prefix.Addr()); err != nil {
+				return nil, fmt.Errorf("open guard: %w", err)
+			}
+		}
+	}
+	if g.recorder, err = newRecorder(c.Record); err != nil {
+		return nil, fmt.Errorf("open guard: %w", err)
+	}
+	for _, at := range c.Listen {
+		l, err := listen(at, c.keys(), c.leastHops())
+		if err != nil {
+			for _, l := range g.listeners {
+				l.Close()
+			}
+			return nil, fmt.Errorf("open guard: listen on %v: %w", at, err)
+		}
+		g.listeners = append(g.listeners, l)
+	}
+	return g, nil
+}
+
+// keys are those of the listening sockets.
+func (c Config) keys() (keys []key) {
+	for _, p := range c.Peers {
+		if p.Password != "" {
+			keys = append(keys, key{p.Prefix, p.Password})
+		}
+	}
+	return keys
+}
+
+// leastHops is what holds for all peers, and so for a listening socket; an accepted one gets its own peer's.
+func (c Config) leastHops() hops {
+	least := 255
+	for _, p := range c.Peers {
+		least = min(least, hopsTo(p, p.AS == c.AS).least)
+	}
+	if len(c.Peers) == 0 || least == 0 {
+		return hops{}
+	}
+	return hops{send: 255, least: least}
+}
+
+// Run serves until ctx ends, which is no error. Sessions are then closed without a NOTIFICATION, so that graceful restart holds; see Close.
+func (g *Guard) Run(ctx context.Context) error {
+	if !g.started.CompareAndSwap(false, true) {
+		return errors.New("run guard: it ran already")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer close(g.stopped)
+	g.mu.Lock()
+	g.ctx = ctx
+	for _, p := range g.config.Peers {
+		if !p.Dynamic {
+			if _, err := g.add(p, p.Prefix.Addr()); err != nil {
+				g.mu.Unlock()
+				return fmt.Errorf("run guard: %w", err)
+			}
+		}
+	}
+	g.mu.Unlock()
+	failed := make(chan error, len(g.listeners))
+	var accepting sync.WaitGroup
+	for _, l := range g.listeners {
+		accepting.Go(func() { failed <- g.acceptAll(l) })
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	for _, l := range g.listeners {
+		l.Close()
+	}
+	accepting.Wait()
+	cancel()
+	g.mu.Lock()
+	g.ctx = nil
+	g.mu.Unlock()
+	g.loops.Wait()
+	return errors.Join(err, g.recorder.close())
+}
+
+// Closing makes the end of Run tell the peers (CEASE, administrative shutdown): for a guard that ends for good.
+func (g *Guard) Closing() { g.closing.Store(true) }
+
+// acceptAll hands connections to their peers until the listener is closed.
+func (g *Guard) acceptAll(l *net.TCPListener) error {
+	for {
+		c, err := l.AcceptTCP()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil:
+			return fmt.Errorf("accept on %v: %w", l.Addr(), err)
+		}
+		if err := g.accept(c); err != nil {
+			g.config.Log.WithField("peer", c.RemoteAddr()).WithError(err).Debug("connection refused")
+			c.Close()
+		}
+	}
+}
+
+// accept finds the peer of a connection, or makes a dynamic one.
+func (g *Guard) accept(c *net.TCPConn) error {
+	from, at := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
+	config, ok := g.config.peer(from)
+	if !ok {
+		g.mu.Lock()
+		g.strangers++
+		g.mu.Unlock()
+		return errors.New("no peer is configured there")
+	}
+	if config.LocalAddress.IsValid() && config.LocalAddress != at {
+		return fmt.Errorf("it came to %v, the peer is configured for %v", at, config.LocalAddress)
+	}
+	if err := raise(c, hopsTo(config, config.AS == g.config.AS), familyOf(from)); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	p, ok := g.peers[from]
+	if !ok {
+		var err error
+		if p, err = g.add(config, from); err != nil {
+			return err
+		}
+	}
+	g.loops.Go(func() {
+		if !p.post(happening{accepted: true, socket: c}) {
+			c.Close()
+		}
+	})
+	return nil
+}
+
+// peer is the configuration for an address: of the static peer, or of the longest dynamic prefix.
+func (c Config) peer(a netip.Addr) (found Peer, ok bool) {
+	for _, p := range c.Peers {
+		if p.Prefix.Contains(a) && (!ok || p.Prefix.Bits() > found.Prefix.Bits() || p.Prefix.Bits() == found.Prefix.Bits() && !p.Dynamic) {
+			found, ok = p, true
+		}
+	}
+	return found, ok
+}
+
+// add starts a peer's loop; the lock is held.
+func (g *Guard) add(config Peer, address netip.Addr) (*peer, error) {
+	if g.ctx == nil {
+		return nil, errors.New("the guard does not run")
+	}
+	inside, err := g.pool.take(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(g.ctx)
+	p := newPeer(g, ctx, config, address, inside)
+	p.stop = cancel
+	g.peers[address] = p
+	g.loops.Go(p.run)
+	return p, nil
+}
+
+// forget ends a dynamic peer that has no connection.
+func (g *Guard) forget(p *peer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.peers[p.address] == p {
+		delete(g.peers, p.address)
+		g.pool.give(p.address)
+	}
+	p.stop()
+}
+
+// Renewed says that the engine has announced everything again, with Config.Renewal ByCall: what it did not is withdrawn.
+func (g *Guard) Renewed() {
+	for _, p := range g.all() {
+		p.post(happening{do: p.renewed})
+	}
+}
+
+// all is the peers, by address.
+func (g *Guard) all() []*peer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]*peer, 0, len(g.peers))
+	for _, p := range g.peers {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *peer) int { return a.address.Compare(b.address) })
+	return list
+}
+
+// discard is a log that goes nowhere.
+func discard() *logrus.Entry {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	l.SetLevel(logrus.PanicLevel)
+	return logrus.NewEntry(l)
+}

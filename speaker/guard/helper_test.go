@@ -1,0 +1,298 @@
+//go:debug multipathtcp=0
+package guard_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker"
+	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/guard"
+)
+
+// GoBGP's loop does not end.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"))
+}
+
+const (
+	as       = 65000
+	port     = 1790
+	patience = 30 * time.Second // of a test that waits for what must happen
+)
+
+var addresses atomic.Uint32
+
+// address is a loopback address that nothing else of this or another run has.
+func address() netip.Addr {
+	pid, n := os.Getpid(), addresses.Add(1)
+	return netip.AddrFrom4([4]byte{127, byte(16 + pid>>8%16), byte(pid), byte(n)})
+}
+
+func id(a netip.Addr) evpn.RouterID { return evpn.RouterID(binary.BigEndian.Uint32(a.AsSlice())) }
+
+// setting is a guard's configuration: a listener at an address of its own, and an engine at another.
+func setting(peers ...guard.Peer) guard.Config {
+	own := address()
+	return guard.Config{
+		AS: as, RouterID: id(own), Listen: []netip.AddrPort{netip.AddrPortFrom(own, port)}, Peers: peers,
+		Engine: guard.Engine{Address: netip.AddrPortFrom(address(), port), Network: network()}, Log: testLog(),
+	}
+}
+
+// testLog writes to standard error what GUARD_LOG, a level, asks for.
+func testLog() *logrus.Entry {
+	l := logrus.New()
+	l.SetLevel(logrus.PanicLevel)
+	if level, err := logrus.ParseLevel(os.Getenv("GUARD_LOG")); err == nil {
+		l.SetLevel(level)
+	}
+	l.SetFormatter(&logrus.TextFormatter{TimestampFormat: "05.000000", FullTimestamp: true})
+	return logrus.NewEntry(l)
+}
+
+var networks atomic.Uint32
+
+// network is 4096 inner addresses of a guard's own.
+func network() netip.Prefix {
+	n := networks.Add(1)%256 + uint32(os.Getpid()%4)*256
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(64 + n>>4), byte(n << 4), 0}), 20)
+}
+
+// static is a peer that the guard dials.
+func static(a netip.Addr) guard.Peer {
+	return guard.Peer{Prefix: netip.PrefixFrom(a, 32), AS: as, Port: port}
+}
+
+// anyone is a peer for all of 127/8.
+func anyone() guard.Peer {
+	return guard.Peer{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true}
+}
+
+// running is a guard that runs.
+type running struct {
+	*guard.Guard
+	config guard.Config
+	stop   context.CancelFunc
+	done   chan error
+}
+
+func run(t testing.TB, c guard.Config) *running {
+	t.Helper()
+	g, err := guard.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Guard: g, config: c, stop: cancel, done: make(chan error, 1)}
+	go func() { r.done <- g.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-r.done; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// own is the guard's outer address.
+func (r *running) own() netip.Addr { return r.config.Listen[0].Addr() }
+
+// status is one peer's; its State is Idle if it is not known.
+func (r *running) status(t testing.TB, peer netip.Addr) guard.Status {
+	t.Helper()
+	for _, s := range r.Peers(t.Context()) {
+		if s.Peer == peer {
+			return s
+		}
+	}
+	return guard.Status{}
+}
+
+// waitUp waits until the sessions with the peer and with its engine are established.
+func (r *running) waitUp(t testing.TB, peer netip.Addr) guard.Status {
+	t.Helper()
+	var s guard.Status
+	eventually(t, fmt.Sprintf("session with %v", peer), func() bool {
+		s = r.status(t, peer)
+		return s.State == guard.Established && s.Engine == guard.Established
+	})
+	return s
+}
+
+// engineOf is the configuration of an engine for the guard.
+func engineOf(c guard.Config) gobgp.Config {
+	return gobgp.Config{
+		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Engine.Address.Port()), ListenAddresses: []netip.Addr{c.Engine.Address.Addr()},
+		Peers: []gobgp.Peer{{Prefix: c.Engine.Network, Dynamic: true, Password: c.Engine.Password}},
+	}
+}
+
+// neighbour is the configuration of an outside speaker that dials the guard, and does not listen.
+func neighbour(a netip.Addr, g guard.Config) gobgp.Config {
+	return gobgp.Config{
+		RouterID: id(a), AS: as, ListenPort: -1,
+		Peers: []gobgp.Peer{{Prefix: netip.PrefixFrom(g.Listen[0].Addr(), 32), AS: g.AS, Port: port, LocalAddress: a}},
+	}
+}
+
+// listening is one that waits for the guard to dial.
+func listening(a netip.Addr) gobgp.Config {
+	return gobgp.Config{
+		RouterID: id(a), AS: as, ListenPort: port, ListenAddresses: []netip.Addr{a},
+		Peers: []gobgp.Peer{{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true}},
+	}
+}
+
+// talking is a GoBGP with everything that its peers said.
+type talking struct {
+	*gobgp.Speaker
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu     sync.Mutex
+	events []speaker.Event
+	news   chan struct{} // closed and replaced with each event
+}
+
+// talk makes a GoBGP, announces routes, and opens it.
+func talk(t testing.TB, c gobgp.Config, routes ...evpn.Route) *talking {
+	t.Helper()
+	s, err := gobgp.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &talking{Speaker: s, stop: cancel, news: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		for e := range s.Events() {
+			r.mu.Lock()
+			r.events = append(r.events, e)
+			close(r.news)
+			r.news = make(chan struct{})
+			r.mu.Unlock()
+		}
+	}()
+	go func() { _ = s.Run(ctx) }()
+	t.Cleanup(r.end)
+	for _, route := range routes {
+		r.announce(t, route)
+	}
+	if err := s.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// end stops it, as far as GoBGP can be stopped.
+func (r *talking) end() {
+	_ = r.Close()
+	r.stop()
+	<-r.done
+}
+
+func (r *talking) announce(t testing.TB, route evpn.Route) {
+	t.Helper()
+	if err := r.Announce(route); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *talking) withdraw(t testing.TB, k evpn.RouteKey) {
+	t.Helper()
+	if err := r.Withdraw(k); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seen is the events so far, and a channel that is closed with the next.
+func (r *talking) seen() ([]speaker.Event, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.events[:len(r.events):len(r.events)], r.news
+}
+
+// wait returns the first event from index `from` on that is wanted, and the index after it.
+func (r *talking) wait(t testing.TB, from int, what string, wanted func(speaker.Event) bool) (speaker.Event, int) {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		events, news := r.seen()
+		for i := from; i < len(events); i++ {
+			if wanted(events[i]) {
+				return events[i], i + 1
+			}
+		}
+		select {
+		case <-news:
+		case <-timeout:
+			t.Fatalf("wait for %s, seen:\n%s", what, lines(events[min(from, len(events)):]))
+		}
+	}
+}
+
+func lines(events []speaker.Event) (s string) {
+	for _, e := range events {
+		s += fmt.Sprintf("  kind %d peer %v epoch %d key %v implied %t %s\n", e.Kind, e.Peer, e.Epoch, e.Key, e.Implied, e.Text)
+	}
+	return s
+}
+
+func (r *talking) waitRoute(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
+	t.Helper()
+	return r.wait(t, from, fmt.Sprintf("route %v", k), func(e speaker.Event) bool { return e.Kind == speaker.Announced && e.Route.RouteKey == k })
+}
+
+func (r *talking) waitWithdrawal(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
+	t.Helper()
+	return r.wait(t, from, fmt.Sprintf("withdrawal of %v", k), func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn && e.Key == k })
+}
+
+func (r *talking) waitEnd(t testing.TB, from int) (speaker.Event, int) {
+	t.Helper()
+	return r.wait(t, from, "End-of-RIB", func(e speaker.Event) bool { return e.Kind == speaker.EndOfRIB && !e.Implied })
+}
+
+// eventually tests until it holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// request is a route as a TES announces it: a route target, seven communities of ours and the mirror.
+func request(n uint32) evpn.Route {
+	r := evpn.Route{
+		RouteKey:         evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(0xc6336401, 1), IP: netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})},
+		Label:            10100,
+		NextHop:          netip.MustParseAddr("198.51.100.1"),
+		Communities:      []evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.RequestTarget(0xc0000201))},
+		LargeCommunities: []evpn.LargeCommunity{{Global: as, Data1: 102000, Data2: n}},
+	}
+	binary.BigEndian.PutUint32(r.MAC[2:], n)
+	for sub := range byte(7) {
+		r.Communities = append(r.Communities, evpn.ExtendedCommunity{0x88, sub + 1, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n), sub, 1})
+	}
+	return r
+}

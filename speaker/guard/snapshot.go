@@ -1,0 +1,147 @@
+package guard
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/guard/wire"
+)
+
+// Status is one peer as people see it.
+type Status struct {
+	Peer        netip.Addr
+	Inner       netip.Addr // its address on the engine's side
+	Local       netip.Addr // of the session
+	AS          uint32     // of the session, else configured
+	RouterID    evpn.RouterID
+	State       State
+	Since       time.Time // of the state
+	Dynamic     bool
+	Description string
+	HoldTime    time.Duration // agreed
+	Engine      State         // of the inner session
+	EngineSince time.Time
+	RoutesIn    int               // the peer's
+	RoutesOut   int               // the engine's
+	Waiting     int               // routes that the peer is still to be told
+	Renewing    bool              // the engine is new, and what it announces is compared with what the peer was sent
+	Failure     string            // why there is no session, or was none
+	Refusals    map[string]uint64 // what was refused, by what it was
+	Counters
+}
+
+// Counters count since the peer is known.
+type Counters struct {
+	Sessions     uint64 // that were established
+	Engines      uint64 // inner sessions that were; one more than engines came back within a session
+	MessagesIn   uint64
+	MessagesOut  uint64 // control messages and UPDATEs
+	Received     uint64 // UPDATEs
+	Sent         uint64 // UPDATEs
+	Filtered     uint64 // things that wire.Filter did not let through
+	Refused      uint64 // of these, UPDATEs or routes that were treated as withdrawn, skipped, or reset the session
+	EngineErrors uint64 // UPDATEs of the engine that could not be read
+}
+
+// Totals are not any peer's.
+type Totals struct {
+	Strangers uint64 // connections from where no peer is configured
+	Unheard   uint64 // notices that nobody took
+}
+
+// Peers lists the peers, sorted by address; those of a guard that does not run are not there.
+func (g *Guard) Peers(ctx context.Context) []Status {
+	var list []Status
+	for _, p := range g.all() {
+		got := make(chan Status, 1)
+		if !p.postContext(ctx, happening{do: func() { got <- p.status() }}) {
+			continue
+		}
+		select {
+		case s := <-got:
+			list = append(list, s)
+		case <-p.ctx.Done():
+		}
+	}
+	return list
+}
+
+// Totals is what is counted for all.
+func (g *Guard) Totals() Totals {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Totals{Strangers: g.strangers, Unheard: g.unheard}
+}
+
+func (p *peer) postContext(ctx context.Context, h happening) bool {
+	select {
+	case p.inbox <- h:
+		return true
+	case <-p.ctx.Done():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// status is the peer's most advanced connection.
+func (p *peer) status() Status {
+	s := Status{
+		Peer: p.address, Inner: p.inside, AS: p.config.AS, State: Active, Since: p.born, Dynamic: p.config.Dynamic, Description: p.config.Description,
+		Engine: p.inner.state, EngineSince: p.inner.since, Failure: p.failure, Refusals: p.refused.kinds(),
+		Counters: p.count,
+	}
+	for i, m := range p.machines() {
+		if i == 0 || m.state > s.State {
+			s.State, s.Since = m.state, m.since
+		}
+	}
+	if m := p.session; m != nil {
+		s.AS, s.RouterID, s.HoldTime, s.Local = m.received.AS, m.received.RouterID, m.hold, addressOf(m.conn.LocalAddr())
+		for _, f := range p.routes.session.Families {
+			s.RoutesIn += p.routes.in.Len(f)
+			s.RoutesOut += p.routes.out.Len(f)
+		}
+		s.Renewing = p.routes.isRenewing()
+		s.Waiting = p.routes.toPeer.len()
+	}
+	return s
+}
+
+// Kind is the kind of a Notice.
+type Kind uint8
+
+const (
+	PeerUp     Kind = 1 + iota
+	PeerDown        // Text says why
+	EngineUp        // the peer's inner session
+	EngineDown      // Text says why
+	Filtered        // Refusal
+)
+
+// Notice is one thing that happened to a peer.
+type Notice struct {
+	Kind    Kind
+	At      time.Time
+	Peer    netip.Addr
+	Text    string
+	Refusal wire.Refusal
+}
+
+// maxNotices wait for a reader; then new ones are counted as Unheard and dropped.
+const maxNotices = 1024
+
+// Notices is what happens. It is never closed.
+func (g *Guard) Notices() <-chan Notice { return g.notices }
+
+func (g *Guard) tell(n Notice) {
+	n.At = time.Now()
+	select {
+	case g.notices <- n:
+	default:
+		g.mu.Lock()
+		g.unheard++
+		g.mu.Unlock()
+	}
+}
