@@ -88,6 +88,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	}
 	e.requests[r.RouteKey] = o
 	p.offers[r.RouteKey] = struct{}{}
+	e.adopt(o)
 	if fe := (*evpn.FormatError)(nil); errors.As(err, &fe) {
 		e.malformed(o, old, fe.Text, fe.HasVM)
 		return

@@ -75,7 +75,7 @@ func (e *Edge) question(r *record, s *set) Question {
 
 // reserve holds the VNs of the set. Between the check and now others may have come: the facts are looked at again.
 func (e *Edge) reserve(p *procedure) bool {
-	if p.set != nil && p.event != lifecycle.Outranked {
+	if p.set != nil {
 		if v := e.check(p.record, p.set, p.arrow); len(v) > 0 {
 			e.fail(p, v)
 			return false
@@ -216,9 +216,7 @@ func (e *Edge) rollBack(p *procedure) {
 		}
 		st.giveUp(r)
 		e.settle(st)
-		if len(st.records) > 0 && st.active() == nil { // whoever it was about to outrank for good
-			e.timers.after(e.now, ownRetry, func() { e.reinstate(st) })
-		}
+		e.reinstateLater(st)
 	}
 	for _, k := range routesOf(p.bindings) {
 		if b := p.bindings[k]; !inOld[b.vn] {

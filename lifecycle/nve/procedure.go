@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/dataplane"
@@ -146,8 +147,6 @@ func (e *Edge) fail(p *procedure, v Verdict) {
 	r.procedure = nil
 	if p.set != nil {
 		e.refuseSet(r, v)
-	} else { // the NVE's own doing: nobody asks again
-		e.timers.after(e.now, ownRetry, func() { e.own(r, p.event) })
 	}
 	e.later(func() { e.goOn(r) })
 }
@@ -183,7 +182,9 @@ func (e *Edge) goOn(r *record) {
 // own is an event that the NVE sees by itself. Whether it still holds is looked at when its turn comes.
 func (e *Edge) own(r *record, ev lifecycle.Event) {
 	if r.procedure != nil {
-		r.pending = append(r.pending, ev)
+		if !slices.Contains(r.pending, ev) {
+			r.pending = append(r.pending, ev)
+		}
 		return
 	}
 	switch ev {
@@ -252,6 +253,19 @@ func (e *Edge) contested(r *record) bool {
 		}
 	}
 	return false
+}
+
+// reinstateLater has the records of a station, whose place a procedure had and gave up, look again after a pause: its own, which the kernel refused, and
+// those that it was in the way of. Nobody asks for them.
+func (e *Edge) reinstateLater(st *station) {
+	for _, r := range recordsOf(st.records) {
+		if r.Outranked && r.State == lifecycle.EmigratingAssociated && r.retry == nil {
+			r.retry = e.timers.after(e.now, ownRetry, func() {
+				r.retry = nil
+				e.own(r, lifecycle.Reinstated)
+			})
+		}
+	}
 }
 
 // reinstate looks whether records that were outranked for a station can be active again.

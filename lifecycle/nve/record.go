@@ -32,6 +32,7 @@ type record struct {
 	assembly  *timer
 	assembled uint32 // the sequence that assembly waits for
 	gone      *timer // its last request was withdrawn
+	retry     *timer // it is looked at again whether it can be active
 	left      why    // how its last request went
 
 	procedure *procedure
@@ -73,6 +74,7 @@ func (e *Edge) dropIfEmpty(r *record) {
 	e.timers.stop(r.lifetime)
 	e.timers.stop(r.gone)
 	e.timers.stop(r.assembly)
+	e.timers.stop(r.retry)
 	for _, k := range routesOf(r.kept) {
 		e.unkeep(r, k)
 	}

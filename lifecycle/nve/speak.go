@@ -28,6 +28,15 @@ func (e *Edge) say(o *offer, r evpn.Route) {
 	}
 }
 
+// adopt makes the response to a request the newer one's, that has its NLRI now: it stands until that is answered.
+func (e *Edge) adopt(o *offer) {
+	for i, s := range e.answers[o.answer] {
+		if s.offer.sameRequest(o) {
+			e.answers[o.answer][i].offer = o
+		}
+	}
+}
+
 // weight is how much an answer counts: most to a request that stands, then to one that is refused unread, least to one that is gone.
 func (e *Edge) weight(o *offer) int {
 	switch {

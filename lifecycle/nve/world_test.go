@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -23,7 +22,7 @@ import (
 // There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one; tes1, tes2 and tes4 behind the edge, tes3 behind
 // the signalling reflector srr; another edge, edge2 at 192.0.2.2, and edge0 at 192.0.1.9, whose address is lower than ours, behind the fabric's reflector.
 type world struct {
-	t      testing.TB
+	t      reporter
 	now    time.Time
 	config Config
 	disk   *disk
@@ -39,6 +38,14 @@ type world struct {
 	peers  map[netip.Addr]*sessions
 	sets   map[string]*asked // the last set that a TES asked with, by "tes vm"
 	states map[VMKey]evpn.State
+}
+
+// reporter is a test, a benchmark, or one run of a property.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
 }
 
 // sessions counts a peer's sessions.
@@ -116,7 +123,7 @@ func worldConfig() Config {
 }
 
 // newWorld is a world whose start is over: the fabric's reflector, tes1 and tes2 are there and have said all they have.
-func newWorld(t testing.TB) *world {
+func newWorld(t reporter) *world {
 	w := emptyWorld(t)
 	for _, p := range []string{"up frr", "eor frr", "up tes1", "eor tes1", "up tes2", "eor tes2"} {
 		w.do(p)
@@ -126,7 +133,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // emptyWorld is a world in which the edge has just started.
-func emptyWorld(t testing.TB) *world {
+func emptyWorld(t reporter) *world {
 	w := &world{
 		t: t, now: start, config: worldConfig(), disk: newDisk(),
 		verdicts: map[evpn.MAC]evpn.Reason{}, peers: map[netip.Addr]*sessions{}, sets: map[string]*asked{}, states: map[VMKey]evpn.State{},
