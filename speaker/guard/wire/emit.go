@@ -16,10 +16,6 @@ func (f *Filter) emit() *Error {
 		v.Withdrawn = append(v.Withdrawn, v.Announced...)
 		v.Announced = v.Announced[:0]
 	}
-	if v.EndOfRIB != 0 {
-		f.forwardEndOfRIB()
-		return nil
-	}
 	if len(v.Announced) > 0 {
 		f.writeAttributes()
 	} else if f.others { // nobody's: withdrawals have no attributes
@@ -30,7 +26,7 @@ func (f *Filter) emit() *Error {
 		v.Withdrawn = without(v.Withdrawn, v.Announced)
 	}
 	switch {
-	case len(v.Announced)+len(v.Withdrawn) == 0: // nothing is left, and an empty UPDATE would be an End-of-RIB
+	case len(v.Announced)+len(v.Withdrawn) == 0 && v.EndOfRIB == 0: // nothing is left, and an empty UPDATE would be an End-of-RIB
 	case !f.changed:
 		v.Forward = append(v.Forward, f.msg)
 	default:
@@ -39,14 +35,14 @@ func (f *Filter) emit() *Error {
 	return nil
 }
 
-func (f *Filter) forwardEndOfRIB() {
-	f.writer.b = AppendEndOfRIB(f.writer.b, f.verdict.EndOfRIB)
-	f.verdict.Forward = append(f.verdict.Forward, f.writer.b)
-}
-
-// rewrite writes withdrawals, then announcements. Routes whose attributes grew too long for a message are withdrawn instead.
+// rewrite writes End-of-RIB, or withdrawals and then announcements. Routes whose attributes grew too long for a message are withdrawn instead.
 func (f *Filter) rewrite() {
 	v, w := &f.verdict, &f.writer
+	if v.EndOfRIB != 0 {
+		w.b = AppendEndOfRIB(w.b, v.EndOfRIB)
+		v.Forward = append(v.Forward, w.b)
+		return
+	}
 	for {
 		w.withdraw(v.Withdrawn)
 		if w.announce(v.Announced, v.Attributes) {

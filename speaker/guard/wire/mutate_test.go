@@ -60,6 +60,7 @@ func (m *mutator) next() []byte {
 func (m *mutator) compose(b []byte) []byte {
 	b, start := begin(b, TypeUpdate)
 	b = append(b, 0, 0, 0, 0)
+	var has [256]bool
 	for range 1 + m.random.IntN(9) {
 		from := m.pick()
 		l, err := layoutOf(from)
@@ -71,6 +72,10 @@ func (m *mutator) compose(b []byte) []byte {
 			continue
 		}
 		a := list[m.random.IntN(len(list))]
+		if has[a.typ] && m.random.IntN(16) > 0 {
+			continue
+		}
+		has[a.typ] = true
 		at := len(b)
 		b = append(b, from[a.start:a.end]...)
 		if a.end > a.value && m.random.IntN(4) == 0 {
