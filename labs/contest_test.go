@@ -17,12 +17,14 @@ func TestContest(t *testing.T) {
 	l.established("edge1", 3)
 	l.established("edge2", 2)
 	rr := frr.Router{Lab: l.Lab, Node: "rr"}
-	if err := rr.WaitSessions(t.Context(), patience, "192.0.2.1", "192.0.2.2", "192.0.2.3"); err != nil {
+	if err := rr.WaitSessions(l.ctx, patience, "192.0.2.1", "192.0.2.2", "192.0.2.3"); err != nil {
 		t.Fatal(err)
 	}
 	holder := newVM(1)
 	l.does("tes1", "associate", holder.id, "--nic", holder.nic)
 	l.knows("vtep", holder.mac, fdb.To(edge1))
+	bystander := newVM(9) // keeps edge2 a member of the VN
+	l.does("tes3", "associate", bystander.id, "--nic", bystander.nic)
 	before := l.routesOf(rr, holder)
 
 	t.Run("another VM at the same edge is refused", func(t *testing.T) {
@@ -72,7 +74,7 @@ func TestContest(t *testing.T) {
 // routesOf is what a reflector has of a VM's MAC: route, next hop and communities.
 func (l lab) routesOf(r frr.Router, v vm) (found []string) {
 	l.t.Helper()
-	routes, err := r.Routes(l.t.Context())
+	routes, err := r.Routes(l.ctx)
 	if err != nil {
 		l.t.Fatal(err)
 	}

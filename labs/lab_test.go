@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -21,8 +22,12 @@ const patience = 15 * time.Second
 // lab is a deployed lab with the words that its tests are written in. Each fails the test if what it asks for is not so.
 type lab struct {
 	*clab.Lab
-	t *testing.T
+	t   *testing.T
+	ctx context.Context // ends with the deploying test, or when that has taken too long
 }
+
+// most is the longest time that one lab may take.
+const most = 3 * time.Minute
 
 // deploy brings a lab up for one test and takes it down with it. When the test has failed, what the daemons logged is shown.
 func deploy(t *testing.T, topology string) lab {
@@ -32,11 +37,13 @@ func deploy(t *testing.T, topology string) lab {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("%s-%d", parsed.Name, os.Getpid())
-	deployed, err := clab.Deploy(t.Context(), parsed, clab.Options{Name: name, State: t.TempDir(), Binaries: binaries})
+	ctx, cancel := context.WithTimeout(t.Context(), most)
+	t.Cleanup(cancel)
+	deployed, err := clab.Deploy(ctx, parsed, clab.Options{Name: name, State: t.TempDir(), Binaries: binaries})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lab{deployed, t}
+	l := lab{deployed, t, ctx}
 	t.Cleanup(func() {
 		if t.Failed() {
 			l.showLogs()
@@ -49,16 +56,16 @@ func deploy(t *testing.T, topology string) lab {
 }
 
 // in is the lab for a subtest.
-func (l lab) in(t *testing.T) lab { return lab{l.Lab, t} }
+func (l lab) in(t *testing.T) lab { return lab{l.Lab, t, l.ctx} }
 
 // showLogs prints the end of each daemon's log.
 func (l lab) showLogs() {
-	const most = 6000
+	const tail = 6000
 	for _, node := range l.Topology.NodeNames() {
 		logs, _ := filepath.Glob(l.Dir(node) + "/*d.log")
 		for _, name := range logs {
 			text, _ := os.ReadFile(name)
-			l.t.Logf("%s %s:\n%s", node, filepath.Base(name), text[max(0, len(text)-most):])
+			l.t.Logf("%s %s:\n%s", node, filepath.Base(name), text[max(0, len(text)-tail):])
 		}
 	}
 }
@@ -66,7 +73,7 @@ func (l lab) showLogs() {
 // soon waits for a condition.
 func (l lab) soon(what string, condition func() error) {
 	l.t.Helper()
-	if err := wait.Until(l.t.Context(), patience, what, condition); err != nil {
+	if err := wait.Until(l.ctx, patience, what, condition); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -74,7 +81,7 @@ func (l lab) soon(what string, condition func() error) {
 // run runs a command that must succeed.
 func (l lab) run(node string, argv ...string) string {
 	l.t.Helper()
-	output, err := l.Output(l.t.Context(), node, argv...)
+	output, err := l.Output(l.ctx, node, argv...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -94,7 +101,7 @@ type result struct {
 // try asks a TES for an operation and returns the answer, whatever it is.
 func (l lab) try(tes, op, vm string, flags ...string) result {
 	l.t.Helper()
-	text, err := l.Output(l.t.Context(), tes, append([]string{"tnsctl", "--json", "vm", op, "--vm", vm}, flags...)...)
+	text, err := l.Output(l.ctx, tes, append([]string{"tnsctl", "--json", "vm", op, "--vm", vm}, flags...)...)
 	var r result
 	if e := json.Unmarshal([]byte(text), &r); e != nil {
 		l.t.Fatalf("%s at %s: %v, %v", op, tes, err, e)
@@ -125,7 +132,7 @@ type association struct {
 
 // show reads the record of a VM that an edge or a TES has for a TES-ID.
 func (l lab) show(node, vm, tes string) (a association, err error) {
-	text, err := l.Output(l.t.Context(), node, "tnsctl", "--json", "vm", "show", vm, "--tes", tes)
+	text, err := l.Output(l.ctx, node, "tnsctl", "--json", "vm", "show", vm, "--tes", tes)
 	if err != nil {
 		return a, err
 	}
@@ -151,7 +158,7 @@ func (l lab) stands(edge, vm, tes, state, mark string) {
 func (l lab) established(node string, count int) {
 	l.t.Helper()
 	l.soon("sessions of "+node, func() error {
-		text, err := l.Output(l.t.Context(), node, "tnsctl", "--json", "sessions")
+		text, err := l.Output(l.ctx, node, "tnsctl", "--json", "sessions")
 		if err != nil {
 			return err
 		}
@@ -184,7 +191,7 @@ func (l lab) knows(node string, mac net.HardwareAddr, want fdb.Remote) {
 // keeps checks that a kernel holds it for a while.
 func (l lab) keeps(node string, mac net.HardwareAddr, want fdb.Remote) {
 	l.t.Helper()
-	err := wait.Throughout(l.t.Context(), 300*time.Millisecond, "the FDB of "+node, func() error {
+	err := wait.Throughout(l.ctx, 300*time.Millisecond, "the FDB of "+node, func() error {
 		return fdb.Expect(l.Namespace(node), device, mac, want)
 	})
 	if err != nil {

@@ -55,9 +55,9 @@ does() {
 # not COMMAND…: it must fail.
 not() { ! "$@"; }
 
-# soon COMMAND…: it must succeed within five seconds.
+# soon COMMAND…: it must succeed within ten seconds.
 soon() {
-	local end=$((SECONDS + 5))
+	local end=$((SECONDS + 10))
 	until "$@" >"$scratch/soon" 2>&1; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			cat "$scratch/soon"

@@ -141,7 +141,7 @@ func (l lab) manager(node string) *manager {
 // does asks for an operation that must succeed.
 func (m *manager) does(v vm, op tnsv1.Op, immigration bool) {
 	m.l.t.Helper()
-	ctx, cancel := context.WithTimeout(m.l.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(m.l.ctx, patience)
 	defer cancel()
 	request := &tnsv1.OperateRequest{Vmid: v.id, Op: op, Immigration: immigration, Timeout: durationpb.New(5 * time.Second)}
 	if op == tnsv1.Op_OP_ASSOCIATE || op == tnsv1.Op_OP_PRE_ASSOCIATE {

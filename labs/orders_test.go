@@ -146,7 +146,7 @@ func (l lab) ready() {
 		l.established(node, 2)
 	}
 	vtep := frr.Router{Lab: l.Lab, Node: "vtep"}
-	if err := vtep.WaitSessions(l.t.Context(), patience, "192.0.2.254"); err != nil {
+	if err := vtep.WaitSessions(l.ctx, patience, "192.0.2.254"); err != nil {
 		l.t.Fatal(err)
 	}
 }

@@ -19,7 +19,7 @@ func TestReflected(t *testing.T) {
 	l.established("tes1", 1)
 	l.established("edge1", 2)
 	rr := frr.Router{Lab: l.Lab, Node: "rr"}
-	if err := rr.WaitSessions(t.Context(), patience, "192.0.2.1", "192.0.2.101", "192.0.2.3", "198.51.100.11"); err != nil {
+	if err := rr.WaitSessions(l.ctx, patience, "192.0.2.1", "192.0.2.101", "192.0.2.3", "198.51.100.11"); err != nil {
 		t.Fatal(err)
 	}
 	v := newVM(1)
@@ -28,7 +28,7 @@ func TestReflected(t *testing.T) {
 	l.pings("far", "10.1.0.1")
 	l.stands("edge1", v.id, tes1, "associated", "")
 
-	routes, err := rr.Routes(t.Context())
+	routes, err := rr.Routes(l.ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestReflected(t *testing.T) {
 	}
 
 	for _, vni := range []int{8394, 8395} {
-		macs, err := (frr.Router{Lab: l.Lab, Node: "vtep"}).MACs(t.Context(), vni)
+		macs, err := (frr.Router{Lab: l.Lab, Node: "vtep"}).MACs(l.ctx, vni)
 		if err != nil {
 			t.Fatal(err)
 		}

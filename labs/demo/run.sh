@@ -61,9 +61,8 @@ hears() {
 	[ "$before" -eq 100 ] && [ "$third" -lt 50 ]
 }
 
-# stream: start three seconds of echo requests to the silent VM, every 10 to 20 ms (as fast as ping sends
-# without answers). streamed: wait for the end and count what
-# arrived where. (`go test -run Measured -v ./labs` has a frame each millisecond.)
+# stream: start three seconds of echo requests to the silent VM, every 10 to 20 ms (ping sends no faster without answers).
+# streamed: wait for the end and count what arrived where. (`go test -run Measured -v ./labs` has a frame each millisecond.)
 stream() {
 	streamed_before=("$(echoes mute1)" "$(echoes mute2)" "$(echoes mute3)")
 	on far ping -n -q -i 0.01 -w 3 10.1.0.99 >"$scratch/stream" 2>&1 &
@@ -100,6 +99,7 @@ else
 	show tes4 tnsctl vm associate --vm 11111111-0000-4000-8000-000000000100 --nic vn=blue,mac=02:00:00:00:03:01,ip=10.1.0.100,ip=2001:db8:1::100
 	show tes4 tnsctl vm associate --vm 11111111-0000-4000-8000-00000000010d --nic vn=red,mac=02:00:00:00:03:01,ip=10.1.0.100,ip=2001:db8:1::100
 fi
+[ "${failed[0]}" -eq 0 ] || { summary; exit 1; } # without sessions there is nothing to see
 silent_before=("$(counter mute1 eth1 tx)" "$(counter mute2 eth1 tx)" "$(counter mute3 eth1 tx)")
 
 step "Associate"
@@ -226,7 +226,7 @@ fabric="--target unix:///run/tns/nved-gobgp.sock" tes="--target unix:///run/tns/
 if command -v gobgp >/dev/null; then
 	rib() { on "$1" gobgp $2 global rib -a evpn | grep "$3"; }
 	adj_in() { on edge1 gobgp $tes neighbor $tes1 adj-in -a evpn | grep "$vm1_mac"; }
-	refused() { not on "$1" gobgp $2 global rib add -a evpn multicast 203.0.113.1 etag 0 rd 1:1; }
+	refused() { on "$1" gobgp $2 global rib add -a evpn multicast 203.0.113.1 etag 0 rd 1:1 2>&1 | grep -i read-only; }
 	show edge1 gobgp $fabric global rib -a evpn
 	show edge1 gobgp $tes neighbor
 	show edge1 gobgp $tes neighbor $tes1 adj-in -a evpn

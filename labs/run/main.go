@@ -135,8 +135,7 @@ func (l lab) exec(ctx context.Context, node string, argv []string) error {
 		return fmt.Errorf("exec: no node %s in %s, it has %v", node, l.topology.Name, l.topology.NodeNames())
 	}
 	c := deployed.Command(ctx, node, argv...)
-	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return c.Run()
+	return syscall.Exec(c.Path, c.Args, c.Environ()) // in the place of this process: the terminal is the command's
 }
 
 // demo runs the lab's script in a lab of its own and takes the lab down however the script ends.

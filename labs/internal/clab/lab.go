@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -102,12 +104,15 @@ func (l *Lab) Namespace(node string) *netns.Namespace { return l.machine(node).n
 // Dir is the directory of a node on the machine; the logs are there.
 func (l *Lab) Dir(node string) string { return l.machine(node).dir }
 
-// Command is a command to be run inside a node.
+// Command is a command to be run inside a node. When the context ends, it and what it has started are killed.
 func (l *Lab) Command(ctx context.Context, node string, argv ...string) *exec.Cmd {
-	c := l.machine(node).command(argv...)
-	bound := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
-	bound.Env = append(os.Environ(), "PATH="+l.options.Binaries+":"+os.Getenv("PATH"))
-	return bound
+	inside := l.machine(node).command(argv...)
+	c := exec.CommandContext(ctx, inside.Args[0], inside.Args[1:]...)
+	c.Env = append(os.Environ(), "PATH="+l.options.Binaries+":"+os.Getenv("PATH"))
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // nsenter forks: its child is to end with it
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	c.WaitDelay = time.Second
+	return c
 }
 
 // Output runs a command inside a node and returns what it writes to standard output; standard error is in the error.

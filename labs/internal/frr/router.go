@@ -29,6 +29,9 @@ func (r Router) decode(ctx context.Context, command string, into any) error {
 	if err != nil {
 		return err
 	}
+	if strings.TrimSpace(text) == "" {
+		return nil // how FRR writes that there is nothing
+	}
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return fmt.Errorf("on %s: %s: %w", r.Node, command, err)
 	}
