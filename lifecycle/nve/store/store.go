@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -41,13 +42,30 @@ type Store struct {
 	log  *logrus.Entry
 
 	mu      sync.Mutex
-	pending map[entry][]byte // nil value: delete
+	pending batch
 	failing bool
 	wake    chan struct{}
 }
 
 // entry names one value.
 type entry struct{ bucket, key string }
+
+// batch is values to write; nil is one to delete.
+type batch map[entry][]byte
+
+func (b batch) write(tx *bbolt.Tx) error {
+	for e, v := range b {
+		in := tx.Bucket([]byte(e.bucket))
+		if v == nil {
+			if err := in.Delete([]byte(e.key)); err != nil {
+				return err
+			}
+		} else if err := in.Put([]byte(e.key), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 var _ nve.Store = (*Store)(nil)
 
@@ -70,7 +88,7 @@ func Open(path string, log *logrus.Entry) (s *Store, aside string, err error) {
 	if err != nil {
 		return nil, aside, fmt.Errorf("state %s: %w", path, err)
 	}
-	return &Store{path: path, db: db, log: log, pending: map[entry][]byte{}, wake: make(chan struct{}, 1)}, aside, nil
+	return &Store{path: path, db: db, log: log, pending: batch{}, wake: make(chan struct{}, 1)}, aside, nil
 }
 
 // damage is what a file says that is no database of ours.
@@ -81,50 +99,73 @@ func damaged(err error) bool {
 	return errors.As(err, &d) || errors.Is(err, bbolt.ErrInvalid) || errors.Is(err, bbolt.ErrChecksum) || errors.Is(err, bbolt.ErrVersionMismatch)
 }
 
-// open opens the file, checks that it can be read through, and makes the buckets.
-func open(path string) (db *bbolt.DB, err error) {
-	defer func() {
-		if r := recover(); r != nil { // bbolt panics on pages that make no sense
-			err = damage{fmt.Errorf("damaged: %v", r)}
-		}
-	}()
-	if fi, err := os.Stat(path); err == nil && fi.Size() > 0 && fi.Size() < 4096 {
+// open opens the file, checks that its pages fit together, and makes the buckets.
+func open(path string) (*bbolt.DB, error) {
+	if fi, err := os.Stat(path); err == nil && fi.Size() > 0 && fi.Size() < int64(2*os.Getpagesize()) {
 		return nil, damage{fmt.Errorf("%d octets are too few for a database", fi.Size())}
 	}
-	db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	var db *bbolt.DB
+	err := guarded(func() (err error) {
+		db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	err = db.View(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
-			if b := tx.Bucket([]byte(name)); b != nil {
-				if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
-					return damage{err}
-				}
-			}
-		}
-		if b := tx.Bucket([]byte(metaBucket)); b != nil {
-			if v := string(b.Get([]byte("version"))); v != version {
-				return damage{fmt.Errorf("version %q, want %q", v, version)}
-			}
-		}
-		return nil
-	})
+	err = guarded(func() error { return db.View(func(tx *bbolt.Tx) error { return check(tx, path) }) })
 	if err == nil {
-		err = db.Update(func(tx *bbolt.Tx) error {
-			for _, name := range buckets {
-				if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-					return err
-				}
-			}
-			return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
-		})
+		err = guarded(func() error { return db.Update(makeBuckets) })
 	}
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// guarded runs f on a file that may be damaged: bbolt panics on pages that make no sense, and the kernel sends a signal for those that are not there.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = damage{fmt.Errorf("the pages do not fit together: %v", r)}
+		}
+	}()
+	return f()
+}
+
+// check reads everything there is. (bbolt's own check panics in a goroutine of its own, where nobody can recover.)
+func check(tx *bbolt.Tx, path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if fi.Size() < tx.Size() {
+		return damage{fmt.Errorf("%d octets of %d are there", fi.Size(), tx.Size())}
+	}
+	err = tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+		return b.ForEach(func(_, _ []byte) error { return nil })
+	})
+	if err != nil {
+		return damage{err}
+	}
+	meta := tx.Bucket([]byte(metaBucket))
+	if meta == nil {
+		return nil // new
+	}
+	if v := string(meta.Get([]byte("version"))); v != version {
+		return damage{fmt.Errorf("version %q, want %q", v, version)}
+	}
+	return nil
+}
+
+func makeBuckets(tx *bbolt.Tx) error {
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
 }
 
 // Run writes until ctx ends, then once more, and closes the file.
@@ -165,25 +206,13 @@ func (s *Store) signal() {
 // flush writes what gathered, in one transaction; what the disk refuses is kept, unless it is newer by then.
 func (s *Store) flush() (done bool) {
 	s.mu.Lock()
-	batch := s.pending
-	s.pending = map[entry][]byte{}
+	todo := s.pending
+	s.pending = batch{}
 	s.mu.Unlock()
-	if len(batch) == 0 {
+	if len(todo) == 0 {
 		return true
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for e, v := range batch {
-			b := tx.Bucket([]byte(e.bucket))
-			if v == nil {
-				if err := b.Delete([]byte(e.key)); err != nil {
-					return err
-				}
-			} else if err := b.Put([]byte(e.key), v); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := guarded(func() error { return s.db.Update(todo.write) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -197,7 +226,7 @@ func (s *Store) flush() (done bool) {
 		s.failing = true
 		s.log.WithField("path", s.path).WithError(err).Error("state cannot be written; a restart would know less")
 	}
-	for e, v := range batch {
+	for e, v := range todo {
 		if _, newer := s.pending[e]; !newer {
 			s.pending[e] = v
 		}

@@ -1,0 +1,330 @@
+package store_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.etcd.io/bbolt"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/nve/store"
+)
+
+var (
+	vm   = evpn.VMID{0: 0xaa, 15: 1}
+	tes  = evpn.RouterID(0xc633640b)
+	mac  = evpn.MAC{0: 2, 5: 1}
+	gone = time.Unix(1790000000, 0)
+	some = nve.Mobility{Seen: 7, Other: true, Gone: gone, Own: 6}
+	ours = nve.Mobility{Seen: 3, Own: 3, Active: true}
+)
+
+func quiet() *logrus.Entry {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return logrus.NewEntry(l)
+}
+
+// open opens the file and runs the store until stop is called.
+func open(t *testing.T, path string) (s *store.Store, aside string, stop func()) {
+	t.Helper()
+	s, aside, err := store.Open(path, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		t.Helper()
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return s, aside, stop
+}
+
+// fill puts one value of each kind.
+func fill(s *store.Store) {
+	s.PutNumber(10100, 3)
+	s.PutTES(tes)
+	s.PutSequence(vm, tes, 42)
+	s.PutMobility(10100, mac, some)
+	s.PutMobility(10200, mac, ours)
+}
+
+func load(t *testing.T, s *store.Store) nve.Memory {
+	t.Helper()
+	m, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func isFull(t *testing.T, m nve.Memory) {
+	t.Helper()
+	if len(m.Numbers) != 1 || m.Numbers[10100] != 3 {
+		t.Errorf("numbers %v", m.Numbers)
+	}
+	if _, ok := m.TESs[tes]; !ok || len(m.TESs) != 1 {
+		t.Errorf("TESs %v", m.TESs)
+	}
+	if len(m.Sequences) != 1 || m.Sequences[nve.VMKey{VM: vm, TES: tes}] != 42 {
+		t.Errorf("sequences %v", m.Sequences)
+	}
+	a, b := m.Mobility[nve.StationKey{VNI: 10100, MAC: mac}], m.Mobility[nve.StationKey{VNI: 10200, MAC: mac}]
+	if len(m.Mobility) != 2 || a != some || b != ours {
+		t.Errorf("mobility %v, want %v and %v", m.Mobility, some, ours)
+	}
+}
+
+func isEmpty(t *testing.T, m nve.Memory) {
+	t.Helper()
+	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility) > 0 {
+		t.Errorf("left over: %+v", m)
+	}
+}
+
+func TestWhatIsPutIsThereAfterReopening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "down", "nved.db")
+	s, aside, stop := open(t, path)
+	if aside != "" {
+		t.Errorf("a new file put %s aside", aside)
+	}
+	isEmpty(t, load(t, s))
+	fill(s)
+	stop()
+	s, _, stop = open(t, path)
+	isFull(t, load(t, s))
+	s.DropTES(tes)
+	s.DropSequence(vm, tes)
+	s.DropMobility(10100, mac)
+	s.DropMobility(10200, mac)
+	stop()
+	s, _, _ = open(t, path)
+	m := load(t, s)
+	delete(m.Numbers, 10100)
+	isEmpty(t, m)
+}
+
+// TestDamagedFileIsPutAside damages a good file; Open must not fail, must name what it put aside, and goes on with an empty one.
+func TestDamagedFileIsPutAside(t *testing.T) {
+	good := func(t *testing.T) (path string, octets []byte) {
+		path = filepath.Join(t.TempDir(), "nved.db")
+		s, _, stop := open(t, path)
+		fill(s)
+		stop()
+		octets, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path, octets
+	}
+	for name, damage := range map[string]func(b []byte) []byte{
+		"garbage":                   func(b []byte) []byte { return []byte(strings.Repeat("not a database. ", 1024)) },
+		"a few octets":              func([]byte) []byte { return []byte("x") },
+		"zeros":                     func(b []byte) []byte { return make([]byte, len(b)) },
+		"truncated in a meta page":  func(b []byte) []byte { return b[:4100] },
+		"truncated after the metas": func(b []byte) []byte { return b[:8192] },
+		"both metas flipped":        func(b []byte) []byte { b[20] ^= 0xff; b[4096+20] ^= 0xff; return b },
+		"another version":           func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "version1", "version9")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, octets := good(t)
+			broken := damage(octets)
+			if err := os.WriteFile(path, broken, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, aside, stop := open(t, path)
+			if aside == "" {
+				t.Fatal("nothing was put aside")
+			}
+			if kept, err := os.ReadFile(aside); err != nil || string(kept) != string(broken) {
+				t.Errorf("%s is not what was there: %v", aside, err)
+			}
+			isEmpty(t, load(t, s))
+			fill(s)
+			stop()
+			s, aside, _ = open(t, path)
+			if aside != "" {
+				t.Errorf("the new file was put aside too: %s", aside)
+			}
+			isFull(t, load(t, s))
+		})
+	}
+}
+
+// TestAnyFlippedOctetIsSurvived flips one octet at a time: whatever it hits, the store opens (with what was there, less, or nothing) and can be written.
+func TestAnyFlippedOctetIsSurvived(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nved.db")
+	s, _, stop := open(t, path)
+	fill(s)
+	stop()
+	octets, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(octets); at += 97 {
+		broken := append([]byte(nil), octets...)
+		broken[at] ^= 0xff
+		if err := os.WriteFile(path, broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, aside, err := store.Open(path, quiet())
+		if err != nil {
+			t.Fatalf("octet %d: %v", at, err)
+		}
+		if _, err := s.Load(); err != nil {
+			t.Errorf("octet %d: %v", at, err)
+		}
+		s.PutNumber(1, 1)
+		ended, end := context.WithCancel(context.Background())
+		end()
+		if err := s.Run(ended); err != nil {
+			t.Errorf("octet %d: %v", at, err)
+		}
+		if s.Failing() {
+			t.Errorf("octet %d: it cannot be written", at)
+		}
+		if aside != "" {
+			os.Remove(aside)
+		}
+	}
+}
+
+func TestEntriesThatMakeNoSenseAreLeftOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nved.db")
+	s, _, stop := open(t, path)
+	fill(s)
+	stop()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, bucket := range []string{"number", "tes", "sequence", "mobility"} {
+			b := tx.Bucket([]byte(bucket))
+			if err := b.Put([]byte("odd"), []byte("odd")); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket([]byte("sequence")).Put(make([]byte, 20), []byte{1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	s, aside, _ := open(t, path)
+	if aside != "" {
+		t.Errorf("put aside: %s", aside)
+	}
+	isFull(t, load(t, s))
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nved.db")
+	_, _, _ = open(t, path)
+	_, aside, err := store.Open(path, quiet())
+	if err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Fatalf("got %v", err)
+	}
+	if aside != "" {
+		t.Errorf("a file in use was put aside: %s", aside)
+	}
+}
+
+func TestUnusablePathIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.Open(filepath.Join(file, "nved.db"), quiet()); err == nil || !strings.Contains(err.Error(), "nved.db") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestWritesAreGathered puts often and fast; what is on disk in the end is the newest.
+func TestWritesAreGathered(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nved.db")
+	s, _, stop := open(t, path)
+	for n := range uint32(100000) {
+		s.PutSequence(vm, tes, n+1)
+	}
+	stop()
+	s, _, _ = open(t, path)
+	if got := load(t, s).Sequences[nve.VMKey{VM: vm, TES: tes}]; got != 100000 {
+		t.Errorf("got %d", got)
+	}
+}
+
+// TestFullDisk fills a small file system: the store says that it fails, keeps what it could not write, and writes it when there is room again.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
+		t.Fatalf("mount a small file system: %v", err)
+	}
+	defer syscall.Unmount(dir, syscall.MNT_DETACH)
+	path := filepath.Join(dir, "nved.db")
+	s, _, stop := open(t, path)
+	fill(s)
+	ballast := filepath.Join(dir, "ballast")
+	f, err := os.Create(ballast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	f.Close()
+	for n := range uint32(4000) {
+		s.PutSequence(evpn.VMID{14: byte(n >> 8), 15: byte(n)}, tes, 42)
+	}
+	waitFor(t, s.Failing)
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=8m"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return !s.Failing() })
+	stop()
+	s, aside, stop := open(t, path)
+	defer stop()
+	if aside != "" {
+		t.Errorf("put aside: %s", aside)
+	}
+	if got := len(load(t, s).Sequences); got < 4000 {
+		t.Errorf("%d of 4000 sequences are there", got)
+	}
+}
+
+// waitFor waits for a condition.
+func waitFor(t *testing.T, is func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it did not come about")
+		}
+	}
+}
