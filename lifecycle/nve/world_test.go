@@ -28,6 +28,7 @@ type world struct {
 	disk   *disk
 	edge   *Edge
 	lines  []string
+	mute   bool // write nothing down
 
 	tes, fabric *plane
 	kernel      *kernel
@@ -169,7 +170,9 @@ func (w *world) turn(input func()) {
 }
 
 func (w *world) say(format string, args ...any) {
-	w.lines = append(w.lines, fmt.Sprintf(format, args...))
+	if !w.mute {
+		w.lines = append(w.lines, fmt.Sprintf(format, args...))
+	}
 }
 
 // pass lets time pass, turn by turn.
