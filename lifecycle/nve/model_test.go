@@ -15,7 +15,7 @@ import (
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(r)
-		w.config.Duplicate.Recovery = time.Minute
+		w.config.Duplicate.Recovery, w.edge.config.Duplicate.Recovery = time.Minute, time.Minute
 		w.do("up srr")
 		var story []string
 		do := func(format string, args ...any) {

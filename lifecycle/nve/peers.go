@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -18,8 +17,7 @@ type peer struct {
 	neighbor *Neighbor // nil: nobody that the configuration knows
 	epoch    uint64
 	up       bool
-	ended    bool // End-of-RIB was seen
-	since    time.Time
+	ended    bool                       // End-of-RIB was seen
 	offers   map[evpn.RouteKey]struct{} // the requests that it brings
 }
 
@@ -79,7 +77,7 @@ func (e *Edge) handleTES(ev speaker.Event) {
 		if p.up {
 			e.tesDown(p, "replaced by a new session")
 		}
-		p.epoch, p.up, p.ended, p.since = ev.Epoch, true, false, e.now
+		p.epoch, p.up, p.ended = ev.Epoch, true, false
 		e.peers[p.address] = p
 		e.resumeLifetimes()
 		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), TES: ev.RouterID.String(), Detail: "established"})

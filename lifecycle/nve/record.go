@@ -46,8 +46,6 @@ type binding struct {
 	mac    evpn.MAC
 	ip     netip.Addr // invalid: none
 	policy *evpn.Policy
-	index  uint8
-	count  uint8
 }
 
 func (b *binding) station() StationKey { return StationKey{b.vn.VNI, b.mac} }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/nve"
@@ -75,7 +76,7 @@ func Open(path string, log *logrus.Entry) (s *Store, aside string, err error) {
 		return nil, "", fmt.Errorf("state %s: %w", path, err)
 	}
 	db, err := open(path)
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, "", fmt.Errorf("state %s: another process has it open; is nved running already?", path)
 	}
 	if err != nil && damaged(err) {
@@ -96,7 +97,7 @@ type damage struct{ error }
 
 func damaged(err error) bool {
 	var d damage
-	return errors.As(err, &d) || errors.Is(err, bbolt.ErrInvalid) || errors.Is(err, bbolt.ErrChecksum) || errors.Is(err, bbolt.ErrVersionMismatch)
+	return errors.As(err, &d) || errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch)
 }
 
 // open opens the file, checks that its pages fit together, and makes the buckets.
