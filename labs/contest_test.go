@@ -2,6 +2,7 @@ package labs_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,5 +84,6 @@ func (l lab) routesOf(r frr.Router, v vm) (found []string) {
 			found = append(found, fmt.Sprint(route.Prefix, " ", route.NextHop, " ", route.Communities))
 		}
 	}
+	slices.Sort(found)
 	return found
 }

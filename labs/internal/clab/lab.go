@@ -115,13 +115,18 @@ func (l *Lab) Command(ctx context.Context, node string, argv ...string) *exec.Cm
 	return c
 }
 
-// Output runs a command inside a node and returns what it writes to standard output; standard error is in the error.
+// Output runs a command inside a node and returns what it writes to standard output. If it fails, the error has what it
+// wrote to standard error, or else to standard output.
 func (l *Lab) Output(ctx context.Context, node string, argv ...string) (string, error) {
 	var stdout, stderr strings.Builder
 	c := l.Command(ctx, node, argv...)
 	c.Stdout, c.Stderr = &stdout, &stderr
 	if err := c.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("on %s: %s: %w: %s", node, strings.Join(argv, " "), err, strings.TrimSpace(stderr.String()))
+		why := stderr.String()
+		if why == "" {
+			why = stdout.String()
+		}
+		return stdout.String(), fmt.Errorf("on %s: %s: %w: %s", node, strings.Join(argv, " "), err, strings.TrimSpace(why))
 	}
 	return stdout.String(), nil
 }
