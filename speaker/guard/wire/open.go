@@ -209,7 +209,7 @@ func (o *Open) readCapability(code uint8, v []byte) bool {
 	return true
 }
 
-// Append appends the message, each capability in an optional parameter of its own, and all in the form of RFC 9072 where they need more than 255 octets.
+// Append appends the message, with all capabilities in one optional parameter, in the form of RFC 9072 where they need it.
 func (o *Open) Append(b []byte) []byte {
 	b, start := begin(b, TypeOpen)
 	as := o.AS
@@ -219,26 +219,19 @@ func (o *Open) Append(b []byte) []byte {
 	b = append(b, version, byte(as>>8), byte(as))
 	b = binary.BigEndian.AppendUint16(b, o.HoldTime)
 	b = binary.BigEndian.AppendUint32(b, uint32(o.RouterID))
-	list, size := o.capabilities(), 0
-	for _, c := range list {
-		size += 4 + len(c.Value)
+	var all []byte
+	for _, c := range o.capabilities() {
+		all = append(append(all, c.Code, byte(len(c.Value))), c.Value...)
 	}
-	wide := size >= extendedParams
-	if wide {
-		b = append(b, extendedParams, extendedParams)
-		b = binary.BigEndian.AppendUint16(b, uint16(size+len(list)))
-	} else {
-		b = append(b, byte(size))
+	switch size := len(all); {
+	case size == 0:
+		b = append(b, 0)
+	case size+2 < extendedParams:
+		b = append(b, byte(size+2), paramCapabilities, byte(size))
+	default:
+		b = append(b, extendedParams, extendedParams, byte((size+3)>>8), byte(size+3), paramCapabilities, byte(size>>8), byte(size))
 	}
-	for _, c := range list {
-		b = append(b, paramCapabilities)
-		if wide {
-			b = append(b, 0)
-		}
-		b = append(b, byte(2+len(c.Value)), c.Code, byte(len(c.Value)))
-		b = append(b, c.Value...)
-	}
-	return finish(b, start)
+	return finish(append(b, all...), start)
 }
 
 func (o *Open) capabilities() (list []Capability) {
@@ -260,9 +253,9 @@ func (o *Open) capabilities() (list []Capability) {
 	if g := o.GracefulRestart; g != nil {
 		list = append(list, Capability{capGracefulRestart, g.value()})
 	}
-	if len(o.AddPath) > 0 {
+	for some := range slices.Chunk(o.AddPath, 255/4) {
 		var v []byte
-		for _, a := range o.AddPath {
+		for _, a := range some {
 			v = append(a.Family.append(v), a.Mode)
 		}
 		list = append(list, Capability{capAddPath, v})
