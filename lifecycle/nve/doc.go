@@ -9,8 +9,11 @@
 //	speaker.Event → identify (who may speak) → request route → assemble (all routes of one sequence) → classify (lifecycle.Event)
 //	→ lifecycle.Next (the figure) → procedure: the arrow's actions, in order, some of which answer later → commit → response
 //
-// What is forwarded and advertised belongs to the (VN, MAC), not to a record (type station): one place decides, from the active record
-// and the other edges' routes, what the kernel and the fabric should hold. So the end of a record that is not active changes nothing.
+// What is forwarded and advertised belongs to the (VN, MAC), not to a record (type station): one function decides, from the active record
+// and the other edges' routes, what the kernel should hold. So the end of a record that is not active changes nothing. A MAC and an IP have
+// a holder and, while a procedure is taking them over, a claimant (type place): a procedure that fails leaves them to whoever is right by then.
+//
+// The tests tell stories (testdata/*.txtar): lines of what happens, each followed by all that the edge does then.
 //
 // The package never touches a socket, a netlink message or a GoBGP type. It implements §3.2, §3.3 and figure 5 of the source document on
 // the NVE's side, RFC 7432 §7, §11 and §15, and RFC 8365 §5 for the routes towards other edges.

@@ -100,8 +100,9 @@ func New(c Config, p Parts) (*Edge, error) {
 	for id := range e.memory.TESs {
 		e.unready[id] = struct{}{}
 	}
+	all := newNumbers(&e.memory, e.Store)
 	for _, v := range e.config.VNs {
-		if err := e.addVN(v); err != nil {
+		if err := e.addVN(v, all); err != nil {
 			return nil, err
 		}
 	}

@@ -54,24 +54,39 @@ func (m *Memory) init() {
 	}
 }
 
-// number is the RD number of a VN's responses; its fabric routes have the next one. It stays the same for as long as the store does, so that
+// numbers hands out RD numbers: that of a VN's responses, its fabric routes have the next one. A VN's stays the same for as long as the store does, so that
 // routes that peers still hold from before a restart are replaced, not doubled.
-func (m *Memory) number(vni evpn.VNI, s Store) (uint16, error) {
-	if n, ok := m.Numbers[vni]; ok {
-		return n, nil
+type numbers struct {
+	memory *Memory
+	store  Store
+	used   map[uint16]struct{}
+	next   uint16
+}
+
+func newNumbers(m *Memory, s Store) *numbers {
+	n := &numbers{memory: m, store: s, used: make(map[uint16]struct{}, len(m.Numbers)), next: 1}
+	for _, number := range m.Numbers {
+		n.used[number] = struct{}{}
 	}
-	used := make(map[uint16]bool, len(m.Numbers))
-	for _, n := range m.Numbers {
-		used[n] = true
+	return n
+}
+
+// of is the VN's number.
+func (n *numbers) of(vni evpn.VNI) (uint16, error) {
+	if number, ok := n.memory.Numbers[vni]; ok {
+		return number, nil
 	}
-	for n := uint16(1); n < evpn.DryRunRD-1; n += 2 {
-		if !used[n] {
-			m.Numbers[vni] = n
-			if s != nil {
-				s.PutNumber(vni, n)
-			}
-			return n, nil
+	for ; n.next < evpn.DryRunRD-1; n.next += 2 {
+		if _, used := n.used[n.next]; used {
+			continue
 		}
+		number := n.next
+		n.next += 2
+		n.memory.Numbers[vni] = number
+		if n.store != nil {
+			n.store.PutNumber(vni, number)
+		}
+		return number, nil
 	}
 	return 0, errTooManyVNs
 }

@@ -54,6 +54,9 @@ func (e *Edge) authorize(p *procedure) bool {
 			if p.record.procedure != p || p.next != next {
 				return // answered already
 			}
+			if r := p.record; !r.alive() && len(r.offers) == 0 {
+				v = p.set.all(evpn.OtherReason) // nobody asks for the new VM any more, and nobody is answered
+			}
 			if len(v) > 0 {
 				e.fail(p, v)
 				return

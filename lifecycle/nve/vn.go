@@ -28,8 +28,8 @@ type vn struct {
 }
 
 // addVN takes up a VN of the configuration.
-func (e *Edge) addVN(c VN) error {
-	n, err := e.memory.number(c.VNI, e.Store)
+func (e *Edge) addVN(c VN, all *numbers) error {
+	n, err := all.of(c.VNI)
 	if err != nil {
 		return fmt.Errorf("VN %s: %w", c.Name, err)
 	}

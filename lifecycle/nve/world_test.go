@@ -124,8 +124,8 @@ func worldConfig() Config {
 }
 
 // newWorld is a world whose start is over: the fabric's reflector, tes1 and tes2 are there and have said all they have.
-func newWorld(t reporter) *world {
-	w := emptyWorld(t)
+func newWorld(t reporter, change ...func(*Config)) *world {
+	w := emptyWorld(t, change...)
 	for _, p := range []string{"up frr", "eor frr", "up tes1", "eor tes1", "up tes2", "eor tes2"} {
 		w.do(p)
 	}
@@ -134,10 +134,13 @@ func newWorld(t reporter) *world {
 }
 
 // emptyWorld is a world in which the edge has just started.
-func emptyWorld(t reporter) *world {
+func emptyWorld(t reporter, change ...func(*Config)) *world {
 	w := &world{
 		t: t, now: start, config: worldConfig(), disk: newDisk(),
 		verdicts: map[evpn.MAC]evpn.Reason{}, peers: map[netip.Addr]*sessions{}, sets: map[string]*asked{}, states: map[VMKey]evpn.State{},
+	}
+	for _, f := range change {
+		f(&w.config)
 	}
 	w.kernel = &kernel{w: w, entries: map[dataplane.Key]dataplane.Entry{}, failing: map[string]bool{}}
 	w.boot()
@@ -268,7 +271,13 @@ func (w *world) checkFabric(r evpn.Route) {
 		w.check(r.PMSI != nil && r.PMSI.Type == evpn.IngressReplication && r.PMSI.ID == nveID, "type 3 %s: PMSI %+v", r.RouteKey, r.PMSI)
 		vni = r.PMSI.Label
 	}
-	w.check(slices.Equal(r.RouteTargets(), []evpn.RouteTarget{evpn.AutoRouteTarget(w.config.AS, vni)}), "fabric route %s: targets %v", r.RouteKey, r.RouteTargets())
+	targets := []evpn.RouteTarget{evpn.AutoRouteTarget(w.config.AS, vni)}
+	for _, v := range w.config.VNs {
+		if v.VNI == vni && len(v.Export) > 0 {
+			targets = v.Export
+		}
+	}
+	w.check(slices.Equal(r.RouteTargets(), targets), "fabric route %s: targets %v", r.RouteKey, r.RouteTargets())
 	m, has := r.Mobility()
 	w.check(!m.Sticky && has == (m.Sequence > 0), "fabric route %s: mobility %+v, there: %v", r.RouteKey, m, has)
 }
