@@ -223,7 +223,7 @@ check "the plain VTEP has it behind edge1" behind vtep vx-blue $vm1_mac $edge1
 
 step "What gobgp shows, of both daemons, and that it may only read"
 fabric="--target unix:///run/tns/nved-gobgp.sock" tes="--target unix:///run/tns/nved-tes-gobgp.sock" own="--target unix:///run/tns/tesd-gobgp.sock"
-if command -v gobgp >/dev/null; then
+if gobgp --help >/dev/null 2>&1; then
 	rib() { on "$1" gobgp $2 global rib -a evpn | grep "$3"; }
 	adj_in() { on edge1 gobgp $tes neighbor $tes1 adj-in -a evpn | grep "$vm1_mac"; }
 	refused() { on "$1" gobgp $2 global rib add -a evpn multicast 203.0.113.1 etag 0 rd 1:1 2>&1 | grep -i read-only; }
