@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -198,6 +199,41 @@ func set(b []byte, at int, v byte) []byte {
 	b = bytes.Clone(b)
 	b[at] = v
 	return b
+}
+
+// TestBadESI has a route that was right come again with an ESI that is not: the one that stands must not stay.
+func TestBadESI(t *testing.T) {
+	bad := set(set(nlri2, 10, 1), 19, 1)
+	for _, msg := range [][]byte{update(nil, nil, reach(EVPN, hop, bad, nlri3), origin, emptyPath), update(nil, nil, unreach(EVPN, bad))} {
+		f := NewFilter(everyFamily)
+		if err := property(f, msg); err != nil {
+			t.Error(err)
+		}
+		if v := f.verdict; v.Decision != Skip || len(v.Withdrawn) != 1 || !bytes.Equal(v.Withdrawn[0].Octets, nlri2) {
+			t.Errorf("%v, withdrawn %x, must be %x", v.Decision, v.Withdrawn, nlri2)
+		}
+	}
+}
+
+// TestEveryAttribute sends attributes of each type, with all flags and many values.
+func TestEveryAttribute(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for typ := range 256 {
+		for flags := range 16 {
+			for range 3 {
+				value := make([]byte, random.IntN(40))
+				for i := range value {
+					value[i] = byte(random.IntN(9))
+				}
+				msg := update(nil, nil, reach(EVPN, hop, nlri2, nlri3), origin, emptyPath, attr(byte(flags<<4), byte(typ), value...))
+				for _, s := range sessions {
+					if err := property(NewFilter(s), msg); err != nil {
+						t.Fatalf("%x over %+v: %v", msg, s, err)
+					}
+				}
+			}
+		}
+	}
 }
 
 func TestWithdrawnInstead(t *testing.T) {

@@ -27,8 +27,18 @@ func FuzzParseUpdate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := again(&Verdict{Update: *u}, everyFamily); err != nil {
-			t.Fatal(err)
+		then, now := NewTable(), NewTable()
+		then.Apply(u.Changes())
+		msgs, unsent := Pack(u.Changes(), everyFamily)
+		for _, m := range msgs {
+			v, err := ParseUpdate(m)
+			if err != nil {
+				t.Fatalf("packed as %x: %v", m, err)
+			}
+			now.Apply(v.Changes())
+		}
+		if d := Diff(then, now); len(d) != len(unsent) {
+			t.Fatalf("packed as %x: %d routes differ", msgs, len(d))
 		}
 	})
 }

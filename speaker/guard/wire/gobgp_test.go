@@ -147,12 +147,12 @@ func property(f *Filter, msg []byte) error {
 	if want := texts(v.Announced); !slices.Equal(announced, want) {
 		return fmt.Errorf("GoBGP announces %v, must %v", announced, want)
 	}
-	return again(v, inner)
+	return again(&v.Update, inner)
 }
 
-// again checks that what is packed from the verdict says the same.
-func again(v *Verdict, s Session) error {
-	changes := v.Changes()
+// again checks that what is packed from the verdict says the same, also to GoBGP.
+func again(u *Update, s Session) error {
+	changes := u.Changes()
 	msgs, unsent := Pack(changes, s)
 	if len(unsent) > 0 {
 		return fmt.Errorf("%d changes do not fit, but came in one message", len(unsent))
@@ -162,6 +162,9 @@ func again(v *Verdict, s Session) error {
 	for _, m := range msgs {
 		if len(m) > MaxLength {
 			return fmt.Errorf("message of %d octets", len(m))
+		}
+		if _, err := likeGoBGP(m, s); err != nil {
+			return fmt.Errorf("what was packed, %x: %w", m, err)
 		}
 		u, err := ParseUpdate(m)
 		if err != nil {

@@ -34,8 +34,8 @@ func (f *Filter) judge() *Error {
 	return f.judgeFields(l)
 }
 
-// split splits the attributes, if there is anything in the UPDATE, which is End-of-RIB for IPv4 otherwise. An attribute that is cut off withdraws the routes, which stand before it (RFC 7606 §4, §5.1), unless it
-// is the one with the routes.
+// split splits the attributes. One that is cut off withdraws the routes, which stand before it (RFC 7606 §4, §5.1), unless it is the one with the routes.
+// An UPDATE with nothing in it is End-of-RIB for IPv4 (RFC 4724 §2).
 func (f *Filter) split(l layout) *Error {
 	var cut attribute
 	var ok bool
@@ -97,29 +97,25 @@ func (f *Filter) judgeValue(a *attribute, r *rule) (stays bool) {
 		f.discard(a, "from another AS ("+r.section+")")
 		return false
 	}
+	wrong := ""
 	if r.wrong != nil {
-		if wrong := r.wrong(f.msg[a.value:a.end], &f.session); wrong != "" {
-			if r.malformed == Discard {
-				f.discard(a, wrong+" ("+r.section+")")
-				return false
-			}
-			f.withdraw(a, r.subcode, wrong+" ("+r.section+")")
-			return true
-		}
+		wrong = r.wrong(f.msg[a.value:a.end], &f.session)
 	}
-	if r.unread || f.session.FourOctetAS && (a.typ == attrAS4Path || a.typ == attrAS4Aggregator) {
-		why := "is not used here"
-		if !r.unread {
-			why = "where AS numbers have four octets (RFC 6793 §4.1)"
-		}
-		f.discard(a, why)
-		return false
-	}
-	if a.typ == attrNextHop {
+	switch {
+	case wrong != "" && r.malformed == Discard:
+		f.discard(a, wrong+" ("+r.section+")")
+	case wrong != "":
+		f.withdraw(a, r.subcode, wrong+" ("+r.section+")")
+	case r.unread:
+		f.discard(a, "is not used here")
+	case f.session.FourOctetAS && (a.typ == attrAS4Path || a.typ == attrAS4Aggregator):
+		f.discard(a, "where AS numbers have four octets (RFC 6793 §4.1)")
+	case a.typ == attrNextHop:
 		f.nextHop = f.msg[a.value:a.end]
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // judgeUnknown keeps a transitive attribute for whoever knows it, and drops another one (RFC 4271 §5, §6.3). Our own does not come from outside.
@@ -229,7 +225,10 @@ func (f *Filter) judgeList(list *[]NLRI, family Family, hop []byte, at, end int,
 		switch {
 		case bad == nil:
 			*list = append(*list, NLRI{family, hop, f.msg[at : at+length : at+length]})
-		case bad.decision == Skip:
+		case bad.decision != Reset:
+			if bad.decision == Withdraw {
+				f.verdict.Withdrawn = append(f.verdict.Withdrawn, NLRI{Family: family, Octets: withoutESI(f.msg[at : at+length])})
+			}
 			f.verdict.Skipped++
 			f.refuse(Skip, bad.what, at, f.msg[at:at+length], "%s", bad.text)
 		case a == nil:

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Lengths in octets of the fields of EVPN route types 1 to 5, after route type 8 and length 8 (RFC 7432 §7, RFC 9136 §3.1):
@@ -25,7 +26,8 @@ const (
 	segmentAt   = 18
 )
 
-// fault is why an NLRI does not get through: Skip, where it can be left out alone, or Reset, where its length cannot be (RFC 7606 §5.3).
+// fault is why an NLRI does not get through: Skip, where it can be left out alone, Withdraw, where that route alone is withdrawn, or Reset, where its
+// length cannot be (RFC 7606 §5.3).
 type fault struct {
 	decision Decision
 	what     string
@@ -152,17 +154,29 @@ func checkIPPrefix(b []byte) *fault {
 	return firstFault(what, b, b[8:18], b[23:23+size])
 }
 
-// firstFault looks for values with a right length that GoBGP refuses or confuses: an RD of a type that it reads as 0:0; an ESI whose last octet must be 0
-// (RFC 7432 §5); an IPv4 address mapped into IPv6, which it takes for the IPv4 address.
+// firstFault looks for values with a right length that GoBGP refuses or confuses: an RD of a type that it reads as 0:0; an IPv4 address mapped into IPv6,
+// which it takes for the IPv4 address; an ESI whose last octet must be 0 (RFC 7432 §5). Where the ESI is no part of the key, the route may be there with
+// another one.
 func firstFault(what string, b, esi, ip []byte) *fault {
 	if rd := binary.BigEndian.Uint16(b); rd > 2 {
 		return unfit(what, "route distinguisher of type %d, types 0 to 2 are known (RFC 4364 §4.2)", rd)
 	}
-	if esi != nil && esi[9] != 0 && (esi[0] == 1 || esi[0] == 2 || esi[0] == 4 || esi[0] == 5) {
-		return unfit(what, "ESI of type %d with a last octet of %#x, it is 0 (RFC 7432 §5)", esi[0], esi[9])
-	}
 	if len(ip) == 16 && [12]byte(ip) == [12]byte{10: 0xff, 11: 0xff} {
 		return unfit(what, "IPv4 address as a mapped IPv6 address %x", ip)
 	}
+	if esi != nil && esi[9] != 0 && (esi[0] == 1 || esi[0] == 2 || esi[0] == 4 || esi[0] == 5) {
+		bad := unfit(what, "ESI of type %d with a last octet of %#x, it is 0 (RFC 7432 §5)", esi[0], esi[9])
+		if what == "EVPN route type 2" || what == "EVPN route type 5" {
+			bad.decision = Withdraw
+		}
+		return bad
+	}
 	return nil
+}
+
+// withoutESI is a copy of an NLRI of type 2 or 5 with ESI 0: the same route.
+func withoutESI(nlri []byte) []byte {
+	b := slices.Clone(nlri)
+	clear(b[10:20])
+	return b
 }
