@@ -1,6 +1,14 @@
 package guard
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/tns-project/tns/speaker/guard/wire"
+)
+
+// sendHoldTimerExpired is the error code of RFC 9687 §4.
+const sendHoldTimerExpired wire.Code = 8
 
 // alarm is a timer whose end comes to the loop as an event; one that was stopped or set anew in the meantime does not count any more.
 type alarm struct {
@@ -22,6 +30,10 @@ func (p *peer) arm(m *machine, a *alarm, d time.Duration, e Event) {
 		switch e {
 		case HoldExpires:
 			p.expired(m)
+		case SendHoldExpires:
+			p.fire(m, e, cause{
+				notice: wire.Notification{Code: sendHoldTimerExpired}, err: fmt.Errorf("the other side read nothing for %v: send hold timer expired", m.hold),
+			})
 		default:
 			p.fire(m, e, cause{})
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -80,6 +81,9 @@ func (p *peer) fire(m *machine, e Event, c cause) {
 		return
 	}
 	from := m.state
+	if slices.Contains(actions, SendStateError) {
+		c.err = fmt.Errorf("%v in state %v", e, from)
+	}
 	if from != next {
 		now := p.now()
 		m.state, m.since, m.lasted = next, now, now.Sub(m.since)
@@ -109,8 +113,10 @@ func (p *peer) act(m *machine, a Action, from State, c cause) {
 			p.control(m, wire.AppendKeepalive(nil))
 		}
 	case SendNotice:
-		m.last = c.notice.Append(nil)
-		p.recorded(m, m.last, true)
+		if c.notice.Code != 0 {
+			m.last = c.notice.Append(nil)
+			p.recorded(m, m.last, true)
+		}
 	case SendStateError:
 		m.last = wire.Notification{Code: wire.StateMachineError, Subcode: uint8(from-OpenSent) + 1}.Append(nil)
 	case StartRetry:

@@ -313,7 +313,8 @@ func (p *peer) accept(c net.Conn) {
 		return
 	}
 	p.forget.stop()
-	m := &machine{side: p.outer(), state: Active, since: p.now(), accepted: true}
+	m := &machine{side: p.outer(), since: p.now(), accepted: true}
+	p.fire(m, StartPassive, cause{})
 	p.accepted = append(p.accepted, m)
 	p.connected(m, c)
 }

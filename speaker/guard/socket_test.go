@@ -1,0 +1,244 @@
+package guard_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/speaker/guard"
+)
+
+// soon bounds an attempt to connect that must fail: the kernel answers a SYN without the right signature with nothing.
+const soon = 1500 * time.Millisecond
+
+// TestPasswordOfPrefix: a prefix with a key lets in who has it, and nobody else.
+func TestPasswordOfPrefix(t *testing.T) {
+	p := guard.Peer{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true, Password: "correct horse"}
+	g := run(t, setting(p))
+	for _, test := range []struct {
+		name    string
+		options []func(int) error
+		let     bool
+	}{
+		{"no key", nil, false},
+		{"wrong key", []func(int) error{signed(g.own(), "battery staple")}, false},
+		{"right key", []func(int) error{signed(g.own(), "correct horse")}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			from := address()
+			ctx, cancel := context.WithTimeout(t.Context(), soon)
+			defer cancel()
+			c, err := tryCall(ctx, from, g.own(), test.options...)
+			if err != nil {
+				if test.let {
+					t.Fatal(err)
+				}
+				return
+			}
+			if !test.let {
+				c.Close()
+				t.Fatal("connected")
+			}
+			r := listenTo(t, c, from)
+			r.establish(t, r.hello())
+		})
+	}
+}
+
+// TestPasswordOfStaticPeer: the guard signs when it dials, and its listener knows the peer's key, not another's.
+func TestPasswordOfStaticPeer(t *testing.T) {
+	a, b := address(), address()
+	with, without := static(a), static(b)
+	with.Password = "correct horse"
+	with.Passive, without.Passive = true, true
+	g := run(t, setting(with, without))
+	for _, test := range []struct {
+		name    string
+		from    netip.Addr
+		options []func(int) error
+		let     bool
+	}{
+		{"with a key, unsigned", a, nil, false},
+		{"with a key, wrong", a, []func(int) error{signed(g.own(), "battery staple")}, false},
+		{"with a key, right", a, []func(int) error{signed(g.own(), "correct horse")}, true},
+		{"without a key, unsigned", b, nil, true},
+		{"without a key, signed", b, []func(int) error{signed(g.own(), "correct horse")}, false},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), soon)
+		c, err := tryCall(ctx, test.from, g.own(), test.options...)
+		cancel()
+		if let := err == nil; let != test.let {
+			t.Errorf("%s: connected %t, want %t", test.name, let, test.let)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+}
+
+func TestDialledPassword(t *testing.T) {
+	for _, right := range []bool{true, false} {
+		a := address()
+		p := static(a)
+		p.Password = "correct horse"
+		c := setting(p)
+		c.Listen = nil
+		p.LocalAddress = c.RouterID.Addr()
+		c.Peers[0] = p
+		key := "correct horse"
+		if !right {
+			key = "battery staple"
+		}
+		var config net.ListenConfig
+		config.SetMultipathTCP(false)
+		l, err := config.Listen(t.Context(), "tcp4", netip.AddrPortFrom(a, port).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp := l.(*net.TCPListener)
+		raw, err := tcp.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.Control(func(fd uintptr) { err = signed(p.LocalAddress, key)(int(fd)) }); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, c)
+		deadline := patience
+		if !right {
+			deadline = soon
+		}
+		if err := tcp.SetDeadline(time.Now().Add(deadline)); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := tcp.Accept()
+		if (err == nil) != right {
+			t.Errorf("right key %t: connected %t: %v", right, err == nil, err)
+		}
+		if err == nil {
+			conn.Close()
+		}
+		tcp.Close()
+	}
+}
+
+// TestTTLSecurity: packets that have come too far are not heard; the guard's own say 255.
+func TestTTLSecurity(t *testing.T) {
+	near := address()
+	p, q := static(near), anyone()
+	p.Passive, p.SecurityHops = true, 1
+	far := netip.MustParsePrefix(address().String() + "/32")
+	q.Prefix, q.SecurityHops = far, 3
+	g := run(t, setting(p, q))
+	for _, test := range []struct {
+		name string
+		from netip.Addr
+		ttl  int
+		let  bool
+	}{
+		{"adjacent, 255", near, 255, true},
+		{"adjacent, 254", near, 254, false},
+		{"three hops, 253", far.Addr(), 253, true},
+		{"three hops, 252", far.Addr(), 252, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), soon)
+			defer cancel()
+			c, err := tryCall(ctx, test.from, g.own(), ttl(test.ttl))
+			if err != nil {
+				if test.let {
+					t.Fatal(err)
+				}
+				return
+			}
+			r := listenTo(t, c, test.from)
+			r.say(r.hello().Append(nil), keepalive())
+			if test.let {
+				eventually(t, "session", func() bool { return g.status(t, test.from).State == guard.Established })
+				c.Close()
+				eventually(t, "its end", func() bool { return g.status(t, test.from).State != guard.Established })
+				return
+			}
+			// What is heard of it is nothing, for as long as a session takes many times over.
+			timeout := time.After(soon)
+			for {
+				select {
+				case <-timeout:
+					return
+				case <-time.After(time.Millisecond):
+					if s := g.status(t, test.from); s.MessagesIn > 0 && s.State >= guard.OpenConfirm {
+						t.Fatalf("state %v", s.State)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestOwnTTL: what the guard sends carries the TTL that the peer's kind wants.
+func TestOwnTTL(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*guard.Peer)
+		want   int
+	}{
+		{"adjacent external", func(p *guard.Peer) { p.AS = as + 1 }, 1},
+		{"multihop", func(p *guard.Peer) { p.MultihopTTL = 7 }, 7},
+		{"TTL security", func(p *guard.Peer) { p.SecurityHops = 1 }, 255},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := address()
+			p := static(a)
+			test.change(&p)
+			accept := await(t, a)
+			run(t, setting(p))
+			r := accept()
+			raw, err := r.Conn.(*net.TCPConn).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The least TTL that is let in: one above what is sent shuts the guard out, what is sent does not.
+			_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTTL, 1) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			least := func(n int) {
+				_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MINTTL, n) })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			least(test.want)
+			o := r.hello()
+			o.AS = p.AS
+			r.establish(t, o)
+		})
+	}
+}
+
+// TestSocketErrorsAreErrors: a protection that cannot be had is never left out.
+func TestSocketErrorsAreErrors(t *testing.T) {
+	c := setting(anyone())
+	c.Listen[0] = netip.MustParseAddrPort("192.0.2.1:1790") // not ours
+	if g, err := guard.New(c); err == nil || !strings.Contains(err.Error(), "192.0.2.1:1790") {
+		t.Errorf("guard %v, error %v", g, err)
+	}
+	// A prefix whose key the kernel does not take: it has no room for more than a socket may have of them.
+	c = setting()
+	for n := range 20000 {
+		c.Peers = append(c.Peers, guard.Peer{
+			Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 1}), 32), AS: as, Passive: true, Password: strings.Repeat("x", 80),
+		})
+	}
+	if g, err := guard.New(c); err == nil || !strings.Contains(err.Error(), "TCP MD5 signature of 10.") {
+		t.Errorf("guard %v, error %v", g, err)
+	}
+}
