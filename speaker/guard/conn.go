@@ -50,12 +50,18 @@ type chunk struct {
 // maxChunk is the octets that are read, or written, in one go.
 const maxChunk = 64 << 10
 
+// sendBuffer is what may wait in the kernel, where it is not merged any more.
+const sendBuffer = 128 << 10
+
 // newConn starts reader and writer; they have ended when work says so, after close.
 func newConn(c net.Conn, limiter *rate.Limiter, work *sync.WaitGroup, post func(chunk)) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	v := &conn{Conn: c, post: post, resume: make(chan struct{}, 1), limiter: limiter, cancel: cancel, written: make(chan []byte, 1)}
 	if s, ok := c.(syscall.Conn); ok {
 		v.raw, _ = s.SyscallConn()
+	}
+	if s, ok := c.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = s.SetWriteBuffer(sendBuffer) // a wish; the kernel's own bound holds else
 	}
 	work.Go(func() {
 		v.read(ctx)

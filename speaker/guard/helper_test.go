@@ -296,3 +296,7 @@ func request(n uint32) evpn.Route {
 	}
 	return r
 }
+
+type speakerEvent = speaker.Event
+
+func addrPort(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, port) }

@@ -38,7 +38,13 @@ func call(t testing.TB, from, to netip.Addr, options ...func(fd int) error) *raw
 }
 
 func tryCall(ctx context.Context, from, to netip.Addr, options ...func(fd int) error) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Control: func(_, _ string, c syscall.RawConn) error {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Control: withOptions(options)}
+	d.SetMultipathTCP(false)
+	return d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, port).String())
+}
+
+func withOptions(options []func(fd int) error) func(string, string, syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
 		var errs []error
 		err := c.Control(func(fd uintptr) {
 			for _, o := range options {
@@ -46,15 +52,13 @@ func tryCall(ctx context.Context, from, to netip.Addr, options ...func(fd int) e
 			}
 		})
 		return errors.Join(append(errs, err)...)
-	}}
-	d.SetMultipathTCP(false)
-	return d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, port).String())
+	}
 }
 
 // await listens for the guard's call.
-func await(t testing.TB, at netip.Addr) func() *raw {
+func await(t testing.TB, at netip.Addr, options ...func(fd int) error) func() *raw {
 	t.Helper()
-	var config net.ListenConfig
+	config := net.ListenConfig{Control: withOptions(options)}
 	config.SetMultipathTCP(false)
 	l, err := config.Listen(t.Context(), "tcp", netip.AddrPortFrom(at, port).String())
 	if err != nil {
@@ -63,6 +67,9 @@ func await(t testing.TB, at netip.Addr) func() *raw {
 	t.Cleanup(func() { l.Close() })
 	return func() *raw {
 		t.Helper()
+		if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
 		c, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)

@@ -198,30 +198,41 @@ func TestOwnTTL(t *testing.T) {
 			a := address()
 			p := static(a)
 			test.change(&p)
-			accept := await(t, a)
+			// The listener lets in what comes with that TTL, and another one of the same peer, that wants more, does not.
+			accept := await(t, a, ttl(255), least(test.want))
 			run(t, setting(p))
 			r := accept()
-			raw, err := r.Conn.(*net.TCPConn).SyscallConn()
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The least TTL that is let in: one above what is sent shuts the guard out, what is sent does not.
-			_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTTL, 1) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			least := func(n int) {
-				_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MINTTL, n) })
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			least(test.want)
 			o := r.hello()
 			o.AS = p.AS
 			r.establish(t, o)
+			if test.want == 255 {
+				return
+			}
+			b := address()
+			p.Prefix = netip.PrefixFrom(b, 32)
+			var config net.ListenConfig
+			config.Control = withOptions([]func(int) error{least(test.want + 1)})
+			config.SetMultipathTCP(false)
+			l, err := config.Listen(t.Context(), "tcp4", netip.AddrPortFrom(b, port).String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			run(t, setting(p))
+			if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(soon)); err != nil {
+				t.Fatal(err)
+			}
+			if conn, err := l.Accept(); err == nil {
+				conn.Close()
+				t.Errorf("packets came with a TTL above %d", test.want)
+			}
 		})
 	}
+}
+
+// least lets in packets with at least a TTL.
+func least(n int) func(fd int) error {
+	return func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, n) }
 }
 
 // TestSocketErrorsAreErrors: a protection that cannot be had is never left out.
@@ -233,7 +244,7 @@ func TestSocketErrorsAreErrors(t *testing.T) {
 	}
 	// A prefix whose key the kernel does not take: it has no room for more than a socket may have of them.
 	c = setting()
-	for n := range 20000 {
+	for n := range 4000 {
 		c.Peers = append(c.Peers, guard.Peer{
 			Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 8), byte(n), 1}), 32), AS: as, Passive: true, Password: strings.Repeat("x", 80),
 		})

@@ -125,7 +125,7 @@ func (m *mutator) mutate(b []byte) []byte {
 // TestMutated sends mutated UPDATEs through a Filter, and what it forwards to GoBGP's parser. TNS_MUTATIONS is how many; docs/fuzzing.md has the figures of
 // ten million.
 func TestMutated(t *testing.T) {
-	count := 40_000
+	count := 20_000
 	if s := os.Getenv("TNS_MUTATIONS"); s != "" {
 		var err error
 		if count, err = strconv.Atoi(s); err != nil {
@@ -133,7 +133,7 @@ func TestMutated(t *testing.T) {
 		}
 	}
 	seed := uint64(1)
-	if count > 40_000 {
+	if count > 20_000 {
 		seed = uint64(time.Now().UnixNano())
 	}
 	m := newMutator(seed)

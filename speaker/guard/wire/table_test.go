@@ -60,7 +60,7 @@ func TestKey(t *testing.T) {
 func TestKeysAreThoseOfGoBGP(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	ours, theirs := make(map[string]string), make(map[string]string)
-	for range 200_000 {
+	for range 50_000 {
 		nlri := bytes.Clone([][]byte{nlri1, nlri2, nlri2m, nlri26, nlri3, nlri36, nlri4, nlri5, nlri56}[random.IntN(9)])
 		for range 1 + random.IntN(3) {
 			nlri[2+random.IntN(len(nlri)-2)] = byte(random.IntN(8))

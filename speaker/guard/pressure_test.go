@@ -1,0 +1,144 @@
+package guard_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guard/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// small makes a receive buffer that is full at once.
+func small(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) }
+
+// TestPeerThatNeverReads: what it is still to be told is one change a route, however many there were, and it is closed when nothing went out for the hold
+// time. The others hear everything in the meantime.
+func TestPeerThatNeverReads(t *testing.T) {
+	p := anyone()
+	p.HoldTime = 3 * time.Second
+	c := setting(p)
+	g := run(t, c)
+	engine := talk(t, engineOf(c))
+	good := talk(t, neighbour(address(), c))
+	good.waitEnd(t, 0)
+	from := address()
+	conn, err := tryCall(t.Context(), from, g.own(), small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := deaf(t, conn, from)
+	bad.say(bad.hello().Append(nil), keepalive())
+	g.waitUp(t, from)
+
+	const routes = 500
+	most, closed := 0, false
+	label, start := evpn.VNI(1), time.Now()
+	for beat := time.Now(); !closed; label++ {
+		for n := range uint32(routes) {
+			r := request(n)
+			r.Label = label
+			engine.announce(t, r)
+		}
+		if time.Since(beat) > time.Second/2 {
+			bad.say(keepalive())
+			beat = time.Now()
+		}
+		s := g.status(t, from)
+		most = max(most, s.Waiting)
+		closed = s.State != guard.Established
+		if time.Since(start) > patience {
+			t.Fatal("the peer that reads nothing is not closed")
+		}
+	}
+	if most == 0 || most > routes+1 {
+		t.Errorf("%d changes waited, want some and at most one a route, %d", most, routes)
+	}
+	if s := g.status(t, from); s.Failure == "" {
+		t.Error("no reason is told")
+	}
+	last := request(routes - 1)
+	last.Label = label
+	engine.announce(t, last)
+	good.wait(t, 0, "the last change", func(e speakerEvent) bool { return e.Route.RouteKey == last.RouteKey && e.Route.Label == label })
+	if d := time.Since(start); d < 2500*time.Millisecond {
+		t.Errorf("closed after %v, want the hold time", d)
+	}
+}
+
+// TestMessageRate: more messages than the rate allows wait in the peer's own socket, and the others go on.
+func TestMessageRate(t *testing.T) {
+	p := anyone()
+	p.MessageRate = 100
+	c := setting(p)
+	g := run(t, c)
+	engine := talk(t, engineOf(c))
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	g.waitUp(t, r.address)
+	const burst = 300
+	start := time.Now()
+	for n := range uint32(burst) {
+		r.say(update(n, 1))
+	}
+	engine.waitRoute(t, 0, keyOf(burst-1))
+	// The bucket holds 100 at first, of which OPEN and KEEPALIVE took two; the others come at 100 a second.
+	if took := time.Since(start); took < 1900*time.Millisecond {
+		t.Errorf("%d messages were read in %v, with 100 a second and a burst of 100", burst, took)
+	}
+	if s := g.status(t, r.address); s.State != guard.Established || s.RoutesIn != burst {
+		t.Errorf("state %v, routes %d", s.State, s.RoutesIn)
+	}
+}
+
+// TestEngineThatNeverReads: the peer is not read beyond what may wait for the engine, so memory stays where it is.
+func TestEngineThatNeverReads(t *testing.T) {
+	c := setting(anyone())
+	g := run(t, c)
+	accept := await(t, c.Engine.Address.Addr(), small)
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	engine := accept()
+	open := &wire.Open{AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}}
+	engine.establish(t, open)
+	_ = engine.Conn.(interface{ SetReadDeadline(time.Time) error }).SetReadDeadline(time.Unix(1, 0)) // its reader ends
+	g.waitUp(t, r.address)
+	stopped := make(chan uint32, 1)
+	go func() {
+		n := uint32(0)
+		for ; n < 1_000_000; n++ {
+			if r.SetWriteDeadline(time.Now().Add(time.Second)) != nil {
+				break
+			}
+			if _, err := r.Write(update(n, 1)); err != nil {
+				break
+			}
+		}
+		stopped <- n
+	}()
+	n := <-stopped
+	if n == 1_000_000 {
+		t.Error("a million routes were read while the engine took none")
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Logf("%d messages were sent before the peer had to wait; heap %d MB", n, m.HeapAlloc>>20)
+	if s := g.status(t, r.address); s.State != guard.Established {
+		t.Errorf("state %v: %s", s.State, s.Failure)
+	}
+}
+
+// TestTooManyRoutes ends the session of a peer that sends more than it may.
+func TestTooManyRoutes(t *testing.T) {
+	p := anyone()
+	p.MaxRoutes = 2
+	c := setting(p)
+	g := run(t, c)
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	r.say(update(1, 1), update(2, 1), update(2, 2), update(3, 1))
+	r.waitNotice(t, wire.Cease, wire.CeaseMaxPrefixes)
+}
