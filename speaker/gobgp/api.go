@@ -24,6 +24,7 @@ import (
 type gate struct {
 	table *table
 	write bool
+	names *Names        // nil: none
 	lists chan struct{} // a token for each listing at a time: one holds GoBGP's loop for as long as its table is big
 }
 
@@ -31,11 +32,15 @@ type gate struct {
 const maxLists = 2
 
 func (s *Speaker) gate() *gate {
-	return &gate{table: s.table, write: s.config.APIWrite, lists: make(chan struct{}, maxLists)}
+	return &gate{table: s.table, write: s.config.APIWrite, lists: make(chan struct{}, maxLists), names: s.config.Names}
 }
 
 func (g *gate) options() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream)}
+	options := []grpc.ServerOption{grpc.UnaryInterceptor(g.unary), grpc.StreamInterceptor(g.stream)}
+	if g.names != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(g.names.Unary), grpc.ChainStreamInterceptor(g.names.Stream))
+	}
+	return options
 }
 
 // reads reports whether the method only reads.

@@ -20,6 +20,7 @@ type Config struct {
 	ListenAddresses []netip.Addr
 	API             string // gRPC of the stock CLI, unix:///… or host:port (loopback), comma list; "" = none
 	APIWrite        bool   // let the API add and delete paths, and reset sessions
+	Names           *Names // of peers behind a guard, for the API; nil: peers have their own addresses
 	Peers           []Peer
 	RouteTargets    []evpn.RouteTarget // RTC (RFC 4684) memberships announced where the peer has it; none: RTC is not offered
 	EndOfRIBTimeout time.Duration      // an EndOfRIB is implied that long after SessionUp, 30 s

@@ -1,0 +1,210 @@
+package gobgp
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	api "github.com/osrg/gobgp/v3/api"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/tns-project/tns/speaker"
+)
+
+// Names tells the addresses of peers behind a guard (package speaker/guard): GoBGP knows each by an inner address, people and roles by the real one. What
+// is configured is put in; what is not is learned from a capability in which the guard names the peer. It is safe for concurrent use.
+type Names struct {
+	mu    sync.RWMutex
+	real  map[netip.Addr]netip.Addr // by inner address
+	inner map[netip.Addr]netip.Addr // by real address
+}
+
+// addressCapability is guard.AddressCapability.
+const addressCapability = 240
+
+// NewNames is no names yet.
+func NewNames() *Names {
+	return &Names{real: make(map[netip.Addr]netip.Addr), inner: make(map[netip.Addr]netip.Addr)}
+}
+
+// Set joins two addresses; what either was before is forgotten.
+func (n *Names) Set(inner, real netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.inner, n.real[inner])
+	delete(n.real, n.inner[real])
+	n.real[inner], n.inner[real] = real, inner
+}
+
+// Real is the real address of an inner one, or the address itself if it has none.
+func (n *Names) Real(inner netip.Addr) netip.Addr { return n.in(n.real, inner) }
+
+// Inner is the inner address of a real one, or the address itself if it has none.
+func (n *Names) Inner(real netip.Addr) netip.Addr { return n.in(n.inner, real) }
+
+func (n *Names) in(list map[netip.Addr]netip.Addr, a netip.Addr) netip.Addr {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if b, ok := list[a]; ok {
+		return b
+	}
+	return a
+}
+
+// learn takes from a peer's OPEN whose it really is.
+func (n *Names) learn(p *api.Peer) {
+	inner, ok := parseAddr(p.GetState().GetNeighborAddress())
+	if !ok {
+		return
+	}
+	for _, c := range p.GetState().GetRemoteCap() {
+		var v api.UnknownCapability
+		if c.UnmarshalTo(&v) != nil || v.Code != addressCapability {
+			continue
+		}
+		if real, ok := netip.AddrFromSlice(v.Value); ok && n.Real(inner) != real {
+			n.Set(inner, real)
+		}
+	}
+}
+
+// Unary and Stream are interceptors for GoBGP's gRPC API: people name a peer by its real address, and are told it.
+func (n *Names) Unary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	n.rewrite(request, n.Inner, named)
+	response, err := handler(ctx, request)
+	n.rewrite(response, n.Real, anywhere)
+	return response, err
+}
+
+// Stream is Unary for streams.
+func (n *Names) Stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, namedStream{stream, n})
+}
+
+type namedStream struct {
+	grpc.ServerStream
+	names *Names
+}
+
+func (s namedStream) RecvMsg(m any) error {
+	err := s.ServerStream.RecvMsg(m)
+	s.names.rewrite(m, s.names.Inner, named)
+	return err
+}
+
+func (s namedStream) SendMsg(m any) error {
+	if r, ok := m.(*api.ListPeerResponse); ok {
+		s.names.learn(r.GetPeer())
+	}
+	s.names.rewrite(m, s.names.Real, anywhere)
+	return s.ServerStream.SendMsg(m)
+}
+
+// named are the fields in which a request names a peer; anything else that looks like an address is a route's.
+func named(f protoreflect.FieldDescriptor) bool {
+	switch f.Name() {
+	case "address", "name", "neighbor_address", "peer_address":
+		return true
+	}
+	return false
+}
+
+// anywhere: an inner address in an answer is always a peer's.
+func anywhere(protoreflect.FieldDescriptor) bool { return true }
+
+// rewrite puts other addresses into the string fields of a message.
+func (n *Names) rewrite(message any, other func(netip.Addr) netip.Addr, where func(protoreflect.FieldDescriptor) bool) {
+	if m, ok := message.(proto.Message); ok && m != nil {
+		rewriteIn(m.ProtoReflect(), other, where)
+	}
+}
+
+func rewriteIn(m protoreflect.Message, other func(netip.Addr) netip.Addr, where func(protoreflect.FieldDescriptor) bool) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+		case f.Kind() == protoreflect.MessageKind && f.IsList():
+			for i := range v.List().Len() {
+				rewriteIn(v.List().Get(i).Message(), other, where)
+			}
+		case f.Kind() == protoreflect.MessageKind:
+			rewriteIn(v.Message(), other, where)
+		case f.Kind() == protoreflect.StringKind && !f.IsList() && where(f):
+			if a, err := netip.ParseAddr(v.String()); err == nil {
+				if b := other(a); b != a {
+					m.Set(f, protoreflect.ValueOfString(b.String()))
+				}
+			}
+		}
+		return true
+	})
+}
+
+var _ speaker.Speaker = (*Guarded)(nil)
+
+// Guarded is a Speaker behind a guard: its peers are dynamic ones on the inner network, and its events and sessions name the real ones.
+type Guarded struct {
+	*Speaker
+	names  *Names
+	events chan speaker.Event
+}
+
+// NewGuarded is New with Config.Names.
+func NewGuarded(c Config) (*Guarded, error) {
+	if c.Names == nil {
+		c.Names = NewNames()
+	}
+	s, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Guarded{Speaker: s, names: c.Names, events: make(chan speaker.Event)}, nil
+}
+
+// Run implements speaker.Speaker.
+func (g *Guarded) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(g.events)
+		for e := range g.Speaker.Events() {
+			if e.Kind == speaker.SessionUp {
+				g.ask(ctx, e.Peer)
+			}
+			e.Peer = g.names.Real(e.Peer)
+			select {
+			case g.events <- e:
+			case <-ctx.Done():
+			}
+		}
+	})
+	defer wg.Wait()
+	return g.Speaker.Run(ctx)
+}
+
+// ask learns whose a session is. A failure leaves the inner address, which is logged.
+func (g *Guarded) ask(ctx context.Context, inner netip.Addr) {
+	srv, err := g.running()
+	if err == nil {
+		err = srv.ListPeer(ctx, &api.ListPeerRequest{Address: inner.String()}, g.names.learn)
+	}
+	if err != nil && ctx.Err() == nil {
+		g.config.Log.WithField("peer", inner).WithError(err).Warn("cannot tell whose session it is")
+	}
+}
+
+// Events implements speaker.Speaker.
+func (g *Guarded) Events() <-chan speaker.Event { return g.events }
+
+// Resend implements speaker.Speaker.
+func (g *Guarded) Resend(peer netip.Addr) error { return g.Speaker.Resend(g.names.Inner(peer)) }
+
+// Sessions implements speaker.Speaker: those of the engine, by real address. Since when the outer ones stand the guard knows.
+func (g *Guarded) Sessions() ([]speaker.Session, error) {
+	list, err := g.Speaker.Sessions()
+	for i := range list {
+		list[i].Peer = g.names.Real(list[i].Peer)
+	}
+	return list, err
+}
