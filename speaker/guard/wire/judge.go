@@ -93,7 +93,7 @@ func (f *Filter) judgeAttribute(a *attribute, l layout) (stays bool, err *Error)
 
 // judgeValue judges the value of a known attribute.
 func (f *Filter) judgeValue(a *attribute, r *rule) (stays bool) {
-	if r.internal && !f.session.Internal {
+	if r.from == insideAS && !f.session.Internal {
 		f.discard(a, "from another AS ("+r.section+")")
 		return false
 	}
@@ -106,7 +106,7 @@ func (f *Filter) judgeValue(a *attribute, r *rule) (stays bool) {
 		f.discard(a, wrong+" ("+r.section+")")
 	case wrong != "":
 		f.withdraw(a, r.subcode, wrong+" ("+r.section+")")
-	case r.unread:
+	case r.from == nowhere:
 		f.discard(a, "is not used here")
 	case f.session.FourOctetAS && (a.typ == attrAS4Path || a.typ == attrAS4Aggregator):
 		f.discard(a, "where AS numbers have four octets (RFC 6793 §4.1)")

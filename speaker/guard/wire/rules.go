@@ -10,36 +10,43 @@ type rule struct {
 	subcode   uint8 // of UpdateError, should a reset become necessary
 	section   string
 	wrong     func(v []byte, s *Session) string // tells what is wrong with a value, or ""
-
-	internal bool // from another AS it is discarded
-	unread   bool // GoBGP would read it, with readers that are not trusted, and we do not: discarded, once it is found well-formed
+	from      scope
 }
+
+// scope is where an attribute may come from; what comes from elsewhere is discarded.
+type scope uint8
+
+const (
+	anywhere scope = iota
+	insideAS       // from the same AS
+	nowhere        // GoBGP would read it, with a reader that is not trusted, and we have no use for it: discarded even where it is well-formed
+)
 
 // rules are the attributes that are known, with the section that decides where one is malformed. MP_REACH_NLRI and MP_UNREACH_NLRI are judged by
 // themselves (Filter.judgeReach, Filter.judgeUnreach): there the decision is Reset.
 var rules = [256]rule{
-	attrOrigin:          {"ORIGIN", wellKnown, Withdraw, UpdateBadOrigin, "RFC 7606 §7.1", wrongOrigin, false, false},
-	attrASPath:          {"AS_PATH", wellKnown, Withdraw, UpdateMalformedASPath, "RFC 7606 §7.2", wrongASPath, false, false},
-	attrNextHop:         {"NEXT_HOP", wellKnown, Withdraw, UpdateBadNextHop, "RFC 7606 §7.3", wrongNextHop, false, false},
-	attrMED:             {"MULTI_EXIT_DISC", optionalNonTransitive, Withdraw, UpdateLength, "RFC 7606 §7.4", lengthIs(4), false, false},
-	attrLocalPref:       {"LOCAL_PREF", wellKnown, Withdraw, UpdateLength, "RFC 7606 §7.5", lengthIs(4), true, false},
-	attrAtomicAggregate: {"ATOMIC_AGGREGATE", wellKnown, Discard, UpdateLength, "RFC 7606 §7.6", lengthIs(0), false, false},
-	attrAggregator:      {"AGGREGATOR", optionalTransitive, Discard, UpdateLength, "RFC 7606 §7.7", wrongAggregator, false, false},
-	attrCommunities:     {"COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.8", multipleOf(4), false, false},
-	attrOriginatorID:    {"ORIGINATOR_ID", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.9", lengthIs(4), true, false},
-	attrClusterList:     {"CLUSTER_LIST", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.10", multipleOf(4), true, false},
-	attrMPReach:         {"MP_REACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.11", nil, false, false},
-	attrMPUnreach:       {"MP_UNREACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.12", nil, false, false},
-	attrExtended:        {"EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.14", multipleOf(communityLength), false, false},
-	attrAS4Path:         {"AS4_PATH", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Path, false, false},
-	attrAS4Aggregator:   {"AS4_AGGREGATOR", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Aggregator, false, false},
-	attrPMSITunnel:      {"PMSI_TUNNEL", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 6514 §5", wrongPMSI, false, false},
-	attrTunnelEncap:     {"TUNNEL_ENCAPSULATION", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 9012 §13", nil, false, true},
-	attrIPv6Extended:    {"IPV6 EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.15", multipleOf(20), false, true},
-	attrAIGP:            {"AIGP", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 7311 §3", nil, false, true},
-	attrLinkState:       {"BGP-LS", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 9552 §8.2.2", nil, false, true},
-	attrLarge:           {"LARGE_COMMUNITY", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 8092 §6", multipleOf(12), false, false},
-	attrPrefixSID:       {"PREFIX_SID", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 8669 §6", nil, false, true},
+	attrOrigin:          {"ORIGIN", wellKnown, Withdraw, UpdateBadOrigin, "RFC 7606 §7.1", wrongOrigin, anywhere},
+	attrASPath:          {"AS_PATH", wellKnown, Withdraw, UpdateMalformedASPath, "RFC 7606 §7.2", wrongASPath, anywhere},
+	attrNextHop:         {"NEXT_HOP", wellKnown, Withdraw, UpdateBadNextHop, "RFC 7606 §7.3", wrongNextHop, anywhere},
+	attrMED:             {"MULTI_EXIT_DISC", optionalNonTransitive, Withdraw, UpdateLength, "RFC 7606 §7.4", lengthIs(4), anywhere},
+	attrLocalPref:       {"LOCAL_PREF", wellKnown, Withdraw, UpdateLength, "RFC 7606 §7.5", lengthIs(4), insideAS},
+	attrAtomicAggregate: {"ATOMIC_AGGREGATE", wellKnown, Discard, UpdateLength, "RFC 7606 §7.6", lengthIs(0), anywhere},
+	attrAggregator:      {"AGGREGATOR", optionalTransitive, Discard, UpdateLength, "RFC 7606 §7.7", wrongAggregator, anywhere},
+	attrCommunities:     {"COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.8", multipleOf(4), anywhere},
+	attrOriginatorID:    {"ORIGINATOR_ID", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.9", lengthIs(4), insideAS},
+	attrClusterList:     {"CLUSTER_LIST", optionalNonTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.10", multipleOf(4), insideAS},
+	attrMPReach:         {"MP_REACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.11", nil, anywhere},
+	attrMPUnreach:       {"MP_UNREACH_NLRI", optionalNonTransitive, Reset, UpdateOptionalAttribute, "RFC 7606 §7.12", nil, anywhere},
+	attrExtended:        {"EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.14", multipleOf(communityLength), anywhere},
+	attrAS4Path:         {"AS4_PATH", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Path, anywhere},
+	attrAS4Aggregator:   {"AS4_AGGREGATOR", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Aggregator, anywhere},
+	attrPMSITunnel:      {"PMSI_TUNNEL", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 6514 §5", wrongPMSI, anywhere},
+	attrTunnelEncap:     {"TUNNEL_ENCAPSULATION", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 9012 §13", nil, nowhere},
+	attrIPv6Extended:    {"IPV6 EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.15", multipleOf(20), nowhere},
+	attrAIGP:            {"AIGP", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 7311 §3", nil, nowhere},
+	attrLinkState:       {"BGP-LS", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 9552 §8.2.2", nil, nowhere},
+	attrLarge:           {"LARGE_COMMUNITY", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 8092 §6", multipleOf(12), anywhere},
+	attrPrefixSID:       {"PREFIX_SID", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 8669 §6", nil, nowhere},
 }
 
 func lengthIs(n int) func([]byte, *Session) string {

@@ -35,7 +35,6 @@ type goBGP struct {
 
 	mutex sync.Mutex
 	heard map[string][]evpn.ExtendedCommunity // of each route, by family and key
-	ended bool                                // End-of-RIB came
 	more  chan struct{}
 }
 
@@ -61,7 +60,7 @@ func startGoBGP(t *testing.T) *goBGP {
 	check(g.StartBgp(ctx, &api.StartBgpRequest{Global: &api.Global{Asn: 65000, RouterId: "192.0.2.9", ListenPort: int32(port), ListenAddresses: []string{"127.0.0.1"}}}))
 	t.Cleanup(func() { _ = g.StopBgp(context.Background(), &api.StopBgpRequest{}) })
 	check(g.WatchEvent(ctx, &api.WatchEventRequest{Table: &api.WatchEventRequest_Table{Filters: []*api.WatchEventRequest_Table_Filter{
-		{Type: api.WatchEventRequest_Table_Filter_ADJIN}, {Type: api.WatchEventRequest_Table_Filter_EOR},
+		{Type: api.WatchEventRequest_Table_Filter_ADJIN},
 	}}}, func(r *api.WatchEventResponse) {
 		for _, p := range r.GetTable().GetPaths() {
 			g.hear(p)
@@ -90,10 +89,6 @@ func (g *goBGP) hear(p *api.Path) {
 		}
 	}()
 	family := bgp.AfiSafiToRouteFamily(uint16(p.Family.Afi), uint8(p.Family.Safi))
-	if p.Nlri == nil {
-		g.ended = g.ended || family == bgp.RF_EVPN
-		return
-	}
 	nlri, err := apiutil.UnmarshalNLRI(family, p.Nlri)
 	if err != nil {
 		return
@@ -124,6 +119,12 @@ func (g *goBGP) hear(p *api.Path) {
 		}
 	}
 	g.heard[key], _ = RestoreCommunities(told, hidden)
+}
+
+// has reports whether a route was heard of. The caller has the mutex.
+func (g *goBGP) has(nlri []byte) bool {
+	_, ok := g.heard[keyOf(EVPN, nlri)]
+	return ok
 }
 
 func keyOf(f Family, nlri []byte) string {
@@ -227,13 +228,21 @@ func TestSession(t *testing.T) {
 	send(all["FRR: router MAC/IP"])
 	send(all["FRR: Ethernet segment"])
 	send(all["communities GoBGP loses"])
-	send(AppendEndOfRIB(nil, EVPN))
-	g.await(t, "all that was sent", func() bool {
-		return g.ended && len(g.heard) == table.Len(EVPN)+table.Len(RouteTargets)+table.Len(IPv4Unicast)
-	})
+	last := set(nlri3, 9, 77)
+	send(update(nil, nil, reach(EVPN, hop, last), origin, emptyPath))
+	g.await(t, "all that was sent", func() bool { return g.has(last) })
+	g.mutex.Lock()
+	routes := len(g.heard)
+	g.mutex.Unlock()
+	if want := table.Len(EVPN) + table.Len(RouteTargets) + table.Len(IPv4Unicast); routes != want {
+		t.Errorf("GoBGP has %d routes, must have %d", routes, want)
+	}
 
 	for nlri, from := range map[string]string{string(nlri2): "communities GoBGP loses", string(nlri26): "FRR: router MAC/IP", string(nlri4): "FRR: Ethernet segment"} {
-		if err := sameCommunities(g.heard[keyOf(EVPN, []byte(nlri))], sent(all[from])); err != nil {
+		g.mutex.Lock()
+		heard := g.heard[keyOf(EVPN, []byte(nlri))]
+		g.mutex.Unlock()
+		if err := sameCommunities(heard, sent(all[from])); err != nil {
 			t.Errorf("%s: %v", from, err)
 		}
 	}
