@@ -75,11 +75,11 @@ var (
 
 func reach(family Family, hop []byte, nlri ...[]byte) []byte {
 	v := append(family.append(nil), byte(len(hop)))
-	return attr(0x90, attrMPReach, cat(v, hop, []byte{0}, cat(nlri...))...)
+	return appendAttribute(nil, optionalNonTransitive, attrMPReach, cat(v, hop, []byte{0}, cat(nlri...)))
 }
 
 func unreach(family Family, nlri ...[]byte) []byte {
-	return attr(0x90, attrMPUnreach, cat(family.append(nil), cat(nlri...))...)
+	return appendAttribute(nil, optionalNonTransitive, attrMPUnreach, cat(family.append(nil), cat(nlri...)))
 }
 
 func extended(list ...[]byte) []byte { return attr(0xc0, attrExtended, cat(list...)...) }

@@ -50,7 +50,7 @@ func TestDecisions(t *testing.T) {
 		{"wrong flags: optional ORIGIN (§3 c)", instead(attr(0xc0, attrOrigin, 0)), everyFamily, Withdraw, 0},
 		{"wrong flags: transitive MED (§3 c)", routed(attr(0xc0, attrMED, 0, 0, 0, 1)), everyFamily, Withdraw, 0},
 		{"wrong flags: well-known EXTENDED COMMUNITIES (§3 c)", routed(attr(0x40, attrExtended, target...)), everyFamily, Withdraw, 0},
-		{"wrong flags: MP_REACH_NLRI, the NLRI are there (§3 c)", update(nil, nil, attr(0xd0, attrMPReach, reach(EVPN, hop, nlri2)[4:]...), origin, emptyPath), everyFamily, Withdraw, 0},
+		{"wrong flags: MP_REACH_NLRI, the NLRI are there (§3 c)", update(nil, nil, attr(0xd0, attrMPReach, reach(EVPN, hop, nlri2)[3:]...), origin, emptyPath), everyFamily, Withdraw, 0},
 		{"partial ORIGIN: means nothing", instead(attr(0x60, attrOrigin, 0)), everyFamily, Accept, 0},
 		{"unused flags: mean nothing (RFC 4271 §4.3)", instead(attr(0x4f, attrOrigin, 0)), everyFamily, Accept, 0},
 		{"extended length for a short value", instead(attr(0x50, attrOrigin, 0)), everyFamily, Accept, 0},
@@ -62,7 +62,7 @@ func TestDecisions(t *testing.T) {
 		{"an error, and no routes (§5.2)", update(nil, nil, attr(0x40, attrOrigin, 9), emptyPath), everyFamily, Reset, UpdateBadOrigin},
 		{"an error, and only withdrawals (§5.2)", update(nil, nil, unreach(EVPN, nlri2), attr(0x40, attrOrigin, 9)), everyFamily, Reset, UpdateBadOrigin},
 		{"a discard, and only withdrawals (§5.2)", update(nil, nil, unreach(EVPN, nlri2), attr(0x40, attrAtomicAggregate, 9)), everyFamily, Discard, 0},
-		{"wrong flags on MP_UNREACH_NLRI alone", update(nil, nil, attr(0xd0, attrMPUnreach, unreach(EVPN, nlri2)[4:]...)), everyFamily, Withdraw, 0},
+		{"wrong flags on MP_UNREACH_NLRI alone", update(nil, nil, attr(0xd0, attrMPUnreach, unreach(EVPN, nlri2)[3:]...)), everyFamily, Withdraw, 0},
 
 		// RFC 7606 §7, and the RFCs of later attributes: each attribute.
 		{"ORIGIN empty (§7.1)", instead(attr(0x40, attrOrigin)), everyFamily, Withdraw, 0},
@@ -236,7 +236,7 @@ func TestEveryAttribute(t *testing.T) {
 
 func TestWithdrawnInstead(t *testing.T) {
 	v := NewFilter(everyFamily).Update(routed(attr(0x80, attrMED, 1), extended(target)))
-	want := update(nil, nil, attr(0x90, attrMPUnreach, cat(EVPN.append(nil), nlri2)...))
+	want := update(nil, nil, unreach(EVPN, nlri2))
 	if v.Decision != Withdraw || len(v.Forward) != 1 || !bytes.Equal(v.Forward[0], want) {
 		t.Errorf("%v, %x, must be %x", v.Decision, v.Forward, want)
 	}
@@ -272,6 +272,22 @@ func TestAnnouncementWinsOverWithdrawal(t *testing.T) {
 	}
 }
 
+// TestFullMessage has a message of 4096 octets be written again, whatever the length of its lengths.
+func TestFullMessage(t *testing.T) {
+	for _, nlri := range [][]byte{nlri2, bytes.Repeat(nlri2, 8)} {
+		msg := update(nil, nil, reach(EVPN, hop, nlri), origin, emptyPath, attr(0xd0, attrExtended, bytes.Repeat(target, 400)...))
+		msg = append(msg, attr(0xd0, 224, make([]byte, MaxLength-len(msg)-4)...)...)
+		msg = update(nil, nil, msg[HeaderLength+4:])
+		f := NewFilter(everyFamily)
+		if err := property(f, msg); err != nil || len(msg) != MaxLength {
+			t.Errorf("%d octets: %v", len(msg), err)
+		}
+		if msgs, _ := Pack(f.verdict.Changes()[:1], everyFamily); f.verdict.Decision != Accept || len(msgs) != 1 {
+			t.Errorf("%v, packed into %d messages: %+v", f.verdict.Decision, len(msgs), f.verdict.Refusals)
+		}
+	}
+}
+
 func TestTooLongForGoBGP(t *testing.T) {
 	// 500 communities fill a message; one of them has to be hidden, for which there is no room.
 	all := append(bytes.Repeat(target, 499), ndFlags...)
@@ -283,7 +299,8 @@ func TestTooLongForGoBGP(t *testing.T) {
 	if fits.Decision != Accept || len(fits.Announced) != 1 {
 		t.Errorf("%v: %+v", fits.Decision, fits.Refusals)
 	}
-	msg = update(nil, nil, reach(EVPN, hop, nlri2), origin, emptyPath, attr(0xd0, attrExtended, all...), attr(0xc0, 224, make([]byte, MaxLength-len(msg)-3)...))
+	msg = append(msg, attr(0xc0, 224, make([]byte, MaxLength-len(msg)-3)...)...)
+	msg = update(nil, nil, msg[HeaderLength+4:])
 	v := NewFilter(everyFamily).Update(msg)
 	if v.Decision != Withdraw || len(v.Withdrawn) != 1 || len(v.Announced) != 0 {
 		t.Errorf("%v, %d withdrawn: %+v", v.Decision, len(v.Withdrawn), v.Refusals)

@@ -21,33 +21,35 @@ func NewTable() *Table { return &Table{families: make(map[Family]map[string]entr
 // Apply brings changes in, marks the routes that they announce as renewed, and returns those changes that made a difference: not an announcement with
 // the attributes and NLRI that stand, and not a withdrawal of what is not there.
 func (t *Table) Apply(changes []Change) (different []Change) {
-	var scratch [64]byte
 	for _, c := range changes {
-		routes := t.families[c.Family]
-		b, n := splitKey(scratch[:0], c.Family, c.NLRI)
-		old, ok := routes[string(b[:n])]
-		if c.Withdrawal() {
-			if ok {
-				delete(routes, string(b[:n]))
-				different = append(different, c)
-			}
-			continue
-		}
-		same := ok && old.attributes == c.Attributes && old.rest == string(b[n:])
-		if same && old.age == t.age {
-			continue
-		}
-		if routes == nil {
-			routes = make(map[string]entry)
-			t.families[c.Family] = routes
-		}
-		if !same {
+		if t.Set(c) {
 			different = append(different, c)
 		}
-		text := string(b)
-		routes[text[:n]] = entry{text[n:], c.Attributes, t.age}
 	}
 	return different
+}
+
+// Set is Apply of one change.
+func (t *Table) Set(c Change) (different bool) {
+	var scratch [64]byte
+	b, n := splitKey(scratch[:0], c.Family, c.NLRI)
+	routes := t.families[c.Family]
+	old, ok := routes[string(b[:n])]
+	if c.Withdrawal() {
+		delete(routes, string(b[:n]))
+		return ok
+	}
+	same := ok && old.attributes == c.Attributes && old.rest == string(b[n:])
+	if same && old.age == t.age {
+		return false
+	}
+	if routes == nil {
+		routes = make(map[string]entry)
+		t.families[c.Family] = routes
+	}
+	text := string(b)
+	routes[text[:n]] = entry{text[n:], c.Attributes, t.age}
+	return !same
 }
 
 // Age makes every route stale until it is announced again.

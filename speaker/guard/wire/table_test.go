@@ -151,7 +151,7 @@ func TestAttributes(t *testing.T) {
 	if got := c.Attributes.Octets(); got != string(cat(origin, emptyPath, extended(set(target, 7, 1)))) {
 		t.Errorf("attributes %x", got)
 	}
-	long := update(nil, nil, attr(0x90, attrMPReach, reach(EVPN, hop, nlri3)[4:]...), attr(0x50, attrOrigin, 0), emptyPath, attr(0xd0, attrExtended, set(target, 7, 1)...))
+	long := update(nil, nil, attr(0x90, attrMPReach, reach(EVPN, hop, nlri3)[3:]...), attr(0x50, attrOrigin, 0), emptyPath, attr(0xd0, attrExtended, set(target, 7, 1)...))
 	if again := changesOf(t, long)[0]; again.Attributes != c.Attributes {
 		t.Error("a length of two octets makes other attributes")
 	}

@@ -34,13 +34,13 @@ func group[T string | []byte](w *writer, family Family, hop, attributes T) {
 
 // put appends an NLRI, in another message if it must; it is false if it does not fit into one at all.
 func put[T string | []byte](w *writer, nlri T) bool {
-	if w.open && len(w.b)-w.start+len(nlri)+w.tail() > MaxLength {
+	if w.open && !w.fits(len(nlri)) {
 		w.close()
 	}
 	if !w.open {
 		mark := len(w.b)
 		w.begin()
-		if len(w.b)-w.start+len(nlri)+w.tail() > MaxLength {
+		if !w.fits(len(nlri)) {
 			w.b, w.open = w.b[:mark], false
 			return false
 		}
@@ -49,15 +49,18 @@ func put[T string | []byte](w *writer, nlri T) bool {
 	return true
 }
 
-// tail is what close appends.
-func (w *writer) tail() int {
+// fits reports whether so many octets more fit into the open message, with what close does to it.
+func (w *writer) fits(n int) bool {
+	n += len(w.b) - w.start
 	switch {
+	case w.family != IPv4Unicast && n-(w.field-w.start) <= 255:
+		n += len(w.attributes) - 1
 	case w.family != IPv4Unicast:
-		return len(w.attributes)
+		n += len(w.attributes)
 	case len(w.hop) == 0:
-		return 2
+		n += 2
 	}
-	return 0
+	return n <= MaxLength
 }
 
 func (w *writer) begin() {
@@ -86,7 +89,7 @@ func (w *writer) begin() {
 	w.field = len(w.b)
 }
 
-// close fills in the lengths.
+// close fills in the lengths. That of the attribute takes one octet where it can.
 func (w *writer) close() {
 	if !w.open {
 		return
@@ -95,8 +98,12 @@ func (w *writer) close() {
 	switch {
 	case w.family != IPv4Unicast:
 		binary.BigEndian.PutUint16(w.b[w.field-2:], size)
-		binary.BigEndian.PutUint16(w.b[w.field-6:], 4+size+uint16(len(w.attributes)))
+		if size <= 255 {
+			w.b[w.field-4] &^= flagExtended
+			w.b = append(w.b[:w.field-2], w.b[w.field-1:]...)
+		}
 		w.b = append(w.b, w.attributes...)
+		binary.BigEndian.PutUint16(w.b[w.field-6:], uint16(len(w.b)-w.field+4))
 	case len(w.hop) == 0:
 		binary.BigEndian.PutUint16(w.b[w.field-2:], size)
 		w.b = append(w.b, 0, 0)
