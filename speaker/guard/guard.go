@@ -74,16 +74,20 @@ func (c Config) keys() (keys []key) {
 	return keys
 }
 
-// leastHops is what holds for all peers, and so for a listening socket; an accepted one gets its own peer's.
+// leastHops is for a listening socket: the least TTL that holds for all peers, an accepted one gets its own peer's; and the TTL of its answers, 255 if any
+// peer wants that.
 func (c Config) leastHops() hops {
-	least := 255
+	h := hops{least: 255}
 	for _, p := range c.Peers {
-		least = min(least, hopsTo(p, p.AS == c.AS).least)
+		own := hopsTo(p, p.AS == c.AS)
+		if h.least = min(h.least, own.least); own.least > 0 {
+			h.send = 255
+		}
 	}
-	if len(c.Peers) == 0 || least == 0 {
+	if h.send == 0 {
 		return hops{}
 	}
-	return hops{send: 255, least: least}
+	return h
 }
 
 // Run serves until ctx ends, which is no error. Sessions are then closed without a NOTIFICATION, so that graceful restart holds; see Close.

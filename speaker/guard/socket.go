@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,11 +22,12 @@ type family struct {
 	level, hops, minHops int
 	network              string
 	address              int // where it begins in sockaddr_storage, after the family
+	hopsAt               int // where the TTL is in an IP header
 }
 
 var (
-	inet4 = family{unix.AF_INET, unix.IPPROTO_IP, unix.IP_TTL, unix.IP_MINTTL, "tcp4", 2}
-	inet6 = family{unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_MINHOPCOUNT, "tcp6", 6}
+	inet4 = family{unix.AF_INET, unix.IPPROTO_IP, unix.IP_TTL, unix.IP_MINTTL, "tcp4", 2, 8}
+	inet6 = family{unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, unix.IPV6_MINHOPCOUNT, "tcp6", 6, 7}
 )
 
 func familyOf(a netip.Addr) family {
@@ -99,6 +101,9 @@ func listen(at netip.AddrPort, keys []key, h hops) (*net.TCPListener, error) {
 				}
 			}
 		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1); err != nil {
+			return fmt.Errorf("keep the first packet: %w", os.NewSyscallError("setsockopt", err))
+		}
 		return h.set(fd, f)
 	})}
 	config.SetMultipathTCP(false)
@@ -130,13 +135,40 @@ func dial(ctx context.Context, from netip.Addr, to netip.AddrPort, password stri
 	return dialer.DialContext(ctx, f.network, to.String())
 }
 
-// raise sets what an accepted socket needs beyond what it has from its listener.
+// raise sets what an accepted socket needs beyond what it has from its listener. What came before cannot have been checked, so the first packet is now:
+// who is too far away cannot send one with a high TTL either.
 func raise(c net.Conn, h hops, f family) error {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
-	return inControl(raw, func(fd int) error { return h.set(fd, f) })
+	return inControl(raw, func(fd int) error {
+		if err := h.set(fd, f); err != nil || h.least == 0 {
+			return err
+		}
+		syn, err := savedSYN(fd)
+		switch {
+		case err != nil:
+			return fmt.Errorf("TTL of the first packet: %w", err)
+		case len(syn) <= f.hopsAt:
+			return fmt.Errorf("TTL of the first packet: it is not known")
+		case int(syn[f.hopsAt]) < h.least:
+			return fmt.Errorf("it came with TTL %d, must be at least %d", syn[f.hopsAt], h.least)
+		}
+		return nil
+	})
+}
+
+// savedSYN is the headers of the packet that began a connection.
+func savedSYN(fd int) ([]byte, error) {
+	b := make([]byte, 256)
+	size := uint32(len(b))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_SAVED_SYN,
+		uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return nil, os.NewSyscallError("getsockopt", errno)
+	}
+	return b[:size], nil
 }
 
 // unanswered makes a connection fail on which nothing is acknowledged for that long (RFC 5482).
