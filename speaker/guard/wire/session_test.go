@@ -66,6 +66,13 @@ func startGoBGP(t *testing.T) *goBGP {
 			g.hear(p)
 		}
 	}))
+	active := make(chan struct{})
+	var once sync.Once
+	check(g.WatchEvent(ctx, &api.WatchEventRequest{Peer: &api.WatchEventRequest_Peer{}}, func(r *api.WatchEventResponse) {
+		if r.GetPeer().GetPeer().GetState().GetSessionState() == api.PeerState_ACTIVE {
+			once.Do(func() { close(active) })
+		}
+	}))
 	check(g.AddPeer(ctx, &api.AddPeerRequest{Peer: &api.Peer{
 		Conf: &api.PeerConf{NeighborAddress: "127.0.0.1", PeerAsn: 65000}, Transport: &api.Transport{PassiveMode: true},
 		GracefulRestart: &api.GracefulRestart{Enabled: true, HelperOnly: true, RestartTime: 1},
@@ -75,6 +82,11 @@ func startGoBGP(t *testing.T) *goBGP {
 			{Config: &api.AfiSafiConfig{Family: &api.Family{Afi: api.Family_AFI_IP, Safi: api.Family_SAFI_UNICAST}, Enabled: true}},
 		},
 	}}))
+	select {
+	case <-active: // before that it closes what it accepts
+	case <-time.After(20 * time.Second):
+		t.Fatal("GoBGP does not wait for its peer")
+	}
 	return g
 }
 
