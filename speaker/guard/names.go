@@ -1,5 +1,7 @@
 package guard
 
+import "fmt"
+
 // String is the state's name as other implementations write it.
 func (s State) String() string { return name(stateNames[:], int(s)) }
 
@@ -26,4 +28,18 @@ var eventNames = [events]string{
 var actionNames = [...]string{
 	"Dial", "Drop", "SendOpen", "SendKeepalive", "SendNotice", "SendStateError", "StartRetry", "StopRetry", "StartIdleHold", "StartOpenHold", "StartHold",
 	"RestartHold", "StartKeepalive", "SessionUp", "SessionDown", "Deliver",
+}
+
+// MarshalText writes the name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the name.
+func (s *State) UnmarshalText(b []byte) error {
+	for i, n := range stateNames {
+		if n == string(b) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("session state %q: is none of RFC 4271 §8.2.2", b)
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type peer struct {
 	refusing   bool  // no session without an engine: none was there for too long
 	engines    int   // inner sessions of this session so far
 
+	limiter    *rate.Limiter // of all its connections together; nil: no limit
 	failure    string
 	count      Counters
 	refused    refusals
@@ -79,6 +81,9 @@ func newPeer(g *Guard, ctx context.Context, config Peer, address, inside netip.A
 		guard: g, config: config, address: address, inside: inside, born: time.Now(), ctx: ctx, inbox: make(chan happening),
 		log: g.config.Log.WithField("peer", address),
 	}
+	if r := config.MessageRate; r > 0 {
+		p.limiter = rate.NewLimiter(rate.Limit(r), r)
+	}
 	if !config.Dynamic && !config.Passive {
 		p.dialler = &machine{side: p.outer(), since: p.now()}
 	}
@@ -104,9 +109,7 @@ func (p *peer) outer() side {
 			return d - rand.N(d/4)
 		},
 	}
-	if r := p.config.MessageRate; r > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(r), r)
-	}
+	s.limiter = p.limiter
 	return s
 }
 
@@ -308,9 +311,17 @@ func (p *peer) remove(m *machine) {
 
 // accept takes a connection that the peer dialled.
 func (p *peer) accept(c net.Conn) {
-	if p.refusing || len(p.accepted) >= maxAccepted {
+	if p.refusing {
 		c.Close()
 		return
+	}
+	if len(p.accepted) >= maxAccepted {
+		for _, m := range p.accepted {
+			if m.state < OpenConfirm { // one that says nothing makes place
+				p.fire(m, Stop, cause{notice: wire.Notification{Code: wire.Cease, Subcode: wire.CeaseRejected}})
+				break
+			}
+		}
 	}
 	p.forget.stop()
 	m := &machine{side: p.outer(), since: p.now(), accepted: true}
@@ -380,8 +391,14 @@ func (p *peer) peerDown(m *machine, c cause) {
 	}
 }
 
-// fromPeer takes an UPDATE or a ROUTE-REFRESH of the peer.
-func (p *peer) fromPeer(m *machine, msg []byte) *wire.Error {
+// fromPeer takes an UPDATE or a ROUTE-REFRESH of the peer. Should reading it fail in a way that nobody thought of, it costs this session and no other.
+func (p *peer) fromPeer(m *machine, msg []byte) (bad *wire.Error) {
+	defer func() {
+		if e := recover(); e != nil {
+			p.log.WithFields(logrus.Fields{"octets": hex(msg), "stack": string(debug.Stack())}).Errorf("a message cannot be read: %v", e)
+			bad = &wire.Error{Code: wire.UpdateError, Subcode: wire.UpdateMalformedList, Octets: msg[:min(len(msg), wire.OctetsKept)], Text: fmt.Sprint("UPDATE: ", e)}
+		}
+	}()
 	if wire.TypeOf(msg) == wire.TypeRouteRefresh {
 		return p.refresh(msg, func(f wire.Family) { p.routes.refresh(p.routes.out, p.routes.toPeer, f) })
 	}

@@ -11,44 +11,44 @@ import (
 
 // Status is one peer as people see it.
 type Status struct {
-	Peer        netip.Addr
-	Inner       netip.Addr // its address on the engine's side
-	Local       netip.Addr // of the session
-	AS          uint32     // of the session, else configured
-	RouterID    evpn.RouterID
-	State       State
-	Since       time.Time // of the state
-	Dynamic     bool
-	Description string
-	HoldTime    time.Duration // agreed
-	Engine      State         // of the inner session
-	EngineSince time.Time
-	RoutesIn    int               // the peer's
-	RoutesOut   int               // the engine's
-	Waiting     int               // routes that the peer is still to be told
-	Renewing    bool              // the engine is new, and what it announces is compared with what the peer was sent
-	Failure     string            // why there is no session, or was none
-	Refusals    map[string]uint64 // what was refused, by what it was
+	Peer        netip.Addr        `json:"peer"`
+	Inner       netip.Addr        `json:"inner"` // its address on the engine's side
+	Local       netip.Addr        `json:"local"` // of the session
+	AS          uint32            `json:"as"`    // of the session, else configured
+	RouterID    evpn.RouterID     `json:"router_id"`
+	State       State             `json:"state"`
+	Since       time.Time         `json:"since"` // of the state
+	Dynamic     bool              `json:"dynamic"`
+	Description string            `json:"description"`
+	HoldTime    time.Duration     `json:"hold_time"` // agreed
+	Engine      State             `json:"engine"`    // of the inner session
+	EngineSince time.Time         `json:"engine_since"`
+	RoutesIn    int               `json:"routes_in"`  // the peer's
+	RoutesOut   int               `json:"routes_out"` // the engine's
+	Waiting     int               `json:"waiting"`    // routes that the peer is still to be told
+	Renewing    bool              `json:"renewing"`   // the engine is new, and what it announces is compared with what the peer was sent
+	Failure     string            `json:"failure"`    // why there is no session, or was none
+	Refusals    map[string]uint64 `json:"refusals"`   // what was refused, by what it was
 	Counters
 }
 
 // Counters count since the peer is known.
 type Counters struct {
-	Sessions     uint64 // that were established
-	Engines      uint64 // inner sessions that were; one more than engines came back within a session
-	MessagesIn   uint64
-	MessagesOut  uint64 // control messages and UPDATEs
-	Received     uint64 // UPDATEs
-	Sent         uint64 // UPDATEs
-	Filtered     uint64 // things that wire.Filter did not let through
-	Refused      uint64 // of these, UPDATEs or routes that were treated as withdrawn, skipped, or reset the session
-	EngineErrors uint64 // UPDATEs of the engine that could not be read
+	Sessions     uint64 `json:"sessions"` // that were established
+	Engines      uint64 `json:"engines"`  // inner sessions that were; one more than engines came back within a session
+	MessagesIn   uint64 `json:"messages_in"`
+	MessagesOut  uint64 `json:"messages_out"`  // control messages and UPDATEs
+	Received     uint64 `json:"received"`      // UPDATEs
+	Sent         uint64 `json:"sent"`          // UPDATEs
+	Filtered     uint64 `json:"filtered"`      // things that wire.Filter did not let through
+	Refused      uint64 `json:"refused"`       // of these, UPDATEs or routes that were treated as withdrawn, skipped, or reset the session
+	EngineErrors uint64 `json:"engine_errors"` // UPDATEs of the engine that could not be read
 }
 
 // Totals are not any peer's.
 type Totals struct {
-	Strangers uint64 // connections from where no peer is configured
-	Unheard   uint64 // notices that nobody took
+	Strangers uint64 `json:"strangers"` // connections from where no peer is configured
+	Unheard   uint64 `json:"unheard"`   // notices that nobody took
 }
 
 // Peers lists the peers, sorted by address; those of a guard that does not run are not there.
@@ -122,11 +122,11 @@ const (
 
 // Notice is one thing that happened to a peer.
 type Notice struct {
-	Kind    Kind
-	At      time.Time
-	Peer    netip.Addr
-	Text    string
-	Refusal wire.Refusal
+	Kind    Kind         `json:"kind"`
+	At      time.Time    `json:"at"`
+	Peer    netip.Addr   `json:"peer"`
+	Text    string       `json:"text"`
+	Refusal wire.Refusal `json:"refusal"`
 }
 
 // maxNotices wait for a reader; then new ones are counted as Unheard and dropped.

@@ -29,15 +29,15 @@ func TestQueueKeepsTheNewestInItsFirstPlace(t *testing.T) {
 	}
 	changes, end := q.take(10)
 	if len(changes) != 2 || changes[0] != route(1, 9, 2) || changes[1] != route(2, 0, 1) || end != wire.EVPN {
-		t.Errorf("taken %q, mark %v", changes, end)
+		t.Errorf("taken %v, mark %v", changes, end)
 	}
 	changes, end = q.take(1)
 	if len(changes) != 1 || changes[0] != route(3, 0, 1) || end != 0 || q.len() != 0 {
-		t.Errorf("taken %q, mark %v, %d left", changes, end, q.len())
+		t.Errorf("taken %v, mark %v, %d left", changes, end, q.len())
 	}
 	q.put(route(1, 0, 3))
 	if changes, _ = q.take(1); len(changes) != 1 || changes[0] != route(1, 0, 3) {
-		t.Errorf("taken %q: what was taken may be due again", changes)
+		t.Errorf("taken %v: what was taken may be due again", changes)
 	}
 }
 

@@ -187,7 +187,7 @@ func (f *Filter) judgeUnreach(a *attribute) *Error {
 func (f *Filter) judgeFields(l layout) *Error {
 	announces := l.nlri < len(f.msg)
 	f.reachable = f.reachable || announces
-	if f.reachable && !f.trusted {
+	if f.reachable {
 		for _, t := range []byte{attrOrigin, attrASPath, attrNextHop} {
 			if f.seen[0]&(1<<t) == 0 && (t != attrNextHop || announces) {
 				f.withdraw(&attribute{typ: t, start: l.attributes, end: l.attributes}, UpdateMissingWellKnown, "missing (RFC 7606 §3 d)")

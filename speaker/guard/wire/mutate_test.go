@@ -167,6 +167,57 @@ func TestMutated(t *testing.T) {
 	}
 }
 
+// TestMutatedFromEngine reads mutated UPDATEs as if they were our own GoBGP's.
+func TestMutatedFromEngine(t *testing.T) {
+	m, read := newMutator(2), 0
+	for i := range 20_000 {
+		msg := m.next()
+		if err := fromEngine(msg); err != nil {
+			t.Fatalf("execution %d: %x: %v", i, msg, err)
+		}
+		if _, err := ParseUpdate(msg); err == nil {
+			read++
+		}
+	}
+	if read < 1000 {
+		t.Errorf("only %d could be read", read)
+	}
+}
+
+// fromEngine checks that what can be read can be packed, for sessions with AS numbers of two octets too, and means the same then.
+func fromEngine(msg []byte) (err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("panic: %v", e)
+		}
+	}()
+	u, err := ParseUpdate(msg)
+	if err != nil {
+		return nil
+	}
+	changes := u.Changes()
+	then, now := NewTable(), NewTable()
+	then.Apply(changes)
+	msgs, unsent := Pack(changes, everyFamily)
+	for _, m := range msgs {
+		v, err := ParseUpdate(m)
+		if err != nil {
+			return fmt.Errorf("packed as %x: %w", m, err)
+		}
+		now.Apply(v.Changes())
+	}
+	if d := Diff(then, now); len(d) != len(unsent) {
+		return fmt.Errorf("packed as %x: %d routes differ, %d unsent", msgs, len(d), len(unsent))
+	}
+	narrowed, _ := Pack(changes, Session{Families: everyFamily.Families})
+	for _, m := range narrowed {
+		if _, err := ParseUpdate(m); err != nil {
+			return fmt.Errorf("packed as %x: %w", m, err)
+		}
+	}
+	return nil
+}
+
 // TestGoBGPAlone shows that the mutations of TestMutated do kill GoBGP where no Filter stands before it.
 func TestGoBGPAlone(t *testing.T) {
 	m := newMutator(1)

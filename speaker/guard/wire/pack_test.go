@@ -137,6 +137,8 @@ func TestParseUpdateRefuses(t *testing.T) {
 		"cut off":        routed()[:40],
 		"NLRI cut off":   update(nil, nil, reach(EVPN, hop, nlri2[:20]), origin, emptyPath),
 		"attributes end": cutAt(2, localPref, reach(EVPN, hop, nlri2), origin),
+		"no NEXT_HOP":    update(nil, unhex("080a"), origin, emptyPath),
+		"no ORIGIN":      update(nil, nil, reach(EVPN, hop, nlri2), emptyPath),
 		"bad next hop":   update(nil, nil, reach(EVPN, make([]byte, 4), nlri2), origin, emptyPath),
 	} {
 		if u, err := ParseUpdate(msg); err == nil {

@@ -107,7 +107,7 @@ func listError(msg []byte, at, size int, format string, args ...any) *Error {
 
 // ParseUpdate reads an UPDATE of our own GoBGP: its structure is checked, and its attributes are left as they are. An error is a *Error.
 func ParseUpdate(msg []byte) (*Update, error) {
-	f := Filter{trusted: true}
+	f := Filter{trusted: true, session: Session{FourOctetAS: true, Internal: true}}
 	f.start(msg)
 	if err := f.judge(); err != nil {
 		return nil, err

@@ -1,0 +1,107 @@
+package guard_test
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tns-project/tns/speaker/guard"
+)
+
+// TestControl asks a guard as another process does.
+func TestControl(t *testing.T) {
+	c := setting(anyone())
+	c.Renewal = guard.ByCall
+	g := run(t, c)
+	path := filepath.Join(t.TempDir(), "guard.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	client := guard.Client{Path: path}
+
+	var heard []guard.Kind
+	hearing := make(chan error, 1)
+	go func() {
+		hearing <- client.Notices(ctx, func(n guard.Notice) bool {
+			heard = append(heard, n.Kind)
+			return n.Kind != guard.PeerDown
+		})
+	}()
+
+	engine := talk(t, engineOf(c), request(1), request(2))
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	g.waitUp(t, r.address)
+	renewing := func(want bool) func() bool {
+		return func() bool {
+			peers, _, err := client.Peers(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(peers) == 1 && peers[0].Renewing == want && peers[0].RoutesOut > 0 && peers[0].Engine == guard.Established
+		}
+	}
+	// End-of-RIB of the engine, which came before the peer counts its routes, does not end renewing here.
+	eventually(t, "two routes", func() bool { return g.status(t, r.address).RoutesOut == 2 })
+	eventually(t, "renewing", renewing(true))
+	if err := client.Renewed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "renewed", renewing(false))
+
+	// A new engine that has but one route at first: the other one is not withdrawn until it says so.
+	engine.end()
+	eventually(t, "the engine is gone", func() bool { return g.status(t, r.address).Engine != guard.Established })
+	engine = talk(t, engineOf(c), request(1))
+	eventually(t, "renewing", renewing(true))
+	engine.announce(t, request(2))
+	if err := client.Renewed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "renewed", renewing(false))
+	peers, totals, err := client.Peers(t.Context())
+	if err != nil || len(peers) != 1 || totals.Strangers != 0 {
+		t.Fatalf("%+v, %+v, %v", peers, totals, err)
+	}
+	if s := peers[0]; s.Peer != r.address || s.RouterID != id(r.address) || s.State != guard.Established || s.AS != as || s.Engines != 2 {
+		t.Errorf("%+v", s)
+	}
+	r.Close()
+	if err := <-hearing; err != nil {
+		t.Fatal(err)
+	}
+	want := []guard.Kind{guard.PeerUp, guard.EngineUp, guard.EngineDown, guard.EngineUp, guard.PeerDown}
+	if len(heard) != len(want) {
+		t.Fatalf("heard %v, want %v", heard, want)
+	}
+	for i := range want {
+		if heard[i] != want[i] {
+			t.Errorf("heard %v, want %v", heard, want)
+		}
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("{\"ask\":\"weather\"}\n")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 256)
+	n, err := conn.Read(b)
+	if err != nil || !strings.Contains(string(b[:n]), "cannot be asked") {
+		t.Errorf("%s, %v", b[:n], err)
+	}
+}
