@@ -23,6 +23,9 @@ import (
 
 // GoBGP's loop does not end.
 func TestMain(m *testing.M) {
+	if os.Getenv(engineVariable) != "" {
+		beEngine(os.Args[1], os.Args[2], os.Args[3])
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"))
 }
 

@@ -1,10 +1,17 @@
 package guard_test
 
 import (
+	"context"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
+	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
 )
 
@@ -38,7 +45,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	engine.end()
 	changed := request(2)
 	changed.Label++
-	engine = talk(t, engineOf(c), request(1), changed)
+	talk(t, engineOf(c), request(1), changed)
 	e, _ := outside.waitRoute(t, next, changed.RouteKey)
 	sameRoute(t, e.Route, changed)
 	outside.waitWithdrawal(t, next, request(3).RouteKey)
@@ -87,4 +94,100 @@ func TestHundredEngines(t *testing.T) {
 	if events, _ := outside.seen(); len(events) != next {
 		t.Errorf("the peer noticed:\n%s", lines(events[next:]))
 	}
+}
+
+// engineVariable makes this program an engine: it holds AS, router-id, address and network, and the number of routes.
+const engineVariable = "GUARD_TEST_ENGINE"
+
+// beEngine is a process that is killed; it never comes back.
+func beEngine(address, network, routes string) {
+	at := netip.MustParseAddrPort(address)
+	c := gobgp.Config{
+		RouterID: id(netip.MustParseAddr(os.Getenv(engineVariable))), AS: as, ListenPort: int(at.Port()), ListenAddresses: []netip.Addr{at.Addr()},
+		Peers: []gobgp.Peer{{Prefix: netip.MustParsePrefix(network), Dynamic: true}},
+	}
+	s, err := gobgp.New(c)
+	if err != nil {
+		panic(err)
+	}
+	n, err := strconv.Atoi(routes)
+	if err != nil {
+		panic(err)
+	}
+	for i := range n {
+		if err := s.Announce(request(uint32(i))); err != nil {
+			panic(err)
+		}
+	}
+	go func() {
+		for range s.Events() {
+		}
+	}()
+	go func() { panic(s.Run(context.Background())) }()
+	if err := s.Open(context.Background()); err != nil {
+		panic(err)
+	}
+	select {}
+}
+
+// TestKilledEngines runs the engine as another process and kills it (-9) in the middle of whatever it does. A peer that another implementation would be,
+// by hand and without graceful restart, hears nothing.
+func TestKilledEngines(t *testing.T) {
+	const routes, kills = 1000, 20
+	c := setting(anyone())
+	g := run(t, c)
+	start := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0], c.Engine.Address.String(), c.Engine.Network.String(), strconv.Itoa(routes))
+		cmd.Env = append(os.Environ(), engineVariable+"="+c.RouterID.Addr().String())
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	kill := func(cmd *exec.Cmd) {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+	}
+	engine := start()
+	r := call(t, address(), g.own())
+	open := r.hello()
+	open.GracefulRestart = nil
+	r.establish(t, open)
+	for n := range uint32(100) {
+		r.say(update(n, 1))
+	}
+	settled := func() {
+		eventually(t, "all is renewed", func() bool {
+			s := g.status(t, r.address)
+			return s.Engine == guard.Established && !s.Renewing && s.RoutesOut == routes && s.Waiting == 0
+		})
+	}
+	settled()
+	before := g.status(t, r.address)
+	var longest time.Duration
+	for n := range kills {
+		if n%2 == 0 {
+			settled()
+		} // else while it is told, or tells
+		kill(engine)
+		began := time.Now()
+		engine = start()
+		eventually(t, "an engine", func() bool {
+			s := g.status(t, r.address)
+			return s.Engine == guard.Established && s.EngineSince.After(began)
+		})
+		if n%2 == 1 {
+			settled()
+			longest = max(longest, time.Since(began))
+		}
+	}
+	settled()
+	s := g.status(t, r.address)
+	if s.Since != before.Since || s.Sessions != 1 || s.Sent != before.Sent || s.RoutesIn != 100 {
+		t.Errorf("before %+v\nafter  %+v", before, s)
+	}
+	t.Logf("%d engines; from start to the whole table of %d routes at most %v", s.Engines, routes, longest)
+	kill(engine)
 }
