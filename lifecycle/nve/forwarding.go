@@ -167,8 +167,16 @@ func (e *Edge) noteKernel(res dataplane.Result) {
 		e.note(ev)
 		return
 	}
+	told := map[evpn.VMID]bool{} // once in each VM's story, though it may have records at several TESs
 	for _, r := range recordsOf(st.records) {
-		ev.VM, ev.TES = r.key.VM.String(), r.key.TES.String()
+		if told[r.key.VM] {
+			continue
+		}
+		told[r.key.VM] = true
+		ev.VM, ev.TES = r.key.VM.String(), ""
+		if a := st.active(); a != nil && a.key.VM == r.key.VM {
+			ev.TES = a.key.TES.String()
+		}
 		e.note(ev)
 	}
 }
