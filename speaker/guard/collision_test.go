@@ -1,7 +1,9 @@
 package guard_test
 
 import (
+	"net"
 	"testing"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker/guard"
@@ -107,4 +109,33 @@ func TestReconnectAtOnce(t *testing.T) {
 	second := accept()
 	second.establish(t, second.hello())
 	eventually(t, "second session", func() bool { return g.status(t, a).Sessions == 2 })
+}
+
+// TestPeerThatClosesIsNotHammered: of a peer that closes each session at once the guard asks again after one second and more.
+func TestPeerThatClosesIsNotHammered(t *testing.T) {
+	a := address()
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	l, err := config.Listen(t.Context(), "tcp4", addrPort(a).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, setting(static(a)))
+	n := 0
+	for ; ; n++ {
+		c, err := l.Accept()
+		if err != nil {
+			break
+		}
+		r := listenTo(t, c, a)
+		r.establish(t, r.hello())
+		r.Close()
+	}
+	if n < 3 || n > 4 {
+		t.Errorf("%d sessions in 3 s, want 3: at once, at once, after a second", n)
+	}
 }

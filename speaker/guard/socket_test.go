@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
 // soon bounds an attempt to connect that must fail: the kernel answers a SYN without the right signature with nothing.
@@ -251,5 +252,53 @@ func TestSocketErrorsAreErrors(t *testing.T) {
 	}
 	if g, err := guard.New(c); err == nil || !strings.Contains(err.Error(), "TCP MD5 signature of 10.") {
 		t.Errorf("guard %v, error %v", g, err)
+	}
+}
+
+// TestTTLSecurityOfAConnection: also within a connection, and on one that the guard dials, packets from too far are not heard.
+func TestTTLSecurityOfAConnection(t *testing.T) {
+	p := anyone()
+	p.SecurityHops = 1
+	g := run(t, setting(p))
+	r := call(t, address(), g.own(), ttl(255))
+	r.wait(t, 0, wire.TypeOpen)
+	raw, err := r.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := func(n int) {
+		if e := raw.Control(func(fd uintptr) { err = ttl(n)(int(fd)) }); e != nil || err != nil {
+			t.Fatal(e, err)
+		}
+	}
+	far(254)
+	r.say(r.hello().Append(nil), keepalive())
+	select {
+	case <-time.After(soon):
+	case <-t.Context().Done():
+	}
+	if n := g.status(t, r.address).MessagesIn; n != 0 {
+		t.Errorf("%d messages from two hops away were heard", n)
+	}
+	far(255) // what TCP sends again is
+	eventually(t, "session", func() bool { return g.status(t, r.address).State == guard.Established })
+
+	a := address()
+	q := static(a)
+	q.SecurityHops = 1
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	l, err := config.Listen(t.Context(), "tcp4", addrPort(a).String()) // answers with the system's TTL, 64
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	run(t, setting(q))
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(soon)); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := l.Accept(); err == nil {
+		conn.Close()
+		t.Error("the guard connected to a peer that is too far away")
 	}
 }

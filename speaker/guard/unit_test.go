@@ -176,3 +176,15 @@ func TestWhatTheEngineMeans(t *testing.T) {
 		}
 	}
 }
+
+// TestBackOff: at once, then 1 s, 2 s, … up to the configured time, each up to a quarter less so that two sides do not keep step.
+func TestBackOff(t *testing.T) {
+	p := &peer{config: Peer{ConnectRetry: 8 * time.Second}}
+	for n, most := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 8 * time.Second} {
+		for range 100 {
+			if d := p.outer().backoff(n); d > most || d < most*3/4 {
+				t.Errorf("attempt %d after %v, want at most %v", n, d, most)
+			}
+		}
+	}
+}

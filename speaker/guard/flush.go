@@ -1,0 +1,62 @@
+package guard
+
+import "github.com/tns-project/tns/speaker/guard/wire"
+
+// flush writes what is due as far as the sockets take it, and lets readers go on where there is room for what they bring.
+func (p *peer) flush() {
+	for _, m := range p.machines() {
+		p.write(m)
+	}
+	p.write(p.inner)
+	for _, m := range p.machines() {
+		if m.conn != nil && m.conn.waiting && (p.routes == nil || p.routes.toEngine.len() < highWater) {
+			m.conn.next()
+		}
+	}
+	if m := p.inner; m.conn != nil && m.conn.waiting {
+		m.conn.next()
+	}
+}
+
+// write gives a machine's socket what is due to it.
+func (p *peer) write(m *machine) {
+	for m.conn != nil && m.conn.idle() {
+		b := m.control
+		m.control = nil
+		if m.state == Established {
+			b = p.due(m, b)
+		}
+		if len(b) == 0 {
+			return
+		}
+		m.conn.send(b)
+		if !m.conn.idle() && m.hold > 0 {
+			p.arm(m, &m.sendHold, m.hold, SendHoldExpires)
+		}
+	}
+}
+
+// due appends the routes that are due on an established session.
+func (p *peer) due(m *machine, b []byte) []byte {
+	if p.routes == nil {
+		return b
+	}
+	q, s, endOfRIB := p.routes.toPeer, p.routes.session, p.session != nil && p.session.received.GracefulRestart != nil
+	if m == p.inner {
+		q, s, endOfRIB = p.routes.toEngine, wire.Negotiate(m.sent, m.received), true
+	} else if m != p.session {
+		return b
+	}
+	if q.len() == 0 {
+		return b
+	}
+	routes, updates, unsent := p.routes.messages(q, s, endOfRIB)
+	p.recorded(m, routes, true)
+	if m != p.inner {
+		p.count.Sent += uint64(updates)
+	}
+	for _, c := range unsent {
+		p.refuse(wire.Refusal{Decision: wire.Withdraw, What: "too long", Text: "the route does not fit into a message", Octets: []byte(c.NLRI)})
+	}
+	return append(b, routes...)
+}
