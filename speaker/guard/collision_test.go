@@ -113,6 +113,7 @@ func TestReconnectAtOnce(t *testing.T) {
 
 // TestPeerThatClosesIsNotHammered: of a peer that closes each session at once the guard asks again after one second and more.
 func TestPeerThatClosesIsNotHammered(t *testing.T) {
+	t.Parallel()
 	a := address()
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
 // TestControl asks a guard as another process does.
@@ -31,17 +33,20 @@ func TestControl(t *testing.T) {
 	})
 	client := guard.Client{Path: path}
 
+	engine := talk(t, engineOf(c), request(1), request(2))
+	from := address()
 	var heard []guard.Kind
 	hearing := make(chan error, 1)
 	go func() {
 		hearing <- client.Notices(ctx, func(n guard.Notice) bool {
-			heard = append(heard, n.Kind)
-			return n.Kind != guard.PeerDown
+			if n.Peer == from {
+				heard = append(heard, n.Kind)
+			}
+			return n.Kind != guard.PeerDown || n.Peer != from
 		})
 	}()
 
-	engine := talk(t, engineOf(c), request(1), request(2))
-	r := call(t, address(), g.own())
+	r := call(t, from, g.own())
 	r.establish(t, r.hello())
 	g.waitUp(t, r.address)
 	renewing := func(want bool) func() bool {
@@ -71,7 +76,17 @@ func TestControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "renewed", renewing(false))
+	// A session that begins now is told the end when the engine does.
+	later := call(t, address(), g.own())
+	later.establish(t, later.hello())
+	eventually(t, "End-of-RIB", func() bool {
+		s := g.status(t, later.address)
+		return later.count(wire.TypeUpdate) >= 2 && !s.Renewing && s.RoutesOut == 2
+	})
+	later.Close()
+	eventually(t, "it is gone", func() bool { return g.status(t, later.address).State != guard.Established })
 	peers, totals, err := client.Peers(t.Context())
+	peers = slices.DeleteFunc(peers, func(s guard.Status) bool { return s.Peer == later.address })
 	if err != nil || len(peers) != 1 || totals.Strangers != 0 {
 		t.Fatalf("%+v, %+v, %v", peers, totals, err)
 	}

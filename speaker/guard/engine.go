@@ -88,6 +88,7 @@ func (p *peer) engineDown(m *machine, c cause) {
 	if p.routes == nil {
 		return // the peer is gone, and the engine was told so
 	}
+	p.guard.renewed.Store(false)
 	p.routes.engineDown()
 	if c.heard && meansPeer(c.notice) {
 		p.fire(p.session, Stop, cause{notice: c.notice})
@@ -164,7 +165,7 @@ func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
 		return nil
 	}
 	p.nextHops(u)
-	x.fromEngine(u, p.guard.config.Renewal)
+	x.fromEngine(u, p.guard.config.Renewal == ByEndOfRIB || p.guard.renewed.Load())
 	if !x.isRenewing() {
 		p.renewal.stop()
 	}

@@ -49,10 +49,10 @@ func (x *exchange) fromPeer(u *wire.Update) {
 	}
 }
 
-// fromEngine takes an UPDATE of the engine. End-of-RIB ends renewing, unless that is told otherwise.
-func (x *exchange) fromEngine(u *wire.Update, renewal Renewal) {
+// fromEngine takes an UPDATE of the engine; byEndOfRIB says whether its End-of-RIB ends renewing.
+func (x *exchange) fromEngine(u *wire.Update, byEndOfRIB bool) {
 	if f := u.EndOfRIB; f != 0 {
-		if renewal == ByEndOfRIB || !x.renewing[f] {
+		if byEndOfRIB {
 			x.renewed(f)
 		}
 		return

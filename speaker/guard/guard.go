@@ -22,6 +22,7 @@ type Guard struct {
 	closing   atomic.Bool
 	stopped   chan struct{} // closed when Run has ended
 	started   atomic.Bool
+	renewed   atomic.Bool // the engine that is there has said so
 	recorder  *recorder
 
 	mu        sync.Mutex // of what follows
@@ -145,6 +146,9 @@ func (g *Guard) acceptAll(l *net.TCPListener) error {
 			return fmt.Errorf("accept on %v: %w", l.Addr(), err)
 		}
 		if err := g.accept(c); err != nil {
+			g.mu.Lock()
+			g.strangers++
+			g.mu.Unlock()
 			g.config.Log.WithField("peer", c.RemoteAddr()).WithError(err).Debug("connection refused")
 			c.Close()
 		}
@@ -156,9 +160,6 @@ func (g *Guard) accept(c *net.TCPConn) error {
 	from, at := addressOf(c.RemoteAddr()), addressOf(c.LocalAddr())
 	config, ok := g.config.peer(from)
 	if !ok {
-		g.mu.Lock()
-		g.strangers++
-		g.mu.Unlock()
 		return errors.New("no peer is configured there")
 	}
 	if config.LocalAddress.IsValid() && config.LocalAddress != at {
@@ -222,8 +223,10 @@ func (g *Guard) forget(p *peer) {
 	p.stop()
 }
 
-// Renewed says that the engine has announced everything again, with Config.Renewal ByCall: what it did not is withdrawn.
+// Renewed says that the engine has announced everything again, with Config.Renewal ByCall: what it did not is withdrawn. For sessions that come later its
+// End-of-RIB counts, until it is lost.
 func (g *Guard) Renewed() {
+	g.renewed.Store(true)
 	for _, p := range g.all() {
 		p.post(happening{do: p.renewed})
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/time/rate"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
@@ -88,6 +89,9 @@ func (p *peer) fire(m *machine, e Event, c cause) {
 		m.state, m.since, m.lasted = next, now, now.Sub(m.since)
 	}
 	if text := c.String(); text != "" && next < OpenSent && m.side.name == outerSide {
+		if text != p.failure {
+			p.log.WithFields(logrus.Fields{"state": next, "reason": text}).Info("no session")
+		}
 		p.failure = text
 	}
 	for _, a := range actions {

@@ -85,7 +85,6 @@ func (p *peer) peerDown(m *machine, c cause) {
 	p.fire(p.inner, Stop, cause{notice: notice})
 	p.inner.drop() // also what waits in Idle
 	p.inner.attempts = 0
-	p.log.WithField("reason", c.String()).Info("session is down")
 	p.guard.tell(Notice{Kind: PeerDown, Peer: p.address, Text: c.String()})
 	if d := p.dialler; d != nil && d != m && d.state == Idle && !p.refusing && p.ctx.Err() == nil {
 		d.attempts = 0

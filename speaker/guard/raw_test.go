@@ -195,14 +195,14 @@ func (r *raw) establish(t testing.TB, o *wire.Open) {
 // keepalive is one.
 func keepalive() []byte { return wire.AppendKeepalive(nil) }
 
-// update announces one EVPN route of type 2 with a MAC that has n in it.
-func update(n uint32, label byte) []byte {
+// update announces one EVPN route of type 2 with a MAC that has n in it, and more path attributes.
+func update(n uint32, label byte, more ...byte) []byte {
 	nlri := []byte{2, 33, 0, 1, 10, 0, 0, 9, 0, 1}
 	nlri = append(nlri, make([]byte, 14)...) // ESI, Ethernet tag
 	nlri = append(nlri, 48, 2, 0, byte(n>>24), byte(n>>16), byte(n>>8), byte(n), 0, 0, 0, label)
 	reach := append([]byte{0, 25, 70, 4, 10, 0, 0, 9, 0}, nlri...)
 	attributes := []byte{0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100, 0x80, 14, byte(len(reach))}
-	attributes = append(attributes, reach...)
+	attributes = append(append(attributes, reach...), more...)
 	return message(wire.TypeUpdate, append([]byte{0, 0, 0, byte(len(attributes))}, attributes...))
 }
 

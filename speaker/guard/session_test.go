@@ -63,7 +63,24 @@ func TestTruncatedNLRI(t *testing.T) {
 	engine.waitRoute(t, 0, keyOf(1))
 }
 
+// TestUnknownEVPNCommunities: what FRR and others put on routes, and GoBGP would take for a withdrawal.
+func TestUnknownEVPNCommunities(t *testing.T) {
+	c := setting(anyone())
+	g := run(t, c)
+	engine := talk(t, engineOf(c))
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	for n, sub := range []byte{0x06, 0x08, 0x0f, 0xff} {
+		r.say(update(uint32(n), 1, 0xc0, 16, 8, 0x06, sub, 1, 2, 3, 4, 5, 6))
+		engine.waitRoute(t, 0, keyOf(uint32(n)))
+	}
+	if s := g.status(t, r.address); s.RoutesIn != 4 || s.Refused != 0 {
+		t.Errorf("routes %d, refused %d: %v", s.RoutesIn, s.Refused, s.Refusals)
+	}
+}
+
 func TestHoldTimer(t *testing.T) {
+	t.Parallel()
 	p := anyone()
 	p.HoldTime = 3 * time.Second
 	c := setting(p)

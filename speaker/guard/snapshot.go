@@ -47,7 +47,7 @@ type Counters struct {
 
 // Totals are not any peer's.
 type Totals struct {
-	Strangers uint64 `json:"strangers"` // connections from where no peer is configured
+	Strangers uint64 `json:"strangers"` // connections that were refused before a word: no peer is configured there, or it is too far away
 	Unheard   uint64 `json:"unheard"`   // notices that nobody took
 }
 

@@ -19,6 +19,7 @@ const soon = 1500 * time.Millisecond
 
 // TestPasswordOfPrefix: a prefix with a key lets in who has it, and nobody else.
 func TestPasswordOfPrefix(t *testing.T) {
+	t.Parallel()
 	p := guard.Peer{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true, Password: "correct horse"}
 	g := run(t, setting(p))
 	for _, test := range []struct {
@@ -53,6 +54,7 @@ func TestPasswordOfPrefix(t *testing.T) {
 
 // TestPasswordOfStaticPeer: the guard signs when it dials, and its listener knows the peer's key, not another's.
 func TestPasswordOfStaticPeer(t *testing.T) {
+	t.Parallel()
 	a, b := address(), address()
 	with, without := static(a), static(b)
 	with.Password = "correct horse"
@@ -83,6 +85,7 @@ func TestPasswordOfStaticPeer(t *testing.T) {
 }
 
 func TestDialledPassword(t *testing.T) {
+	t.Parallel()
 	for _, right := range []bool{true, false} {
 		a := address()
 		p := static(a)
@@ -133,6 +136,7 @@ func TestDialledPassword(t *testing.T) {
 
 // TestTTLSecurity: packets that have come too far are not heard; the guard's own say 255.
 func TestTTLSecurity(t *testing.T) {
+	t.Parallel()
 	near := address()
 	p, q := static(near), anyone()
 	p.Passive, p.SecurityHops = true, 1
@@ -186,6 +190,7 @@ func TestTTLSecurity(t *testing.T) {
 
 // TestOwnTTL: what the guard sends carries the TTL that the peer's kind wants.
 func TestOwnTTL(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		change func(*guard.Peer)
@@ -257,6 +262,7 @@ func TestSocketErrorsAreErrors(t *testing.T) {
 
 // TestTTLSecurityOfAConnection: also within a connection, and on one that the guard dials, packets from too far are not heard.
 func TestTTLSecurityOfAConnection(t *testing.T) {
+	t.Parallel()
 	p := anyone()
 	p.SecurityHops = 1
 	g := run(t, setting(p))
