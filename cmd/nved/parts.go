@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 
 	"github.com/sirupsen/logrus"
@@ -67,6 +68,9 @@ func edgeConfig(c *config.NVE) nve.Config {
 			if p.VN == v.Name {
 				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES})
 			}
+		}
+		if _, err := net.InterfaceByName(v.VXLAN); err == nil {
+			e.Restarted = true // nved leaves the devices in place when it stops
 		}
 		e.VNs = append(e.VNs, n)
 	}

@@ -16,6 +16,7 @@ type Config struct {
 	VNs         []VN
 	Neighbors   []Neighbor   // who may speak for which TES
 	FabricPeers []netip.Addr // whose End-of-RIB is waited for at start
+	Restarted   bool         // the kernel holds entries of a run before
 
 	Lifetimes   lifecycle.Lifetimes // all zero: the defaults
 	Assembly    time.Duration       // how long an incomplete set is waited for
@@ -48,6 +49,17 @@ type Neighbor struct {
 	Prefix    netip.Prefix
 	IDs       []evpn.RouterID // direct and empty: the neighbour's own address
 	Reflector bool            // routes are told apart by ORIGINATOR_ID
+}
+
+// own is the TES-IDs that a direct neighbour certainly is: the configured ones, or its single address.
+func (n *Neighbor) own() []evpn.RouterID {
+	if len(n.IDs) > 0 || n.Reflector || !n.Prefix.IsSingleIP() {
+		return n.IDs
+	}
+	if id, err := evpn.RouterIDFromAddr(n.Prefix.Addr()); err == nil {
+		return []evpn.RouterID{id}
+	}
+	return nil
 }
 
 // Duplicate is duplicate MAC detection (RFC 7432 §15.1): Moves within Window; Recovery 0 means by hand.

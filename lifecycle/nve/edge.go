@@ -57,6 +57,7 @@ type Edge struct {
 	timers   timers
 
 	unready    map[evpn.RouterID]struct{} // TESs that were there before the restart and have not finished
+	unheard    map[netip.Addr]struct{}    // reflectors of TESs that have not sent End-of-RIB
 	started    time.Time
 	fabricDone bool // every fabric peer's table is known, or the wait is over
 	completed  bool // Forwarder.Complete was called
@@ -77,7 +78,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]map[evpn.RouteKey]*offer{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
-		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, deferred: map[VMKey]struct{}{},
+		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
 		mail: newMailbox(),
 	}
 	if e.Log == nil {
@@ -97,9 +98,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		e.memory = m
 	}
 	e.memory.init()
-	for id := range e.memory.TESs {
-		e.unready[id] = struct{}{}
-	}
+	e.awaitAll()
 	all := newNumbers(&e.memory, e.Store)
 	for _, v := range e.config.VNs {
 		if err := e.addVN(v, all); err != nil {
@@ -214,9 +213,30 @@ func (e *Edge) fabricKnown() {
 	}
 }
 
+// awaitAll notes who is waited for after a restart, before anything is pruned: every TES that was there, and every reflector that TESs are behind. Where the
+// kernel holds entries of a run before and nothing is remembered of it, that is every TES that the configuration names.
+func (e *Edge) awaitAll() {
+	for id := range e.memory.TESs {
+		e.unready[id] = struct{}{}
+	}
+	if !e.config.Restarted && len(e.memory.TESs) == 0 {
+		return // there is nothing to prune
+	}
+	for _, n := range e.config.Neighbors {
+		switch {
+		case n.Reflector:
+			e.unheard[n.Prefix.Addr()] = struct{}{}
+		case len(e.memory.TESs) == 0:
+			for _, id := range n.own() {
+				e.unready[id] = struct{}{}
+			}
+		}
+	}
+}
+
 // checkComplete allows pruning once every static fabric peer and every TES that was there has sent End-of-RIB (SPEC §4).
 func (e *Edge) checkComplete() {
-	if e.completed || !e.fabricDone || len(e.unready) > 0 || e.running > 0 { // what the last End-of-RIB brought may still be in progress
+	if e.completed || !e.fabricDone || len(e.unready) > 0 || len(e.unheard) > 0 || e.running > 0 { // what the last End-of-RIB brought may still be in progress
 		return
 	}
 	for _, p := range e.fabric {

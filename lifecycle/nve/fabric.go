@@ -114,7 +114,7 @@ func (e *Edge) sweep(p *fabricPeer, epoch uint64) {
 // importRoute takes a route of another edge that bears a route target of one of our VNs.
 func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 	v := e.imports(&r)
-	if v == nil || r.NextHop == e.config.VTEP || !vxlan(&r) || r.Tag != 0 || r.ESI != (evpn.ESI{}) {
+	if v == nil || !e.reachable(vtepOf(&r)) || r.NextHop == e.config.VTEP || !vxlan(&r) || r.Tag != 0 || r.ESI != (evpn.ESI{}) {
 		e.forgetRoute(p, r.RouteKey) // it may have been ours to care for before
 		return
 	}
@@ -156,6 +156,11 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		defer e.remoteChanged(st)
 	}
 	p.routes[r.RouteKey] = imported{vn: v, epoch: p.epoch, vtep: vtepOf(&r)}
+}
+
+// reachable reports whether a VTEP can be where a route says: a unicast address of our tunnels' family.
+func (e *Edge) reachable(vtep netip.Addr) bool {
+	return vtep.IsValid() && vtep.Is4() == e.config.VTEP.Is4() && unicast(vtep)
 }
 
 func vtepOf(r *evpn.Route) netip.Addr {

@@ -79,6 +79,7 @@ func (e *Edge) handleTES(ev speaker.Event) {
 		}
 		p.epoch, p.up, p.ended = ev.Epoch, true, false
 		e.peers[p.address] = p
+		e.speaksFirst(p)
 		e.resumeLifetimes()
 		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), TES: ev.RouterID.String(), Detail: "established"})
 	case speaker.SessionDown:
@@ -108,6 +109,7 @@ func (e *Edge) handleTES(ev speaker.Event) {
 	case speaker.EndOfRIB:
 		if p.up && ev.Epoch == p.epoch && !p.ended {
 			p.ended = true
+			delete(e.unheard, p.address)
 			for id := range e.unready {
 				if _, ok := e.maySpeak(p, id); ok {
 					delete(e.unready, id)
@@ -115,6 +117,24 @@ func (e *Edge) handleTES(ev speaker.Event) {
 			}
 			e.later(e.checkComplete)
 		}
+	}
+}
+
+// speaksFirst makes a direct neighbour the one that speaks for its TES-ID, before it says anything: of two addresses that claim one, the newer session is
+// refused, not the one that asks later.
+func (e *Edge) speaksFirst(p *peer) {
+	if p.neighbor == nil || p.neighbor.Reflector || len(p.neighbor.IDs) > 1 {
+		return
+	}
+	id, err := evpn.RouterIDFromAddr(p.address)
+	if len(p.neighbor.IDs) == 1 {
+		id, err = p.neighbor.IDs[0], nil
+	}
+	if err != nil {
+		return
+	}
+	if t := e.tes(id); !t.speaker.IsValid() {
+		t.speaker = p.address
 	}
 }
 

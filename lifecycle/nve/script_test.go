@@ -32,7 +32,7 @@ import (
 //	authorizer hold|answer
 //	kernel hold|answer|fail MAC|heal MAC
 //	pass DURATION
-//	restart                             nved stops and starts again
+//	restart [forgetful]                 nved stops and starts again, without its file
 //	clear BINDING                       an operator ends a duplicate's block
 //	show                                every record, what the kernel should hold, the fabric routes
 func (w *world) do(line string) {
@@ -112,6 +112,9 @@ func (w *world) do(line string) {
 		}
 		w.pass(d)
 	case "restart":
+		if arg(1) == "forgetful" {
+			w.disk = newDisk()
+		}
 		w.boot()
 	case "clear":
 		b := bindingOf(words[1])

@@ -17,7 +17,7 @@ type Snapshot struct {
 	VNs   []VNView
 	FDB   []StationView
 	TESs  []TESView
-	Ready bool // the start is over: requests are answered, stale entries are pruned
+	Ready bool // requests are answered; stale entries may still wait for End-of-RIB
 }
 
 // VMView is one record.
@@ -103,7 +103,7 @@ func (e *Edge) ClearDuplicate(ctx context.Context, vni evpn.VNI, mac evpn.MAC) (
 }
 
 func (e *Edge) fill(s *Snapshot) {
-	s.Ready = e.fabricDone && e.completed
+	s.Ready = e.fabricDone
 	for _, r := range e.records {
 		if r.State != lifecycle.Null {
 			s.VMs = append(s.VMs, e.viewVM(r))

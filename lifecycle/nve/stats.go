@@ -62,7 +62,7 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 			Requests: c.requests, Malformed: c.malformed, Ignored: c.ignored, Incomplete: c.incomplete, Beacons: c.beacons, DigestMismatches: c.digestMismatches,
 			Transitions: c.transitions, Immigrations: c.immigrations, Orphaned: c.orphaned, Alarms: c.alarms, DuplicateMACs: c.duplicates, DuplicateTESs: c.duplicateTES,
 			KernelErrors: c.kernelErrors, FabricAnnounced: c.fabricAnnounced, FabricWithdrawn: c.fabricWithdrawn,
-			Responses: make(map[Answered]uint64, len(c.responses)), Records: map[evpn.State]int{}, Stations: len(e.stations), Ready: e.fabricDone && e.completed,
+			Responses: make(map[Answered]uint64, len(c.responses)), Records: map[evpn.State]int{}, Stations: len(e.stations), Ready: e.fabricDone,
 		}
 		for k, n := range c.responses {
 			s.Responses[k] = n
