@@ -29,11 +29,14 @@ func (p *peer) dialEngine(ctx context.Context) (net.Conn, error) {
 }
 
 // openToEngine is what the peer said in its OPEN, as far as both sides agreed on it. Graceful restart is there in any case, so that the engine sends
-// End-of-RIB.
+// End-of-RIB, and so is a hold time: without one GoBGP closes the session.
 func (p *peer) openToEngine() *wire.Open {
-	o := p.session.received
+	o, hold := p.session.received, p.session.hold
+	if hold == 0 {
+		hold = innerHold
+	}
 	open := &wire.Open{
-		AS: o.AS, RouterID: o.RouterID, HoldTime: uint16(p.session.hold / time.Second), FourOctetAS: true, Families: p.routes.session.Families,
+		AS: o.AS, RouterID: o.RouterID, HoldTime: uint16(hold / time.Second), FourOctetAS: true, Families: p.routes.session.Families,
 		RouteRefresh: true, GracefulRestart: &wire.GracefulRestart{Time: 1},
 		Unknown: []wire.Capability{{Code: AddressCapability, Value: p.address.AsSlice()}},
 	}

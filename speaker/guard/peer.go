@@ -71,6 +71,7 @@ const (
 	probeTime    = time.Second
 	innerBackoff = 20 * time.Millisecond
 	innerMost    = 160 * time.Millisecond
+	innerHold    = 90 * time.Second // where the peer wants none
 )
 
 func newPeer(g *Guard, ctx context.Context, config Peer, address, inside netip.Addr) *peer {
