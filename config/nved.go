@@ -34,7 +34,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.ID, _ = need(c, "nve_id", raw.ID, routerID)
 	n.AS, _ = need(c, "as", raw.AS, asNumber)
 	n.VTEP, _ = need(c, "vtep", raw.VTEP, tunnelAddress)
-	n.State, _ = need(c, "state", raw.State, absolutePath)
+	n.State, _ = need(c, "state", raw.State, nvedState)
 
 	n.Fabric = c.fabric(raw.Fabric)
 	n.TES = c.tesPeers(raw.TES, n.ID)

@@ -37,7 +37,7 @@ func (c *checker) password(key string, raw *rawSession) string {
 		}
 		return value
 	case raw.PasswordFile != nil:
-		path, ok := allow(c, file, raw.PasswordFile, absolutePath)
+		path, ok := allow(c, file, raw.PasswordFile, passwordPath)
 		if !ok {
 			return ""
 		}

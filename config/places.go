@@ -9,37 +9,47 @@ import (
 	"strings"
 )
 
-var absolutePath = kind[string]{
-	"an absolute path of a file, such as /var/lib/tns/nved.db",
-	func(s string) (string, error) {
-		switch {
-		case s == "":
-			return s, errors.New("empty")
-		case !filepath.IsAbs(s):
-			return s, errors.New("not an absolute path")
-		case strings.HasSuffix(s, "/"):
-			return s, errors.New("the path of a directory")
-		}
-		return filepath.Clean(s), nil
-	},
+var (
+	nvedState    = absolutePath("/var/lib/tns/nved.db")
+	tesdState    = absolutePath("/var/lib/tns/tesd.db")
+	passwordPath = absolutePath("/etc/tns/bgp.password")
+)
+
+// absolutePath is the path of a file such as the example.
+func absolutePath(example string) kind[string] {
+	return kind[string]{"an absolute path of a file, such as " + example, parsePath}
+}
+
+func parsePath(s string) (string, error) {
+	switch {
+	case s == "":
+		return s, errors.New("empty")
+	case !filepath.IsAbs(s):
+		return s, errors.New("not an absolute path")
+	case strings.HasSuffix(s, "/"):
+		return s, errors.New("the path of a directory")
+	}
+	return filepath.Clean(s), nil
 }
 
 // maxSocketPath is the longest path of a unix socket on Linux (sun_path less its NUL).
 const maxSocketPath = 107
 
-var unixSocket = kind[string]{
-	"unix:// and an absolute path of at most 107 octets, such as unix:///run/tns/nved.sock",
-	func(s string) (string, error) {
-		path, ok := strings.CutPrefix(s, "unix://")
-		if !ok {
-			return s, errors.New("not a unix socket")
-		}
-		path, err := absolutePath.parse(path)
-		if err == nil && len(path) > maxSocketPath {
-			err = fmt.Errorf("a path of %d octets", len(path))
-		}
-		return "unix://" + path, err
-	},
+// unixSocket is a socket that a daemon listens on, by default at preset.
+func unixSocket(preset string) setting[string] {
+	return setting[string]{kind[string]{fmt.Sprintf("unix:// and an absolute path of at most %d octets, such as %s", maxSocketPath, preset), parseSocket}, preset}
+}
+
+func parseSocket(s string) (string, error) {
+	path, ok := strings.CutPrefix(s, "unix://")
+	if !ok {
+		return s, errors.New("not a unix socket")
+	}
+	path, err := parsePath(path)
+	if err == nil && len(path) > maxSocketPath {
+		err = fmt.Errorf("a path of %d octets", len(path))
+	}
+	return "unix://" + path, err
 }
 
 var hostPort = kind[string]{
@@ -61,7 +71,7 @@ var localAPI = kind[string]{
 	"unix:// and an absolute path, or a port on loopback such as 127.0.0.1:50051",
 	func(s string) (string, error) {
 		if strings.HasPrefix(s, "unix:") {
-			return unixSocket.parse(s)
+			return parseSocket(s)
 		}
 		s, err := hostPort.parse(s)
 		if err != nil {

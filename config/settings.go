@@ -41,8 +41,8 @@ var (
 	reflector    = setting[bool]{truth, false}
 	gobgpWrite   = setting[bool]{truth, false}
 
-	nvedControl = setting[string]{unixSocket, "unix:///run/tns/nved.sock"}
-	tesdControl = setting[string]{unixSocket, "unix:///run/tns/tesd.sock"}
+	nvedControl = unixSocket("unix:///run/tns/nved.sock")
+	tesdControl = unixSocket("unix:///run/tns/tesd.sock")
 	gobgpAPI    = setting[string]{localAPI, ""}
 	metrics     = setting[string]{hostPort, ""}
 

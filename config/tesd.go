@@ -29,7 +29,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 	if address, ok := allow(c, "next_hop", raw.NextHop, sessionAddress); ok {
 		t.NextHop = address
 	}
-	t.State, _ = need(c, "state", raw.State, absolutePath)
+	t.State, _ = need(c, "state", raw.State, tesdState)
 
 	t.NVEs = c.nvePeers(raw.NVEs, t.ID)
 	t.VNs = c.hostVNs(raw.VNs, t.NVEs)
