@@ -137,6 +137,8 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 		return fmt.Errorf("VXLAN device %s is not there, or cannot be used", n.VXLAN)
 	case port != "" && n.ports[port] == 0:
 		return fmt.Errorf("%s is no port of %s", port, n.Bridge)
+	case e.Kind == dataplane.Unicast && n.own[e.MAC] != "":
+		return fmt.Errorf("it is the address of %s itself, whose entry is not ours", n.own[e.MAC])
 	}
 	return nil
 }

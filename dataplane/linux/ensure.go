@@ -45,6 +45,11 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	}
 	k.networks = networks
 	k.watch.devices(networks)
+	defer func() {
+		for _, n := range networks {
+			n.own = inv.own(n)
+		}
+	}()
 	if made := slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return inv.links[n.Bridge] == nil }); made {
 		if inv, err = k.inventory(ctx); err != nil {
 			return inv, err

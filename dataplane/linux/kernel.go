@@ -47,6 +47,7 @@ type network struct {
 	bridge int
 	vxlan  int
 	ports  map[string]int
+	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
 }
 
 // New opens the sockets. It changes nothing.
