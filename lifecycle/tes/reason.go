@@ -31,6 +31,15 @@ func (c *core) pause(v *vm) time.Duration {
 	return min(d+d/4*time.Duration(spread%256)/256, c.cfg.RetryMax)
 }
 
+// pauseAfter is the pause before a wish is asked again that was refused for a reason. Nothing tells that draining has ended but a new session with the NVE,
+// which then asks at once; in between it is asked seldom.
+func (c *core) pauseAfter(v *vm, why evpn.Reason) time.Duration {
+	if why == evpn.Draining {
+		return c.cfg.RetryMax
+	}
+	return c.pause(v)
+}
+
 // holding is the operation that keeps a state as it is.
 func holding(s evpn.State) evpn.Op {
 	switch s {

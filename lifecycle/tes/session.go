@@ -6,6 +6,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/lifecycle/tes/store"
 	"github.com/tns-project/tns/speaker"
 )
 
@@ -26,6 +27,9 @@ func (c *core) sessionUp(now time.Time, e speaker.Event) {
 	for _, v := range c.sorted() {
 		if c.cfg.hears(e.Peer, v.NVE) {
 			v.attempts = 0
+			if v.Wish.Phase == store.Again && v.Answer.Reason == evpn.Draining {
+				v.againAt = now
+			}
 			if c.perVM(v) && c.ages(v) {
 				v.keepAt = now
 			}

@@ -100,7 +100,7 @@ func (c *core) schedule(now time.Time, v *vm, a answer) {
 	case v.Wish.Phase == store.Again && a.reason == evpn.StaleSequence && !v.jumped:
 		v.againAt, v.jumped = now, true
 	case v.Wish.Phase == store.Again && (v.againAt.IsZero() || v.Request.Purpose != store.ForTruth):
-		v.againAt = now.Add(c.pause(v))
+		v.againAt = now.Add(c.pauseAfter(v, a.reason))
 	}
 	if c.perVM(v) && c.ages(v) {
 		lifetime := time.Duration(v.Answer.Lifetime) * time.Second
