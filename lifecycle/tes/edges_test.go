@@ -15,7 +15,7 @@ func TestWhichReasonsPass(t *testing.T) {
 		w.up(edgeID)
 		w.edges[edgeID].script(vmid(1), refusal(reason), refusal(reason), verdict{})
 		w.do(associateBlue)
-		w.wait(time.Minute)
+		w.wait(3 * time.Minute) // draining is asked about once a minute
 		if got := w.vm(vmid(1)).State == evpn.StateAssociated; got != want[reason] {
 			t.Errorf("%v: asked again by itself %v, want %v", reason, got, want[reason])
 		}
