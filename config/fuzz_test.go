@@ -8,7 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// FuzzParse: whatever a file holds, it is either a configuration or an error.
+// FuzzParse: whatever a file holds, it is a configuration or an error, and what could be read of it can be checked against the host.
 func FuzzParse(f *testing.F) {
 	for _, path := range []string{"minimal/nved.yaml", "minimal/tesd.yaml"} {
 		text, err := os.ReadFile("testdata/" + path)
@@ -28,12 +28,13 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		nve, err := ParseNVE("nved.yaml", bytes.NewReader(text))
-		if (nve == nil) != (err != nil) {
-			t.Errorf("nved: %v, error %v", nve, err)
+		if nve == nil && err == nil {
+			t.Error("nved: neither a configuration nor an error")
 		}
+		_ = nve.CheckHost()
 		tes, err := ParseTES("tesd.yaml", bytes.NewReader(text))
-		if (tes == nil) != (err != nil) {
-			t.Errorf("tesd: %v, error %v", tes, err)
+		if tes == nil && err == nil {
+			t.Error("tesd: neither a configuration nor an error")
 		}
 	})
 }

@@ -6,10 +6,17 @@ import (
 	"strings"
 )
 
-// CheckHost checks what the file says against this machine: that each port exists. The error joins all problems.
+// CheckHost checks what the file says against this machine: that each port exists. The error joins all problems. Of a file with errors it checks
+// what could be read, which is nothing for a nil NVE.
 func (n *NVE) CheckHost() error {
+	if n == nil {
+		return nil
+	}
 	c := &checker{}
 	for i, p := range n.Ports {
+		if p.Name == "" { // the file's error
+			continue
+		}
 		if _, err := net.InterfaceByName(p.Name); err != nil {
 			c.report(join(index("ports", i), "port"), &p.Name, "no such device on this machine", deviceNames())
 		}

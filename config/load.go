@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/viper"
 )
 
-// LoadNVE reads nved's configuration file. The error joins all problems, each with key, value and what would be right.
+// LoadNVE reads nved's configuration file. The error joins all problems, each with key, value and what would be right. Beside an error stands what
+// could be read, nil if nothing could: it is good for [NVE.CheckHost] only.
 func LoadNVE(path string) (*NVE, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -20,7 +21,8 @@ func LoadNVE(path string) (*NVE, error) {
 	return ParseNVE(path, file)
 }
 
-// LoadTES reads tesd's configuration file. The error joins all problems, each with key, value and what would be right.
+// LoadTES reads tesd's configuration file. The error joins all problems, each with key, value and what would be right. Beside an error the
+// configuration is of no use.
 func LoadTES(path string) (*TES, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -40,7 +42,8 @@ func ParseTES(name string, r io.Reader) (*TES, error) {
 	return parse(name, r, readSecret, (*checker).tes)
 }
 
-// parse reads a file that the raw struct R mirrors, and checks it into a C. secret reads password files.
+// parse reads a file that the raw struct R mirrors, and checks it into a C, as far as it can be read.
+// secret reads password files.
 func parse[R, C any](name string, r io.Reader, secret func(path string) (string, error), check func(*checker, *R) C) (none C, err error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -59,10 +62,7 @@ func parse[R, C any](name string, r io.Reader, secret func(path string) (string,
 		return none, fmt.Errorf("%s: %w", name, err)
 	}
 	checked := check(c, raw)
-	if err := c.err(keysOf(reflect.TypeFor[R]())); err != nil {
-		return none, err
-	}
-	return checked, nil
+	return checked, c.err(keysOf(reflect.TypeFor[R]()))
 }
 
 // decoder is viper's view of our YAML: all scalars are texts, and only what fits the raw struct is there. Problems go to the checker.

@@ -40,7 +40,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.TES = c.tesPeers(raw.TES, n.ID)
 	c.twoPlanes(n.Fabric, n.TES, raw.TES)
 	n.VNs = c.edgeVNs(raw.VNs)
-	n.Ports = c.ports(raw.Ports, n)
+	n.Ports = c.ports(raw.Ports, n, c.tellTESs(raw.TES))
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
 	})

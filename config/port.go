@@ -7,8 +7,8 @@ import (
 	"github.com/tns-project/tns/evpn"
 )
 
-// ports checks the ports, and that their VNs and TESs are known.
-func (c *checker) ports(raw []rawPort, n *NVE) []Port {
+// ports checks the ports, and that their VNs and TESs are known. That a TES is unknown can be judged if told. A port whose name is wrong has none.
+func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 	type pair struct {
 		vn  string
 		tes evpn.RouterID
@@ -23,13 +23,16 @@ func (c *checker) ports(raw []rawPort, n *NVE) []Port {
 			names.once(c, p.Name, join(key, "port"), r.Port, "a port belongs to one VN")
 			c.notOfVN(join(key, "port"), r.Port, n.VNs)
 		}
+		if !c.sound(join(key, "port")) {
+			p.Name = ""
+		}
 		p.VN = c.portVN(join(key, "vn"), r.VN, n.VNs)
 		if len(r.TES) == 0 && c.sound(join(key, "tes")) {
 			c.report(join(key, "tes"), nil, "missing", "want the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
 		}
 		p.TES = each(c, join(key, "tes"), r.TES, routerID)
 		for _, tes := range p.TES {
-			if c.sound("tes") && !slices.ContainsFunc(n.TES, func(t TESPeer) bool { return t.speaksFor(tes) }) {
+			if told && !slices.ContainsFunc(n.TES, func(t TESPeer) bool { return t.speaksFor(tes) }) {
 				text := tes.String()
 				c.report(join(key, "tes"), &text, "no entry of tes: may speak for that TES-ID", "want one of those in tes:, or an entry for it there")
 			}

@@ -45,15 +45,20 @@ type checker struct {
 
 // report adds a problem. Value is nil for what is missing or secret.
 func (c *checker) report(key string, value *string, wrong, right string) {
-	c.problems = append(c.problems, &Problem{File: c.file, Key: key, Value: value, Wrong: wrong, Right: right})
+	c.note(key, value, wrong, right)
 	c.broken = append(c.broken, key)
+}
+
+// note adds a problem that does not keep the rest of what is at the key from being read.
+func (c *checker) note(key string, value *string, wrong, right string) {
+	c.problems = append(c.problems, &Problem{File: c.file, Key: key, Value: value, Wrong: wrong, Right: right})
 }
 
 // sound reports whether no problem was found with the key or below it, so that what depends on it can be judged.
 func (c *checker) sound(key string) bool {
 	for _, broken := range c.broken {
 		rest, under := strings.CutPrefix(broken, key)
-		if broken == "" || under && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+		if under && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return false
 		}
 	}

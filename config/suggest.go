@@ -3,10 +3,13 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// unknown reports that name, under key, is none of the keys known there, and which was probably meant. That one is not missed then.
-func (c *checker) unknown(key, name string, known []string) {
+// unknown reports that name, a key of node, which is at key, is none of those known there, and which was probably meant. That one is not
+// missed then.
+func (c *checker) unknown(key, name string, node *yaml.Node, known []string) {
 	best, least := "", 3
 	plain := strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for _, k := range known {
@@ -19,7 +22,19 @@ func (c *checker) unknown(key, name string, known []string) {
 		return
 	}
 	c.report(join(key, name), nil, fmt.Sprintf("unknown key, did you mean %q?", best), "")
-	c.broken = append(c.broken, join(key, best))
+	if !has(node, best) {
+		c.broken = append(c.broken, join(key, best))
+	}
+}
+
+// has reports whether a mapping has the key.
+func has(node *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // distance is how many octets must be put in, taken out or replaced to make b of a (Levenshtein).

@@ -32,7 +32,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 	t.State, _ = need(c, "state", raw.State, tesdState)
 
 	t.NVEs = c.nvePeers(raw.NVEs, t.ID)
-	t.VNs = c.hostVNs(raw.VNs, t.NVEs)
+	t.VNs = c.hostVNs(raw.VNs, t.NVEs, c.tellNVEs(raw.NVEs))
 	if t.BeaconLifetime <= t.BeaconInterval && c.sound("beacon_interval") && c.sound("beacon_lifetime") {
 		text := short(t.BeaconLifetime)
 		c.report("beacon_lifetime", &text, fmt.Sprintf("not above beacon_interval, %s", short(t.BeaconInterval)), "want a multiple of the interval, so that a lost beacon does no harm")
@@ -43,7 +43,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 
 // nvePeers checks the NVEs, and the reflectors that they are behind.
 func (c *checker) nvePeers(raw []rawNVEPeer, tes evpn.RouterID) []NVEPeer {
-	if len(raw) == 0 && c.sound("nves") {
+	if len(raw) == 0 && c.sound("nves") && (raw != nil || !c.lost("nves")) {
 		c.report("nves", nil, "missing", "want at least one NVE, such as {address: 192.0.2.1, as: 65000, nve_id: 192.0.2.1}")
 	}
 	var peers []NVEPeer
@@ -73,7 +73,7 @@ func (c *checker) nvePeers(raw []rawNVEPeer, tes evpn.RouterID) []NVEPeer {
 // oneSession checks that NVEs behind one reflector, which share its session, say the same about it.
 func (c *checker) oneSession(key string, p NVEPeer, before []NVEPeer) {
 	i := slices.IndexFunc(before, func(other NVEPeer) bool { return other.Address == p.Address })
-	if i < 0 || p.Address == (netip.Addr{}) || !c.sound("nves") {
+	if i < 0 || p.Address == (netip.Addr{}) || !c.sound(key) || !c.sound(index("nves", i)) {
 		return
 	}
 	other := before[i]
@@ -83,8 +83,13 @@ func (c *checker) oneSession(key string, p NVEPeer, before []NVEPeer) {
 	}
 }
 
-// hostVNs checks the VNs of a hypervisor.
-func (c *checker) hostVNs(raw []rawHostVN, nves []NVEPeer) []VN {
+// tellNVEs reports whether each entry says which NVE it is, so that one that is not there can be missed.
+func (c *checker) tellNVEs(raw []rawNVEPeer) bool {
+	return len(raw) > 0 && !c.lost(index("nves", 0)) && !slices.ContainsFunc(raw, func(r rawNVEPeer) bool { return r.ID == nil })
+}
+
+// hostVNs checks the VNs of a hypervisor. That an NVE is unknown can be judged if told.
+func (c *checker) hostVNs(raw []rawHostVN, nves []NVEPeer, told bool) []VN {
 	var vns []VN
 	names, numbers := firsts[string]{}, firsts[evpn.VNI]{}
 	for i := range raw {
@@ -102,7 +107,7 @@ func (c *checker) hostVNs(raw []rawHostVN, nves []NVEPeer) []VN {
 		}
 		if id, ok := allow(c, join(key, "nve"), r.NVE, routerID); ok {
 			vn.NVE = id
-			if c.sound("nves") && !slices.ContainsFunc(nves, func(p NVEPeer) bool { return p.NVEID == id }) {
+			if told && !slices.ContainsFunc(nves, func(p NVEPeer) bool { return p.NVEID == id }) {
 				c.report(join(key, "nve"), r.NVE, "not among nves:", "want the nve_id of one of them")
 			}
 		}

@@ -126,6 +126,24 @@ func (c *checker) twoPlanes(fabric []FabricPeer, tes []TESPeer, raw []rawTESPeer
 	}
 }
 
+// tellTESs reports whether each entry says which TESs may speak there, so that one that is not there can be missed. What an entry says may be
+// wrong: then it is not the one either.
+func (c *checker) tellTESs(raw []rawTESPeer) bool {
+	if c.lost(index("tes", 0)) {
+		return false
+	}
+	for i, r := range raw {
+		key := index("tes", i)
+		unread := func(name string, there bool) bool { return !there && !c.sound(join(key, name)) }
+		address, prefix, id, ids := r.Address != nil, r.Prefix != nil, r.ID != nil, r.IDs != nil
+		silent := !address && !prefix && !id && !ids
+		if silent || unread("address", address) || unread("prefix", prefix) || unread("tes_id", id) || unread("tes_ids", ids) {
+			return false
+		}
+	}
+	return true
+}
+
 // speaksFor reports whether the neighbour may speak for a TES-ID.
 func (t *TESPeer) speaksFor(id evpn.RouterID) bool {
 	if len(t.IDs) > 0 {

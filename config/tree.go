@@ -65,11 +65,11 @@ func (c *checker) fitStruct(node *yaml.Node, raw reflect.Type, key string) map[s
 		field, ok := known[name.Value]
 		switch first, again := lines[name.Value]; {
 		case name.Kind != yaml.ScalarNode:
-			c.report(key, nil, fmt.Sprintf("line %d: a key that is a list or mapping", name.Line), "want one of "+strings.Join(keysOf(raw), ", "))
+			c.note(key, nil, fmt.Sprintf("line %d: a key that is a list or mapping", name.Line), "want one of "+strings.Join(keysOf(raw), ", "))
 		case again:
 			c.report(full, nil, twice(first, name.Line), "keep one")
 		case !ok:
-			c.unknown(key, name.Value, keysOf(raw))
+			c.unknown(key, name.Value, node, keysOf(raw))
 		default:
 			if v := c.fit(value, field, full); v != nil {
 				out[name.Value] = v

@@ -27,9 +27,9 @@ const (
 type Program[C any] struct {
 	Name  string
 	Short string // what it is, for --help
-	// Load reads and checks the file; the error has all problems.
+	// Load reads and checks the file; the error has all problems. Beside it stands what could be read, for CheckHost.
 	Load func(file string) (C, error)
-	// CheckHost finds what the host lacks; the error has all problems.
+	// CheckHost finds what the host lacks, also of a file with errors; the error has all problems.
 	CheckHost func(C) error
 	// Log is how to log.
 	Log func(C) config.Log
@@ -90,10 +90,7 @@ host does not fit it.`,
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := p.Load(file)
-			if err != nil {
-				return configError{err}
-			}
-			if err := p.CheckHost(conf); err != nil {
+			if err := errors.Join(err, p.CheckHost(conf)); err != nil {
 				return configError{err}
 			}
 			if check {

@@ -21,11 +21,14 @@ func example() Program[string] {
 			if file == "wrong.yaml" {
 				return "", errors.Join(errors.New("wrong.yaml: as: missing"), errors.New("wrong.yaml: vns: missing"))
 			}
+			if file == "both.yaml" {
+				return file, errors.New("both.yaml: as: missing")
+			}
 			return file, nil
 		},
 		CheckHost: func(file string) error {
-			if file == "elsewhere.yaml" {
-				return errors.New("elsewhere.yaml: eth1: no such device")
+			if file == "elsewhere.yaml" || file == "both.yaml" {
+				return errors.New("eth1: no such device")
 			}
 			return nil
 		},
@@ -52,6 +55,8 @@ func TestProgram(t *testing.T) {
 		"a check that finds nothing":          {"--config good.yaml --check", ExitStopped, "good.yaml: fine", ""},
 		"a check that finds it all":           {"--config wrong.yaml --check", ExitConfig, "", "wrong.yaml: as: missing\nwrong.yaml: vns: missing"},
 		"a check on the wrong machine":        {"--config elsewhere.yaml --check", ExitConfig, "", "no such device"},
+		"a check of both":                     {"--config both.yaml --check", ExitConfig, "", "exampled: both.yaml: as: missing\neth1: no such device\n"},
+		"both wrong":                          {"--config both.yaml", ExitConfig, "", "exampled: both.yaml: as: missing\neth1: no such device\n"},
 		"a wrong configuration":               {"--config wrong.yaml", ExitConfig, "", "as: missing"},
 		"the wrong machine":                   {"--config elsewhere.yaml", ExitConfig, "", "no such device"},
 		"an unknown flag":                     {"--conf good.yaml", ExitConfig, "", "unknown flag: --conf"},
