@@ -15,7 +15,7 @@ import (
 type versionView struct {
 	Version   string      `json:"version"`
 	GoVersion string      `json:"go_version"`
-	Daemon    *daemonView `json:"daemon"` // null when none runs
+	Daemon    *daemonView `json:"daemon"` // null when none answers
 }
 
 // daemonView is a running daemon.
@@ -31,7 +31,7 @@ func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of this program and of the daemon",
-		Long:    "Print the version of this program and of the daemon. Without --api and $TNS_API it is no failure if no daemon runs here.",
+		Long:    "Print the version of this program and of the daemon. Without --api and $TNS_API it is no failure if no daemon runs here; with one\nof them the program's own version is printed all the same.",
 		Example: "  tnsctl version --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -47,10 +47,14 @@ func (a *app) version() *cobra.Command {
 				t.row(r.Daemon, r.Id, r.Version, r.GoVersion, day(v.Daemon.Started))
 				return nil
 			})
-			if err != nil && a.api != "" {
+			missed := err != nil && a.api != ""
+			if missed && exitStatus(err) != exitNoAnswer {
 				return err
 			}
-			return a.show(v, t)
+			if shown := a.show(v, t); shown != nil || !missed {
+				return shown
+			}
+			return outcome{err.Error(), exitNoAnswer}
 		},
 	}
 }
