@@ -81,7 +81,7 @@ func (f *frr) neighbour(t *testing.T, a netip.Addr) (since float64, updates int)
 			Updates int `json:"updatesRecv"`
 		} `json:"messageStats"`
 	}
-	if err := json.Unmarshal(out, &answer); err == nil {
+	if err = json.Unmarshal(out, &answer); err == nil {
 		err = json.Unmarshal(answer[a.String()], &v)
 	}
 	if err != nil || v.Epoch == 0 {

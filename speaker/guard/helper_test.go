@@ -138,7 +138,7 @@ func (r *running) waitUp(t testing.TB, peer netip.Addr) guard.Status {
 func engineOf(c guard.Config) gobgp.Config {
 	return gobgp.Config{
 		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Engine.Address.Port()), ListenAddresses: []netip.Addr{c.Engine.Address.Addr()},
-		Peers: []gobgp.Peer{{Prefix: c.Engine.Network, Dynamic: true, Password: c.Engine.Password}},
+		Peers: []gobgp.Peer{{Prefix: c.Engine.Network, Dynamic: true, AS: as, Password: c.Engine.Password}}, // with any AS GoBGP v3 has a data race of its own
 	}
 }
 

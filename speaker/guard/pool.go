@@ -57,7 +57,7 @@ type InnerPeer struct {
 	Peer   Peer         // its configuration here
 }
 
-// InnerPeers is who will dial the engine. An engine that lets in the last one lets in all; the others tell it who is who beforehand.
+// InnerPeers is who will dial the engine. The last one, for dynamic peers, has their AS if all have the same. An engine that lets in the last one lets in all; the others tell it who is who beforehand.
 func (c Config) InnerPeers() ([]InnerPeer, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -67,7 +67,10 @@ func (c Config) InnerPeers() ([]InnerPeer, error) {
 	pool, dynamic := newPool(c.Engine), []InnerPeer(nil)
 	for _, p := range c.Peers {
 		if p.Dynamic {
-			dynamic = []InnerPeer{{Prefix: c.Engine.Network, Peer: Peer{Dynamic: true}}}
+			if dynamic != nil && dynamic[0].Peer.AS != p.AS {
+				p.AS = 0
+			}
+			dynamic = []InnerPeer{{Prefix: c.Engine.Network, Peer: Peer{Dynamic: true, AS: p.AS}}}
 			continue
 		}
 		a, err := pool.take(p.Prefix.Addr())
