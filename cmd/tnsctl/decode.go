@@ -49,6 +49,9 @@ func describeMirror(l evpn.LargeCommunity) (p decodedPart, ok bool) {
 	return decodedPart{Octets: fmt.Sprintf("%d:%d:%d", l.Global, l.Data1, l.Data2), Text: "mirror " + kind + " " + m.String()}, ok
 }
 
+// errNothing: the input is empty.
+var errNothing = errors.New("nothing to read: want what gobgp prints with -j, or octets")
+
 func (a *app) decode() *cobra.Command {
 	return &cobra.Command{
 		Use:   "decode [OCTETS…]",
@@ -70,7 +73,7 @@ with or without a 0x before them and colons between octets.`,
 				b, err := in.Peek(1)
 				switch {
 				case errors.Is(err, io.EOF):
-					return fmt.Errorf("nothing to read: want what gobgp prints with -j, or octets")
+					return errNothing
 				case err != nil:
 					return fmt.Errorf("read standard input: %w", err)
 				case bytes.ContainsAny(b, " \t\r\n"):
@@ -101,6 +104,9 @@ func (a *app) decodeOctets(in io.Reader) error {
 	if err := words.Err(); err != nil {
 		return fmt.Errorf("read octets: %w", err)
 	}
+	if len(parts) == 0 {
+		return errNothing
+	}
 	if a.json {
 		return printJSON(a.out, parts)
 	}
@@ -115,7 +121,7 @@ func (a *app) decodeOctets(in io.Reader) error {
 func (a *app) decodeRoutes(in io.Reader) error {
 	all := []decodedRoute{}
 	stream := json.NewDecoder(in)
-	for {
+	for number := 1; ; number++ {
 		var value any
 		err := stream.Decode(&value)
 		if errors.Is(err, io.EOF) {
@@ -125,6 +131,9 @@ func (a *app) decodeRoutes(in io.Reader) error {
 			return fmt.Errorf("read what gobgp prints with -j: %w", err)
 		}
 		routes := findRoutes(value)
+		if len(routes) == 0 && !mayHoldRoutes(value) {
+			return fmt.Errorf("no route in JSON value %d: want what gobgp prints with -j of a table, such as gobgp global rib -a evpn -j", number)
+		}
 		all = append(all, routes...)
 		if a.json {
 			continue

@@ -63,6 +63,27 @@ func findRoutes(v any) []decodedRoute {
 	return routes
 }
 
+// mayHoldRoutes reports whether a value without routes can come from a table: it is empty, or is of paths without attributes.
+func mayHoldRoutes(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !mayHoldRoutes(e) })
+	case map[string]any:
+		if v["nlri"] != nil {
+			return true
+		}
+		for _, e := range v {
+			if !mayHoldRoutes(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
 // decodeRoute is one path.
 func decodeRoute(path object) decodedRoute {
 	nlri := path.object("nlri")
