@@ -9,6 +9,7 @@ import (
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/nve"
 )
 
 func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.ListVNsResponse, error) {
@@ -18,20 +19,24 @@ func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.
 	}
 	r := &tnsv1.ListVNsResponse{}
 	for _, v := range s.VNs {
-		n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Vms: uint32(v.Members), Active: uint32(v.Active)}
-		for _, p := range v.Ports {
-			n.Ports = append(n.Ports, p.Name)
-		}
-		for _, vtep := range v.Flood {
-			n.FloodList = append(n.FloodList, vtep.String())
-		}
-		if c, ok := b.network(v.VNI); ok {
-			n.Bridge, n.Vxlan, n.Imports, n.Exports = c.Bridge, c.VXLAN, imports(c), targets(exports(b.config, c))
-		}
-		r.Networks = append(r.Networks, n)
+		r.Networks = append(r.Networks, b.viewNetwork(v))
 	}
 	api.SortNetworks(r.Networks)
 	return r, nil
+}
+
+func (b *backend) viewNetwork(v nve.VNView) *tnsv1.Network {
+	n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Nve: b.config.ID.String(), Vms: uint32(v.Members), Active: uint32(v.Active)}
+	for _, p := range v.Ports {
+		n.Ports = append(n.Ports, p.Name)
+	}
+	for _, vtep := range v.Flood {
+		n.FloodList = append(n.FloodList, vtep.String())
+	}
+	if c, ok := b.network(v.VNI); ok {
+		n.Bridge, n.Vxlan, n.Imports, n.Exports = c.Bridge, c.VXLAN, imports(c), targets(exports(b.config, c))
+	}
+	return n
 }
 
 // network is a VN of the configuration.

@@ -152,10 +152,10 @@ func (f fake) WatchEvents(q *tnsv1.WatchEventsRequest, out grpc.ServerStreamingS
 func (fake) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.ListVNsResponse, error) {
 	return &tnsv1.ListVNsResponse{Networks: []*tnsv1.Network{
 		{
-			Name: "blue", Vni: 10100, Bridge: "tnsbr10100", Vxlan: "tnsvx10100", Ports: []string{"eth1", "eth2"}, Imports: []string{"65000:10100"},
+			Name: "blue", Vni: 10100, Nve: "192.0.2.1", Bridge: "tnsbr10100", Vxlan: "tnsvx10100", Ports: []string{"eth1", "eth2"}, Imports: []string{"65000:10100"},
 			Exports: []string{"65000:10100"}, FloodList: []string{"192.0.2.2", "192.0.2.3"}, Vms: 2, Active: 1,
 		},
-		{Name: "red", Vni: 10200, Bridge: "tnsbr10200", Vxlan: "tnsvx10200"},
+		{Name: "red", Vni: 10200, Nve: "192.0.2.1", Bridge: "tnsbr10200", Vxlan: "tnsvx10200"},
 	}}, nil
 }
 

@@ -1560,7 +1560,7 @@ type Network struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// vni is 0 where only the edge knows it.
 	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
-	// nve is the edge that serves it (tesd).
+	// nve is the edge that serves it; on nved, itself.
 	Nve string `protobuf:"bytes,3,opt,name=nve,proto3" json:"nve,omitempty"`
 	// bridge is its bridge device (nved).
 	Bridge string `protobuf:"bytes,4,opt,name=bridge,proto3" json:"bridge,omitempty"`
