@@ -18,8 +18,9 @@ import (
 	"github.com/tns-project/tns/evpn"
 )
 
-// gate stands before GoBGP's gRPC API. Readers may list, get and watch. Writers may add and delete EVPN routes of types 2 and 3, and reset, stop and
-// start sessions; nobody may start or stop BGP, or change peers and policies, on which the daemon depends. GoBGP runs requests in its one loop, where a
+// gate stands before GoBGP's gRPC API. Readers may list, get and watch. Writers may add and delete EVPN routes of types 2 and 3, and reset sessions,
+// which come back by themselves; nobody may take a session down for good, start or stop BGP, or change peers and policies, on which the daemon
+// depends. GoBGP runs requests in its one loop, where a
 // panic ends the process, so what a writer sends is read and written again before GoBGP sees it.
 type gate struct {
 	table *table
@@ -62,8 +63,10 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 		return g.addPath(ctx, r, handler)
 	case *api.DeletePathRequest:
 		return g.deletePath(ctx, r, handler)
-	case *api.ResetPeerRequest, *api.EnablePeerRequest, *api.DisablePeerRequest, *api.ShutdownPeerRequest:
+	case *api.ResetPeerRequest, *api.EnablePeerRequest:
 		return handler(ctx, request)
+	case *api.DisablePeerRequest, *api.ShutdownPeerRequest:
+		return nil, refused(method, errors.New("the session would stay down, and the daemon depends on it; reset and softreset are allowed"))
 	}
 	return nil, refused(method, errors.New("it is the daemon's to do"))
 }

@@ -135,6 +135,14 @@ func TestAPIRefusesWhatWouldBreakTheDaemon(t *testing.T) {
 					Assignment: &api.PolicyAssignment{Name: "global", Direction: api.PolicyDirection_IMPORT}, All: true})
 				return err
 			},
+			"DisablePeer": func(ctx context.Context) error {
+				_, err := do.DisablePeer(ctx, &api.DisablePeerRequest{Address: "192.0.2.1"})
+				return err
+			},
+			"ShutdownPeer": func(ctx context.Context) error {
+				_, err := do.ShutdownPeer(ctx, &api.ShutdownPeerRequest{Address: "192.0.2.1"})
+				return err
+			},
 			"AddVrf":      func(ctx context.Context) error { _, err := do.AddVrf(ctx, &api.AddVrfRequest{}); return err },
 			"SetLogLevel": func(ctx context.Context) error { _, err := do.SetLogLevel(ctx, &api.SetLogLevelRequest{}); return err },
 			"AddPathStream": func(ctx context.Context) error {
@@ -164,6 +172,35 @@ func TestAPIRefusesWhatWouldBreakTheDaemon(t *testing.T) {
 		if missing, _, err := s.Check(); err != nil || len(missing) > 0 {
 			t.Errorf("write %t: missing %v, %v", write, missing, err)
 		}
+	}
+}
+
+// A writer may reset a session, which comes back, but not leave it down.
+func TestAPIWriteLeavesSessionsUp(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c, target := withAPI(t, speakerOn(a))
+	c.APIWrite = true
+	c.Peers = append(c.Peers, anyone())
+	s, peer := start(t, c), start(t, activeFrom(b, to(b, a)))
+	s.announce(t, macRoute(1))
+	_, next := peer.waitRoute(t, 0, macRoute(1).RouteKey)
+	for i, test := range []struct {
+		command string
+		refused string
+	}{
+		{"disable", "DisablePeer refused: the session would stay down"},
+		{"shutdown", "ShutdownPeer refused: the session would stay down"},
+		{"softreset", ""},
+		{"reset", ""},
+	} {
+		out, err := cli(t, target, "neighbor", b.String(), test.command)
+		if test.refused == "" && err != nil || !strings.Contains(out, test.refused) {
+			t.Errorf("gobgp neighbor %s: %v\n%s\nwant %q", test.command, err, out, test.refused)
+		}
+		route := macRoute(byte(2 + i))
+		s.announce(t, route)
+		_, next = peer.waitRoute(t, next, route.RouteKey)
 	}
 }
 
