@@ -180,10 +180,12 @@ func (b *backend) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.
 	case errors.Is(err, tes.ErrUnknownVM):
 		return nil, api.UnknownVM(o.VM)
 	case errors.Is(err, tes.ErrNoSession):
-		r.Status, r.Reason = tnsv1.Status_STATUS_NO_SESSION, err.Error()
+		r.Status, r.Reason = tnsv1.Status_STATUS_NO_SESSION, b.unanswered(err, tes.ErrNoSession, o)
 	case errors.Is(err, tes.ErrNoAnswer) && result.Answered && result.Status == evpn.Pending:
 		r.Status, r.Reason = tnsv1.Status_STATUS_PENDING, "the NVE is still at work"
-	case errors.Is(err, tes.ErrNoAnswer), errors.Is(err, tes.ErrSuperseded):
+	case errors.Is(err, tes.ErrNoAnswer):
+		r.Status, r.Reason = tnsv1.Status_STATUS_NO_ANSWER, b.unanswered(err, tes.ErrNoAnswer, o)
+	case errors.Is(err, tes.ErrSuperseded):
 		r.Status, r.Reason = tnsv1.Status_STATUS_NO_ANSWER, err.Error()
 	case err != nil:
 		return nil, fmt.Errorf("%s %v: %w", o.Op, o.VM, err)
@@ -193,6 +195,20 @@ func (b *backend) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.
 		r.Status, r.Reason, r.ReasonCode = api.Status(result.Status), api.Reason(result.Reason), uint32(result.Reason)
 	}
 	return r, nil
+}
+
+// unanswered says why an operation has no answer, with the time-out that was asked for: the agent tells the time that it measured, but for a VM
+// that it does not know, whose dry run it was.
+func (b *backend) unanswered(err, why error, o tes.Operation) string {
+	v := b.agent.Snapshot().VM(o.VM)
+	if v == nil {
+		return err.Error()
+	}
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = b.config.ResponseTime
+	}
+	return fmt.Sprintf("%v %v within %v", why, v.NVE, timeout)
 }
 
 // operation reads a request.
