@@ -175,6 +175,8 @@ func (b *backend) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.
 	}
 	var input *tes.InputError
 	switch {
+	case errors.As(err, &input) && input.Key == "nic" && len(o.NICs) == 0:
+		return nil, control.Errorf(control.ErrRefused, "VM %v is not known here: its network cards are needed, --nic at least once", o.VM)
 	case errors.As(err, &input):
 		return nil, control.Errorf(control.ErrRefused, "%v", err)
 	case errors.Is(err, tes.ErrUnknownVM):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
+	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/tes"
@@ -81,6 +83,28 @@ func TestNoAnswerTellsTheTimeOut(t *testing.T) {
 		r, err := b.Operate(t.Context(), c.q)
 		if err != nil || r.Status != tnsv1.Status_STATUS_NO_SESSION || r.Reason != c.want {
 			t.Errorf("%s: %v, %v; want no session, %q", name, r, err, c.want)
+		}
+	}
+}
+
+// A VM's cards are given once; for a VM that nobody has told of, they are asked for.
+func TestCardsAreGivenOnce(t *testing.T) {
+	for _, op := range []tnsv1.Op{tnsv1.Op_OP_PRE_ASSOCIATE, tnsv1.Op_OP_ASSOCIATE} {
+		b := aloneWith(t, "")
+		bare := &tnsv1.OperateRequest{Vmid: vmid, Op: op, NoWait: true}
+		_, err := b.Operate(t.Context(), bare)
+		if want := "VM " + vmid + " is not known here: its network cards are needed, --nic at least once"; !errors.Is(err, control.ErrRefused) || err.Error() != want {
+			t.Errorf("%v of an unknown VM without cards: %v; want it refused, %q", op, err, want)
+		}
+		told := &tnsv1.OperateRequest{Vmid: vmid, Op: tnsv1.Op_OP_PRE_ASSOCIATE, NoWait: true, Nics: nic("02:00:00:00:00:01")}
+		for _, q := range []*tnsv1.OperateRequest{told, bare} {
+			if r, err := b.Operate(t.Context(), q); err != nil || r.Status != tnsv1.Status_STATUS_ACCEPTED {
+				t.Fatalf("%v: %v, %v; want it accepted", q, r, err)
+			}
+		}
+		vms := b.vms()
+		if len(vms) != 1 || len(vms[0].Routes) != 1 || vms[0].Routes[0].Mac != "02:00:00:00:00:01" {
+			t.Errorf("%v without cards: %v, want the VM with the card it had", op, vms)
 		}
 	}
 }

@@ -30,6 +30,9 @@ func (fake) Operate(ctx context.Context, q *tnsv1.OperateRequest) (*tnsv1.Operat
 		Vmid: q.Vmid, Op: q.Op, Status: tnsv1.Status_STATUS_SUCCESS, State: tnsv1.State_STATE_ASSOCIATED, Sequence: 1767355200,
 		Elapsed: durationpb.New(12345 * time.Microsecond),
 	}
+	if len(q.Nics) == 0 && (q.Op == tnsv1.Op_OP_ASSOCIATE || q.Op == tnsv1.Op_OP_PRE_ASSOCIATE) && q.Vmid != firstVM && q.Vmid != secondVM {
+		return nil, control.Errorf(control.ErrRefused, "VM %s is not known here: its network cards are needed, --nic at least once", q.Vmid)
+	}
 	if q.NoWait {
 		r.Status = tnsv1.Status_STATUS_ACCEPTED
 	}

@@ -24,7 +24,9 @@ var operations = []operation{
 	{tnsv1.Op_OP_PRE_ASSOCIATE, "Reserve what a VM will need here", true, `  # reserve at the target of a live migration
   tnsctl vm pre-associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --immigration --nic vn=blue,mac=02:00:00:00:00:01,ip=10.1.0.1`},
 	{tnsv1.Op_OP_ASSOCIATE, "Bring a VM into its networks", true, `  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --nic vn=blue,mac=02:00:00:00:00:01,ip=10.1.0.1,ip=2001:db8::1
-  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --nic vn=10100,mac=02:00:00:00:00:01,policy=17:3 --dry-run`},
+  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --nic vn=10100,mac=02:00:00:00:00:01,policy=17:3 --dry-run
+  # with the cards that it was pre-associated with
+  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f`},
 	{tnsv1.Op_OP_SUSPEND, "Stop forwarding for a VM and hold its resources", false, ""},
 	{tnsv1.Op_OP_RESUME, "Go on after suspend, or back after emigrate", false, ""},
 	{tnsv1.Op_OP_EMIGRATE, "Tell that a VM is leaving for another hypervisor", false, ""},
@@ -52,9 +54,6 @@ func (a *app) operation(o operation) *cobra.Command {
 			if q.Vmid == "" {
 				return fmt.Errorf("%s: --vm is missing: want the VM's UUID", c.CommandPath())
 			}
-			if o.nics && len(nics) == 0 {
-				return fmt.Errorf("%s: --nic is missing: want %s at least once", c.CommandPath(), nicHelp)
-			}
 			if timeout <= 0 {
 				return fmt.Errorf("%s: --timeout %s: want more than 0", c.CommandPath(), timeout)
 			}
@@ -79,7 +78,7 @@ func (a *app) operation(o operation) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&q.Vmid, "vm", "", "the VM's `UUID`")
 	if o.nics {
-		f.Var(&nics, "nic", "a network card, once for each: "+nicHelp+"; all digits are a VNI")
+		f.Var(&nics, "nic", "a network card, once for each: "+nicHelp+"; all digits are a VNI; may be left out for a VM that tesd knows, whose cards stay")
 		f.BoolVar(&q.Immigration, "immigration", false, "the VM comes from another hypervisor")
 		f.StringVar(&credentials, "credentials", "", "`file` of credentials, as tnsctl credential mint prints them")
 	}
