@@ -176,8 +176,8 @@ func TestStaticPeerConnectsAnewAtOnce(t *testing.T) {
 	}
 }
 
-// A peer that an operator stopped can be started again.
-func TestPeerStoppedAndStartedByHand(t *testing.T) {
+// A peer that an operator reset comes back.
+func TestPeerResetByHandComesBack(t *testing.T) {
 	t.Parallel()
 	a, b := address(), address()
 	c := speakerOn(a)
@@ -187,13 +187,10 @@ func TestPeerStoppedAndStartedByHand(t *testing.T) {
 	d.APIWrite = true
 	active := start(t, d)
 	_, next := active.waitUp(t, 0, a)
-	if out, err := cli(t, target, "neighbor", a.String(), "disable"); err != nil {
+	if out, err := cli(t, target, "neighbor", a.String(), "reset"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	_, next = active.waitDown(t, next, a)
-	if out, err := cli(t, target, "neighbor", a.String(), "enable"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	up, _ := active.waitUp(t, next, a)
 	if up.Epoch != 2 {
 		t.Errorf("%+v", up)
