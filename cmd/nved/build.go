@@ -76,7 +76,7 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		{Name: "fabric", Run: fabric.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, log, fabric, tesPlane) }},
-		{Name: "control API", Run: control.NewServer(socket, b).Run},
+		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, fabric, tesPlane)},
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)

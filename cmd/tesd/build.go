@@ -59,7 +59,7 @@ func build(c *config.TES, log *logrus.Entry) (parts []daemon.Part, clean func(),
 	parts = []daemon.Part{
 		{Name: "BGP speaker", Run: plane.Run},
 		{Name: "agent", Run: func(ctx context.Context) error { return agent.Run(ctx, plane.Events()) }},
-		{Name: "control API", Run: control.NewServer(socket, b).Run},
+		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, plane)},
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)

@@ -97,3 +97,17 @@ func (s *Speaker) Peers() []guard.Status { return s.guard.Peers(context.Backgrou
 
 // Totals is what the guard counts for all peers.
 func (s *Speaker) Totals() guard.Totals { return s.guard.Totals() }
+
+// AfterOpen holds a gRPC server back until the speakers are open: GoBGP sets a variable of the gRPC library when it starts, which a server that serves
+// would read meanwhile.
+func AfterOpen(serve func(context.Context) error, speakers ...*Speaker) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, s := range speakers {
+			select {
+			case <-s.opened:
+			case <-ctx.Done():
+			}
+		}
+		return serve(ctx)
+	}
+}

@@ -187,6 +187,39 @@ func TestStopBeforeOpen(t *testing.T) {
 	}
 }
 
+// What is held back serves once all speakers are open, or when the daemon ends.
+func TestAfterOpen(t *testing.T) {
+	open, _ := start(t, setting(place(t).Addr(), "127.64.0.0/11"))
+	late, err := New(setting(place(t).Addr(), "127.96.0.0/11"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan bool, 1) // whether late is open by then
+	serve := AfterOpen(func(context.Context) error {
+		select {
+		case <-late.opened:
+			served <- true
+		default:
+			served <- false
+		}
+		return nil
+	}, open, late)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := serve(ended); err != nil || <-served {
+		t.Errorf("a daemon that ends: %v, want that it serves, with a speaker that is not open", err)
+	}
+	done := make(chan error)
+	go func() { done <- serve(t.Context()) }()
+	if err := late.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { late.Close() })
+	if err := <-done; err != nil || !<-served {
+		t.Errorf("%v, want that it serves after the last speaker is open", err)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	at := place(t)
 	c := setting(at.Addr(), "127.64.0.0/11")
