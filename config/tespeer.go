@@ -47,7 +47,21 @@ func (c *checker) tesPeers(raw []rawTESPeer, nve evpn.RouterID) []TESPeer {
 		}
 		peers = append(peers, p)
 	}
+	c.signed(peers)
 	return peers
+}
+
+// signed checks that neighbours inside a prefix with a password have one too, as the kernel asks them for the prefix's otherwise.
+func (c *checker) signed(peers []TESPeer) {
+	for i, p := range peers {
+		for j, around := range peers {
+			key := join(index("tes", i), "password")
+			inside := p.Prefix.IsValid() && around.Prefix.Bits() < p.Prefix.Bits() && around.Prefix.Contains(p.Prefix.Addr())
+			if inside && around.Password != "" && p.Password == "" && c.sound(key) && c.sound(key+"_file") {
+				c.report(key, nil, fmt.Sprintf("missing, while %s has one for %s", index("tes", j), around.Prefix), "want a password in both, or in none")
+			}
+		}
+	}
 }
 
 // passive refuses a key that means nothing where the neighbour connects to us.

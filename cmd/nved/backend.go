@@ -9,6 +9,7 @@ import (
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
 	api "github.com/tns-project/tns/cmd/internal/backend"
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/dataplane"
@@ -16,7 +17,6 @@ import (
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/nve"
 	"github.com/tns-project/tns/lifecycle/nve/store"
-	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 // backend answers nved's control API from the edge's snapshot and the forwarding table.
@@ -26,7 +26,7 @@ type backend struct {
 	edge        *nve.Edge
 	table       *dataplane.Reconciler
 	state       *store.Store
-	tes, fabric *gobgp.Speaker
+	tes, fabric *bgp.Speaker
 	events      *history.Log
 	started     time.Time
 }
@@ -94,7 +94,7 @@ func (b *backend) Resync(ctx context.Context, _ *tnsv1.ResyncRequest) (*tnsv1.Re
 // plane is one of the two speakers.
 type plane struct {
 	name    string
-	speaker *gobgp.Speaker
+	speaker *bgp.Speaker
 }
 
 func (b *backend) planes() []plane { return []plane{{"fabric", b.fabric}, {"tes", b.tes}} }

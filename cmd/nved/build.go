@@ -7,6 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/cmd/internal/daemon"
 	"github.com/tns-project/tns/cmd/internal/metrics"
@@ -16,7 +17,6 @@ import (
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/nve"
 	"github.com/tns-project/tns/lifecycle/nve/store"
-	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 // How much of the past is kept for people.
@@ -43,11 +43,11 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 	if aside != "" {
 		log.WithField("aside", aside).Warn("the state file was damaged and is put aside; what it held is rebuilt from requests and kernel")
 	}
-	tesPlane, err := gobgp.New(tesSpeaker(c, log))
+	tesPlane, err := bgp.New(tesSpeaker(c, log))
 	if err != nil {
 		return nil, nil, fmt.Errorf("the TES plane: %w", err)
 	}
-	fabric, err := gobgp.New(fabricSpeaker(c, log))
+	fabric, err := bgp.New(fabricSpeaker(c, log))
 	if err != nil {
 		return nil, nil, fmt.Errorf("the fabric: %w", err)
 	}
@@ -76,7 +76,7 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		{Name: "fabric", Run: fabric.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, log, fabric, tesPlane) }},
-		{Name: "control API", Run: control.NewServer(socket, b).Run},
+		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, fabric, tesPlane)},
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)
@@ -94,14 +94,14 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 
 // sessions opens the speakers and then keeps their own tables what the edge made them: what someone else changes there, through the GoBGP API, is put
 // back.
-func sessions(ctx context.Context, log *logrus.Entry, fabric, tesPlane *gobgp.Speaker) error {
+func sessions(ctx context.Context, log *logrus.Entry, fabric, tesPlane *bgp.Speaker) error {
 	if err := fabric.Open(ctx); err != nil {
 		return fmt.Errorf("the fabric: %w", err)
 	}
 	if err := tesPlane.Open(ctx); err != nil {
 		return fmt.Errorf("the TES plane: %w", err)
 	}
-	restore := func(plane string, s *gobgp.Speaker) {
+	restore := func(plane string, s *bgp.Speaker) {
 		n, err := s.Restore()
 		if err != nil {
 			log.WithField("plane", plane).WithError(err).Warn("restore the speaker's own table")

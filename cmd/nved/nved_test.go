@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,8 +50,12 @@ func TestPlanesAreApart(t *testing.T) {
 	c := load(t, example)
 	log := logrus.NewEntry(logrus.New())
 	tes, fabric := tesSpeaker(c, log), fabricSpeaker(c, log)
-	if tes.ListenPort != 179 || fabric.ListenPort != -1 {
-		t.Errorf("listen ports %d and %d, want 179 for TESs and none for the fabric", tes.ListenPort, fabric.ListenPort)
+	everywhere := []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:179"), netip.MustParseAddrPort("[::]:179")}
+	if !slices.Equal(tes.Listen, everywhere) || fabric.Listen != nil {
+		t.Errorf("listen on %v and %v, want on port 179 for TESs and not for the fabric", tes.Listen, fabric.Listen)
+	}
+	if tes.Inner.Overlaps(fabric.Inner) {
+		t.Errorf("inner addresses %v and %v overlap", tes.Inner, fabric.Inner)
 	}
 	if len(tes.RouteTargets) != 1 || tes.RouteTargets[0] != evpn.RequestTarget(c.ID) || len(fabric.RouteTargets) != 0 {
 		t.Errorf("route targets %v and %v, want that of requests to us, and none", tes.RouteTargets, fabric.RouteTargets)

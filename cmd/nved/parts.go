@@ -6,23 +6,25 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 	"github.com/tns-project/tns/lifecycle/nve"
-	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/guard"
 )
 
 // tesSpeaker is the speaker of requests and responses: TESs come to it, it goes to the reflectors that TESs are behind.
-func tesSpeaker(c *config.NVE, log *logrus.Entry) gobgp.Config {
-	s := gobgp.Config{
-		RouterID: c.ID, AS: c.AS, ListenPort: c.ListenPort, ListenAddresses: c.Listen, API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
+func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
+	s := bgp.Config{
+		RouterID: c.ID, AS: c.AS, Listen: bgp.ListenOn(c.ListenPort, c.Listen), API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
-		Log:          log.WithFields(logrus.Fields{"part": "speaker", "plane": "tes"}),
+		Inner:        netip.MustParsePrefix("127.64.0.0/11"),
+		Log:          log.WithField("plane", "tes"),
 	}
 	for _, t := range c.TES {
-		p := gobgp.Peer{
+		p := guard.Peer{
 			Prefix: t.Prefix, Dynamic: !t.Reflector, AS: t.AS, LocalAddress: t.LocalAddress, HoldTime: t.HoldTime, ConnectRetry: t.ConnectRetry,
 			MultihopTTL: t.MultihopTTL, Password: t.Password, Description: "TES",
 		}
@@ -35,13 +37,14 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) gobgp.Config {
 }
 
 // fabricSpeaker is the speaker towards other VTEPs.
-func fabricSpeaker(c *config.NVE, log *logrus.Entry) gobgp.Config {
-	s := gobgp.Config{
-		RouterID: c.ID, AS: c.AS, ListenPort: -1, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
-		Log: log.WithFields(logrus.Fields{"part": "speaker", "plane": "fabric"}),
+func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
+	s := bgp.Config{
+		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
+		Inner: netip.MustParsePrefix("127.96.0.0/11"),
+		Log:   log.WithField("plane", "fabric"),
 	}
 	for _, f := range c.Fabric {
-		s.Peers = append(s.Peers, gobgp.Peer{
+		s.Peers = append(s.Peers, guard.Peer{
 			Prefix: netip.PrefixFrom(f.Address, f.Address.BitLen()), AS: f.AS, Port: f.Port, LocalAddress: f.LocalAddress, HoldTime: f.HoldTime,
 			ConnectRetry: f.ConnectRetry, MultihopTTL: f.MultihopTTL, Password: f.Password, Description: "fabric",
 		})

@@ -12,12 +12,12 @@ import (
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
 	api "github.com/tns-project/tns/cmd/internal/backend"
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/tes"
-	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 // backend answers tesd's control API from the agent's snapshot.
@@ -25,7 +25,7 @@ type backend struct {
 	control.Unsupported
 	config  *config.TES
 	agent   *tes.Agent
-	speaker *gobgp.Speaker
+	speaker *bgp.Speaker
 	events  *history.Log
 	started time.Time
 }

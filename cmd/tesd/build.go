@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/cmd/internal/daemon"
 	"github.com/tns-project/tns/cmd/internal/metrics"
@@ -18,7 +19,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/tes"
 	"github.com/tns-project/tns/lifecycle/tes/store"
-	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/guard"
 )
 
 // How much of the past is kept for people.
@@ -45,20 +46,20 @@ func build(c *config.TES, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		return nil, nil, err
 	}
 	undo.Add(func() { state.Close() })
-	bgp, err := gobgp.New(speakerConfig(c, log))
+	plane, err := bgp.New(speakerConfig(c, log))
 	if err != nil {
 		return nil, nil, err
 	}
 	events := history.New(eventsInAll, eventsPerVM)
-	agent := tes.New(agentConfig(c), bgp, state, events, log.WithField("part", "agent"))
+	agent := tes.New(agentConfig(c), plane, state, events, log.WithField("part", "agent"))
 	b := &backend{
 		Unsupported: control.Unsupported{Daemon: control.TES},
-		config:      c, agent: agent, speaker: bgp, events: events, started: time.Now(),
+		config:      c, agent: agent, speaker: plane, events: events, started: time.Now(),
 	}
 	parts = []daemon.Part{
-		{Name: "BGP speaker", Run: bgp.Run},
-		{Name: "agent", Run: func(ctx context.Context) error { return agent.Run(ctx, bgp.Events()) }},
-		{Name: "control API", Run: control.NewServer(socket, b).Run},
+		{Name: "BGP speaker", Run: plane.Run},
+		{Name: "agent", Run: func(ctx context.Context) error { return agent.Run(ctx, plane.Events()) }},
+		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, plane)},
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)
@@ -72,11 +73,12 @@ func build(c *config.TES, log *logrus.Entry) (parts []daemon.Part, clean func(),
 }
 
 // speakerConfig is the one speaker of a TES: it does not listen, and hears responses only.
-func speakerConfig(c *config.TES, log *logrus.Entry) gobgp.Config {
-	s := gobgp.Config{
-		RouterID: c.ID, AS: c.AS, ListenPort: -1, API: c.GoBGP, APIWrite: c.GoBGPWrite,
+func speakerConfig(c *config.TES, log *logrus.Entry) bgp.Config {
+	s := bgp.Config{
+		RouterID: c.ID, AS: c.AS, API: c.GoBGP, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.ResponseTarget(c.ID)},
-		Log:          log.WithField("part", "speaker"),
+		Inner:        netip.MustParsePrefix("127.64.0.0/10"),
+		Log:          log,
 	}
 	seen := map[netip.Addr]bool{} // a reflector may stand before several NVEs
 	for _, n := range c.NVEs {
@@ -84,7 +86,7 @@ func speakerConfig(c *config.TES, log *logrus.Entry) gobgp.Config {
 			continue
 		}
 		seen[n.Address] = true
-		s.Peers = append(s.Peers, gobgp.Peer{
+		s.Peers = append(s.Peers, guard.Peer{
 			Prefix: netip.PrefixFrom(n.Address, n.Address.BitLen()), AS: n.AS, Port: n.Port, LocalAddress: n.LocalAddress,
 			HoldTime: n.HoldTime, ConnectRetry: n.ConnectRetry, MultihopTTL: n.MultihopTTL, Password: n.Password,
 			Description: "NVE " + n.NVEID.String(),

@@ -53,8 +53,8 @@ state: /var/lib/tns/tesd.db
 	if diff := cmp.Diff([]string{"192.0.2.254/32", "192.0.2.3/32"}, peers); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
 	}
-	if s.ListenPort != -1 {
-		t.Errorf("listen port %d, want -1: a TES does not listen", s.ListenPort)
+	if s.Listen != nil {
+		t.Errorf("listens on %v, want nothing: a TES does not listen", s.Listen)
 	}
 	if len(s.RouteTargets) != 1 || s.RouteTargets[0] != evpn.ResponseTarget(c.ID) {
 		t.Errorf("route targets %v, want that of responses to us", s.RouteTargets)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
 // errOtherType is a route type that is not ours to read.
@@ -79,6 +80,8 @@ func decodeAttribute(r *evpn.Route, a *anypb.Any) error {
 		return decodeNextHop(r, v.NextHop)
 	case a.MessageIs((*api.ExtendedCommunitiesAttribute)(nil)):
 		return decodeCommunities(r, a)
+	case a.MessageIs((*api.UnknownAttribute)(nil)):
+		return decodeHidden(r, a)
 	case a.MessageIs((*api.LargeCommunitiesAttribute)(nil)):
 		var v api.LargeCommunitiesAttribute
 		if err := a.UnmarshalTo(&v); err != nil {
@@ -118,18 +121,29 @@ func decodeCommunities(r *evpn.Route, a *anypb.Any) error {
 		return fmt.Errorf("extended communities: %w", err)
 	}
 	list := native.(*bgp.PathAttributeExtendedCommunities).Value
-	r.Communities = make([]evpn.ExtendedCommunity, len(list))
-	for i, c := range list {
+	for _, c := range list {
 		b, err := c.Serialize()
 		if err != nil {
 			return fmt.Errorf("extended community %v: %w", c, err)
 		}
-		if len(b) != len(r.Communities[i]) {
+		if len(b) != len(evpn.ExtendedCommunity{}) {
 			return fmt.Errorf("extended community %v: has %d octets, must have 8", c, len(b))
 		}
-		r.Communities[i] = evpn.ExtendedCommunity(b)
+		r.Communities = append(r.Communities, evpn.ExtendedCommunity(b))
 	}
 	return nil
+}
+
+// decodeHidden gives back the communities that a guard hid from GoBGP.
+func decodeHidden(r *evpn.Route, a *anypb.Any) (err error) {
+	var v api.UnknownAttribute
+	if err := a.UnmarshalTo(&v); err != nil {
+		return err
+	}
+	if v.Type == wire.AttributeHidden {
+		r.Communities, err = wire.RestoreCommunities(r.Communities, v.Value)
+	}
+	return err
 }
 
 func decodeNextHop(r *evpn.Route, s string) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
+	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
 // raw is a peer that says what a test writes, octet for octet.
@@ -147,6 +149,37 @@ func TestRoutesThatCannotBeRead(t *testing.T) {
 	stats.Queue = 0
 	if stats.Received != 3 || stats.Refused != 2 || stats.Skipped != 1 || stats.TreatedAsWithdraw != 1 || stats.Ignored != 1 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+// Communities that a guard hid from GoBGP are the route's again.
+func TestHiddenCommunities(t *testing.T) {
+	t.Parallel()
+	a, b := address(), address()
+	c := speakerOn(a)
+	c.Peers = append(c.Peers, anyone())
+	s := start(t, c)
+	peer := dialRaw(t, b, a)
+	_, next := s.waitUp(t, 0, b)
+
+	route := macRoute(1)
+	route.NextHop = netip.MustParseAddr("198.51.100.1")
+	hidden := []evpn.ExtendedCommunity{{0x06, 0x08, 1}, {0x06, 0x04, 0, 0, 5, 220}}
+	value := append(hidden[0][:], hidden[1][:]...)
+	peer.announce(t, nlriOf(t, route), attr(0xc0, 16, route.Communities[0][:]...), attr(0x80, wire.AttributeHidden, value...))
+	e, next := s.waitRoute(t, next, route.RouteKey)
+	if want := append(route.Communities[:1:1], hidden...); !slices.Equal(e.Route.Communities, want) {
+		t.Errorf("communities %v, want %v", e.Route.Communities, want)
+	}
+	peer.announce(t, nlriOf(t, route), attr(0x80, wire.AttributeHidden, value...)) // it has no others
+	e, next = s.waitRoute(t, next, route.RouteKey)
+	if !slices.Equal(e.Route.Communities, hidden) {
+		t.Errorf("communities %v, want %v", e.Route.Communities, hidden)
+	}
+	peer.announce(t, nlriOf(t, route), attr(0x80, wire.AttributeHidden, value[:9]...))
+	refused, _ := s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	if refused.Key != route.RouteKey || !strings.Contains(refused.Text, "9 octets") {
+		t.Errorf("refused: %+v", refused)
 	}
 }
 

@@ -84,6 +84,7 @@ var rules = []struct {
 	{"cmd/internal/arch", nil},
 	{"cmd/internal/endtoend", nil},
 	{"cmd/internal/metrics", nil},
+	{"cmd/internal/bgp", []string{"evpn", "speaker"}},
 	{"cmd/internal/control", []string{"cmd/api"}},
 	{"cmd/internal/daemon", []string{"cmd/internal/build", "config"}},
 	{"cmd/internal/backend", []string{"cmd/api", "cmd/internal", "evpn", "lifecycle/history", "speaker"}},

@@ -1,13 +1,13 @@
 package backend
 
 import (
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/metrics"
 	"github.com/tns-project/tns/speaker"
-	"github.com/tns-project/tns/speaker/gobgp"
 )
 
 // SpeakerFigures is what is told of a speaker, by plane.
-func SpeakerFigures(plane string, s *gobgp.Speaker) []metrics.Figure {
+func SpeakerFigures(plane string, s *bgp.Speaker) []metrics.Figure {
 	p := metrics.Label{Name: "plane", Value: plane}
 	n := s.Stats()
 	figures := []metrics.Figure{
@@ -21,6 +21,7 @@ func SpeakerFigures(plane string, s *gobgp.Speaker) []metrics.Figure {
 		metrics.Count("bgp_withdrawn_total", "Routes withdrawn.", n.Withdrawn, p),
 		metrics.Count("bgp_restored_total", "Routes of ours that someone had removed and that were put back.", n.Restored, p),
 		metrics.Gauge("bgp_queue", "Events that wait to be handled.", n.Queue, p),
+		metrics.Count("guard_strangers_total", "Connections refused before a word: no peer is configured there, or it is too far away.", s.Totals().Strangers, p),
 	}
 	sessions, err := s.Sessions()
 	if err != nil {
@@ -33,6 +34,15 @@ func SpeakerFigures(plane string, s *gobgp.Speaker) []metrics.Figure {
 			metrics.Gauge("bgp_session_routes", "Routes that stand in Adj-RIB-In.", l.Routes, p, peer),
 			metrics.Count("bgp_session_updates_received_total", "UPDATEs received on the session.", l.Received, p, peer),
 			metrics.Count("bgp_session_updates_sent_total", "UPDATEs sent on the session.", l.Sent, p, peer),
+		)
+	}
+	for _, g := range s.Peers() {
+		peer := metrics.Label{Name: "peer", Value: g.Peer.String()}
+		figures = append(figures,
+			metrics.Count("guard_filtered_total", "Things in what the peer sent that were not let through as they were (RFC 7606).", g.Filtered, p, peer),
+			metrics.Count("guard_refused_total", "Of these, UPDATEs or routes that count as withdrawn, were skipped, or reset the session.", g.Refused, p, peer),
+			metrics.Count("guard_sessions_total", "Sessions with the peer that were established.", g.Sessions, p, peer),
+			metrics.Count("guard_engines_total", "Sessions with GoBGP behind them.", g.Engines, p, peer),
 		)
 	}
 	return figures

@@ -109,6 +109,19 @@ func (w *world) write(name, text string) {
 	}
 }
 
+// change replaces a part of a file that is there.
+func (w *world) change(name, old, text string) {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.dir, name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if !strings.Contains(string(b), old) {
+		w.t.Fatalf("%s has no %q", name, old)
+	}
+	w.write(name, strings.Replace(string(b), old, text, 1))
+}
+
 // run runs a command that must succeed and returns its output.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
