@@ -80,7 +80,7 @@ func static(a netip.Addr) guard.Peer {
 
 // anyone is a peer for all of 127/8.
 func anyone() guard.Peer {
-	return guard.Peer{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true}
+	return guard.Peer{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Dynamic: true, HoldTime: 90 * time.Second} // a raw peer sends no KEEPALIVEs
 }
 
 // running is a guard that runs.

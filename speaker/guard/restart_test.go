@@ -153,7 +153,7 @@ func TestKilledEngines(t *testing.T) {
 	engine := start()
 	r := call(t, address(), g.own())
 	open := r.hello()
-	open.GracefulRestart = nil
+	open.GracefulRestart, open.HoldTime = nil, 0 // it has nothing to say for the whole time
 	r.establish(t, open)
 	for n := range uint32(100) {
 		r.say(update(n, 1))
