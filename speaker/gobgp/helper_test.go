@@ -21,7 +21,9 @@ import (
 
 // GoBGP's loop does not end, and a listener that is closed while GoBGP is busy leaves its watcher until the loop comes round.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"),
+		// GoBGP leaves the buffer of a session behind that ended with a message unread.
+		goleak.IgnoreTopFunction("github.com/eapache/channels.(*InfiniteChannel).infiniteBuffer"))
 }
 
 const (
