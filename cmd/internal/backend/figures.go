@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"context"
+
 	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/metrics"
 	"github.com/tns-project/tns/speaker"
@@ -21,11 +23,10 @@ func SpeakerFigures(plane string, s *bgp.Speaker) []metrics.Figure {
 		metrics.Count("bgp_withdrawn_total", "Routes withdrawn.", n.Withdrawn, p),
 		metrics.Count("bgp_restored_total", "Routes of ours that someone had removed and that were put back.", n.Restored, p),
 		metrics.Gauge("bgp_queue", "Events that wait to be handled.", n.Queue, p),
-		metrics.Count("guard_strangers_total", "Connections refused before a word: no peer is configured there, or it is too far away.", s.Totals().Strangers, p),
 	}
 	sessions, err := s.Sessions()
 	if err != nil {
-		return figures // the speaker is not open yet
+		return figures // the speaker is not open yet, or its guard is not there
 	}
 	for _, l := range sessions {
 		peer := metrics.Label{Name: "peer", Value: l.Peer.String()}
@@ -36,7 +37,13 @@ func SpeakerFigures(plane string, s *bgp.Speaker) []metrics.Figure {
 			metrics.Count("bgp_session_updates_sent_total", "UPDATEs sent on the session.", l.Sent, p, peer),
 		)
 	}
-	for _, g := range s.Peers() {
+	peers, totals, err := s.Peers(context.Background())
+	if err != nil {
+		return figures
+	}
+	figures = append(figures, metrics.Count("guard_strangers_total", "Connections refused before a word: no peer is configured there, or it is too far away.",
+		totals.Strangers, p))
+	for _, g := range peers {
 		peer := metrics.Label{Name: "peer", Value: g.Peer.String()}
 		figures = append(figures,
 			metrics.Count("guard_filtered_total", "Things in what the peer sent that were not let through as they were (RFC 7606).", g.Filtered, p, peer),

@@ -25,8 +25,20 @@ type Config struct {
 	RouteTargets []evpn.RouteTarget // memberships to announce (RFC 4684); none: route target constraint is not offered
 	API          string             // of GoBGP, as gobgp.Config has it
 	APIWrite     bool
-	Inner        netip.Prefix // in 127.0.0.0/8: where the guard and the engine meet; speakers of one process have different ones
+	Inner        netip.Prefix  // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
+	Renewal      guard.Renewal // what ends the time in which a new engine announces everything again
+	RenewTime    time.Duration // when it ends in any case; 0: as guard.Config has it
+	Record       string        // directory of the peers' messages; none if empty
 	Log          *logrus.Entry
+}
+
+// Meet chooses where the guard and the engine of a speaker meet: at an address and a port where nothing listens, with a password that nobody else has.
+func Meet(inner netip.Prefix) (guard.Engine, error) {
+	at, err := free(inner)
+	if err != nil {
+		return guard.Engine{}, err
+	}
+	return guard.Engine{Address: at, Network: inner, Password: rand.Text()}, nil
 }
 
 // ListenOn is a port at addresses of ours, all of them if none is given.
@@ -41,22 +53,16 @@ func ListenOn(port int, addresses []netip.Addr) []netip.AddrPort {
 	return list
 }
 
-// guard is the outer half, with an engine that listens where nothing else does, and a password that nobody else has.
-func (c Config) guard() (guard.Config, error) {
-	at, err := free(c.Inner)
-	if err != nil {
-		return guard.Config{}, err
-	}
+// guard is the outer half.
+func (c Config) guard(at guard.Engine) guard.Config {
 	families := []wire.Family{wire.EVPN}
 	if len(c.RouteTargets) > 0 {
 		families = append(families, wire.RouteTargets)
 	}
 	return guard.Config{
 		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, Families: families,
-		Engine:  guard.Engine{Address: at, Network: c.Inner, Password: rand.Text()},
-		Renewal: guard.ByEndOfRIB, // the engine never outlives what it knows, so that it can tell it all at once
-		Log:     c.Log.WithField("part", "guard"),
-	}, nil
+		Engine: at, Renewal: c.Renewal, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
+	}
 }
 
 // innerHold bounds what GoBGP agrees to on the inner link; the peer's own hold time is less, as a rule.

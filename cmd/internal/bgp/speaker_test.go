@@ -163,7 +163,7 @@ func TestStopping(t *testing.T) {
 		t.Errorf("events %v, want that no session is told to have ended", kinds)
 	}
 	wait(t, other, speaker.SessionDown)
-	for n := range other.guard.Notices() {
+	for n := range other.inside.Notices() {
 		if n.Kind != guard.PeerDown {
 			continue
 		}
