@@ -9,7 +9,7 @@
 //     values (kind.go and those after it) with the bounds and defaults of settings.go,
 //     and check what must hold between keys.
 //
-// The result does not change afterwards. Nothing here touches the machine but LoadNVE, LoadTES (which also read password files)
+// The result does not change afterwards. Nothing here touches the machine but LoadNVE, ReadNVE and LoadTES (which also read password files)
 // and (*NVE).CheckHost.
 //
 // The folder reference documents every key of both files.

@@ -19,6 +19,7 @@ func (c *checker) fabric(raw []rawFabric) []FabricPeer {
 		peers = append(peers, FabricPeer{
 			Address: address, AS: as, Port: s.Port, LocalAddress: s.LocalAddress,
 			HoldTime: s.HoldTime, ConnectRetry: s.ConnectRetry, MultihopTTL: s.MultihopTTL, Password: s.Password,
+			TTLSecurityHops: s.TTLSecurityHops, MessageRate: s.MessageRate, MaxRoutes: s.MaxRoutes,
 		})
 	}
 	return peers

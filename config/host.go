@@ -1,12 +1,14 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os/user"
 	"strings"
 )
 
-// CheckHost checks what the file says against this machine: that each port exists. The error joins all problems. Of a file with errors it checks
+// CheckHost checks what the file says against this machine: that each port exists, and the guard's user. The error joins all problems. Of a file with errors it checks
 // what could be read, which is nothing for a nil NVE.
 func (n *NVE) CheckHost() error {
 	if n == nil {
@@ -19,6 +21,14 @@ func (n *NVE) CheckHost() error {
 		}
 		if _, err := net.InterfaceByName(p.Name); err != nil {
 			c.report(join(index("ports", i), "port"), &p.Name, "no such device on this machine", deviceNames())
+		}
+	}
+	if name := n.Guard.User; name != "" {
+		_, err := user.Lookup(name)
+		if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
+			c.report("guard.user", &name, "no such user on this machine", "want a user without rights, such as nobody")
+		} else if err != nil {
+			c.report("guard.user", &name, err.Error(), "want a user of this machine")
 		}
 	}
 	return c.err(nil)

@@ -25,6 +25,18 @@ func TestPortsMustExist(t *testing.T) {
 	}
 }
 
+func TestUserOfTheGuardMustExist(t *testing.T) {
+	for name, want := range map[string]string{
+		"nobody":     "",
+		"nowhere-in": `guard.user: value "nowhere-in": no such user on this machine; want a user without rights, such as nobody`,
+	} {
+		err := (&NVE{Guard: Guard{User: name}}).CheckHost()
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
 // Of a file with errors the ports are checked as far as they can be read, so that one run tells all; and no port is told of twice.
 func TestPortsOfAWrongFileMustExist(t *testing.T) {
 	n, err := ParseNVE("nved.yaml", strings.NewReader(`

@@ -13,12 +13,8 @@ import (
 // LoadNVE reads nved's configuration file. The error joins all problems, each with key, value and what would be right. Beside an error stands what
 // could be read, nil if nothing could: it is good for [NVE.CheckHost] only.
 func LoadNVE(path string) (*NVE, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer file.Close()
-	return ParseNVE(path, file)
+	_, n, err := ReadNVE(path)
+	return n, err
 }
 
 // LoadTES reads tesd's configuration file. The error joins all problems, each with key, value and what would be right. Beside an error the

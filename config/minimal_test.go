@@ -24,9 +24,11 @@ func TestMinimalNVE(t *testing.T) {
 		ListenPort: 179,
 		Fabric: []FabricPeer{{
 			Address: netip.MustParseAddr("192.0.2.254"), AS: 65000, Port: 179, HoldTime: 9 * time.Second, ConnectRetry: time.Second,
+			MaxRoutes: 1_000_000,
 		}},
 		TES: []TESPeer{{
 			Prefix: netip.MustParsePrefix("198.51.100.11/32"), AS: 65000, IDs: []evpn.RouterID{0xC633640B}, HoldTime: 9 * time.Second,
+			MaxRoutes: 1_000_000,
 		}},
 		VNs:         []VN{{Name: "blue", VNI: 10100, Bridge: "tnsbr10100", VXLAN: "tnsvx10100"}},
 		Ports:       []Port{{Name: "eth1", VN: "blue", TES: []evpn.RouterID{0xC633640B}, Mode: Untagged}},
@@ -36,6 +38,8 @@ func TestMinimalNVE(t *testing.T) {
 		GoBGPFabric: "unix:///run/tns/nved-gobgp.sock",
 		GoBGPTES:    "unix:///run/tns/nved-tes-gobgp.sock",
 		Metrics:     "127.0.0.1:9479",
+		Guard:       Guard{User: "nobody"},
+		Engine:      Engine{MemoryLimit: 2 << 30},
 		Lifetimes: Lifetimes{
 			PreAssociated: 300 * time.Second, Associated: 300 * time.Second, Suspended: 3600 * time.Second,
 			Emigrating: 120 * time.Second, Orphaned: 3600 * time.Second, Terminated: 60 * time.Second,
@@ -64,6 +68,7 @@ func TestMinimalTES(t *testing.T) {
 		NextHop: netip.MustParseAddr("198.51.100.11"),
 		NVEs: []NVEPeer{{
 			Address: netip.MustParseAddr("192.0.2.1"), AS: 65000, NVEID: 0xC0000201, Port: 179, HoldTime: 9 * time.Second, ConnectRetry: time.Second,
+			MaxRoutes: 1_000_000,
 		}},
 		VNs:            []VN{{Name: "blue", VNI: 10100, NVE: 0xC0000201}},
 		State:          "/var/lib/tns/tesd.db",

@@ -40,4 +40,17 @@ var vnName = kind[string]{
 	},
 }
 
+var userName = kind[string]{
+	"the name of a user of this machine, such as nobody",
+	func(s string) (string, error) {
+		switch {
+		case s == "":
+			return s, errors.New("empty")
+		case strings.ContainsAny(s, ":/") || strings.ContainsFunc(s, notPlain):
+			return s, errors.New("not a user name")
+		}
+		return s, nil
+	},
+}
+
 func notPlain(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }

@@ -25,6 +25,9 @@ type NVE struct {
 	GoBGPTES     string
 	GoBGPWrite   bool
 	Metrics      string // host:port, "" = none
+	Guard        Guard
+	Engine       Engine
+	Record       string // directory of the sessions' messages, "" = none
 	Lifetimes    Lifetimes
 	AssemblyTime time.Duration // 2 s
 	WithdrawTime time.Duration // 10 s: a withdraw of the last request is a TERMINATE after it
@@ -45,6 +48,10 @@ type FabricPeer struct {
 	ConnectRetry time.Duration // 1 s
 	MultihopTTL  uint8         // eBGP over hops; 0 = directly connected
 	Password     string
+
+	TTLSecurityHops uint8 // GTSM (RFC 5082): how many hops packets may have come over, 1 = adjacent; 0 = not checked
+	MessageRate     int   // messages a second that are read, beyond a burst of as many; 0 = no limit
+	MaxRoutes       int   // 1,000,000: more of them end the session
 }
 
 // TESPeer is one TES, a prefix of TESs, or a route reflector that TESs are behind.
@@ -59,6 +66,10 @@ type TESPeer struct {
 	ConnectRetry time.Duration
 	MultihopTTL  uint8
 	Password     string
+
+	TTLSecurityHops uint8 // GTSM (RFC 5082): how many hops packets may have come over, 1 = adjacent; 0 = not checked
+	MessageRate     int   // messages a second that are read, beyond a burst of as many; 0 = no limit
+	MaxRoutes       int   // 1,000,000: more of them end the session
 }
 
 // VN is a virtual network.
@@ -104,6 +115,16 @@ type Duplicate struct {
 	Moves    int
 	Window   time.Duration
 	Recovery time.Duration // 0 = by hand
+}
+
+// Guard is the process of nved that has the sessions.
+type Guard struct {
+	User string // who it runs as once its sockets are open; nobody
+}
+
+// Engine is the process of nved that has everything else.
+type Engine struct {
+	MemoryLimit int64 // octets of resident memory above which it is replaced by a new one; 2 GiB, 0 = no limit
 }
 
 // Log is how a daemon logs.

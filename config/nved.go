@@ -12,6 +12,9 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 		GoBGPTES:    preset(c, "gobgp.tes", raw.GoBGP.TES, gobgpAPI),
 		GoBGPWrite:  preset(c, "gobgp_write", raw.GoBGPWrite, gobgpWrite),
 		Metrics:     preset(c, "metrics", raw.Metrics, metrics),
+		Guard:       Guard{User: preset(c, "guard.user", raw.Guard.User, guardUser)},
+		Engine:      Engine{MemoryLimit: preset(c, "engine.memory_limit", raw.Engine.MemoryLimit, memoryLimit)},
+		Record:      preset(c, "record", raw.Record, record),
 		Lifetimes: Lifetimes{
 			PreAssociated: preset(c, "lifetimes.pre_associated", raw.Lifetimes.PreAssociated, preAssociated),
 			Associated:    preset(c, "lifetimes.associated", raw.Lifetimes.Associated, associated),
@@ -43,6 +46,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.Ports = c.ports(raw.Ports, n, c.tellTESs(raw.TES))
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
+		{"record", n.Record},
 	})
 	return n
 }

@@ -32,6 +32,19 @@ func parsePath(s string) (string, error) {
 	return filepath.Clean(s), nil
 }
 
+// absoluteDirectory is the path of a directory such as the example; a slash at its end does not count.
+func absoluteDirectory(example string) kind[string] {
+	return kind[string]{"an absolute path of a directory, such as " + example, func(s string) (string, error) {
+		switch {
+		case s == "":
+			return s, errors.New("empty")
+		case !filepath.IsAbs(s):
+			return s, errors.New("not an absolute path")
+		}
+		return filepath.Clean(s), nil
+	}}
+}
+
 // maxSocketPath is the longest path of a unix socket on Linux (sun_path less its NUL).
 const maxSocketPath = 107
 

@@ -20,6 +20,9 @@ type rawNVE struct {
 	GoBGP        rawGoBGP     `mapstructure:"gobgp"`
 	GoBGPWrite   *string      `mapstructure:"gobgp_write"`
 	Metrics      *string      `mapstructure:"metrics"`
+	Guard        rawGuard     `mapstructure:"guard"`
+	Engine       rawEngine    `mapstructure:"engine"`
+	Record       *string      `mapstructure:"record"`
 	Lifetimes    rawLifetimes `mapstructure:"lifetimes"`
 	AssemblyTime *string      `mapstructure:"assembly_time"`
 	WithdrawTime *string      `mapstructure:"withdraw_time"`
@@ -40,6 +43,7 @@ type rawTES struct {
 	GoBGP          *string      `mapstructure:"gobgp"`
 	GoBGPWrite     *string      `mapstructure:"gobgp_write"`
 	Metrics        *string      `mapstructure:"metrics"`
+	Record         *string      `mapstructure:"record"`
 	BeaconInterval *string      `mapstructure:"beacon_interval"`
 	BeaconLifetime *string      `mapstructure:"beacon_lifetime"`
 	ResponseTime   *string      `mapstructure:"response_time"`
@@ -72,13 +76,16 @@ type rawNVEPeer struct {
 
 // rawSession is what all neighbours have.
 type rawSession struct {
-	Port         *string `mapstructure:"port"`
-	LocalAddress *string `mapstructure:"local_address"`
-	HoldTime     *string `mapstructure:"hold_time"`
-	ConnectRetry *string `mapstructure:"connect_retry"`
-	MultihopTTL  *string `mapstructure:"multihop_ttl"`
-	Password     *string `mapstructure:"password"`
-	PasswordFile *string `mapstructure:"password_file"`
+	Port            *string `mapstructure:"port"`
+	LocalAddress    *string `mapstructure:"local_address"`
+	HoldTime        *string `mapstructure:"hold_time"`
+	ConnectRetry    *string `mapstructure:"connect_retry"`
+	MultihopTTL     *string `mapstructure:"multihop_ttl"`
+	Password        *string `mapstructure:"password"`
+	PasswordFile    *string `mapstructure:"password_file"`
+	TTLSecurityHops *string `mapstructure:"ttl_security_hops"`
+	MessageRate     *string `mapstructure:"message_rate"`
+	MaxRoutes       *string `mapstructure:"max_routes"`
 }
 
 // rawEdgeVN is a VN of nved.
@@ -111,6 +118,14 @@ type rawPort struct {
 type rawGoBGP struct {
 	Fabric *string `mapstructure:"fabric"`
 	TES    *string `mapstructure:"tes"`
+}
+
+type rawGuard struct {
+	User *string `mapstructure:"user"`
+}
+
+type rawEngine struct {
+	MemoryLimit *string `mapstructure:"memory_limit"`
 }
 
 type rawLifetimes struct {

@@ -125,10 +125,10 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 var (
 	// grammar is the last line of an explanation.
 	grammar = regexp.MustCompile(`^(.+), (required|default (\S.*?)(?: \(.*\))?)$`)
-	bounds  = regexp.MustCompile(`(?:number|number of octets|duration|duration of whole seconds), (\S+) to (\S+)$`)
+	bounds  = regexp.MustCompile(`(?:number|number of octets|size|duration|duration of whole seconds), (\S+) to (\S+)$`)
 )
 
-// below and above are the nearest values of the bound's kind that lie beyond it: a number, or a duration.
+// below and above are the nearest values of the bound's kind that lie beyond it: a number, a size or a duration.
 func below(bound string) string { return beyond(bound, -1) }
 func above(bound string) string { return beyond(bound, +1) }
 
@@ -136,6 +136,9 @@ func beyond(bound string, by int64) string {
 	var n int64
 	if _, err := fmt.Sscanf(bound+" ", "%d ", &n); err == nil && fmt.Sprint(n) == bound {
 		return fmt.Sprint(n + by)
+	}
+	if octets, err := size(0, 1<<62).parse(bound); err == nil {
+		return fmt.Sprintf("%dMiB", octets>>20+by)
 	}
 	// Seconds are the coarsest step, so that nothing but the bound can be at fault.
 	d, err := duration(0, 1<<62, 1).parse(bound)

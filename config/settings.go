@@ -20,6 +20,8 @@ var (
 	asNumber = number[uint32]("an AS number", 1, math.MaxUint32-1)
 	vni      = number[evpn.VNI]("a VNI", 1, uint64(evpn.MaxVNI))
 
+	ttlSecurityHops = number[uint8]("a number of hops", 1, 254)
+
 	truth     = word([]string{"false", "true"}, false, true)
 	keepAlive = word([]string{"beacon", "per-vm"}, false, true)
 	levels    = []string{"error", "warn", "info", "debug", "trace"}
@@ -33,6 +35,8 @@ var (
 	multihopTTL  = setting[uint8]{number[uint8]("a TTL", 0, 255), 0}
 	holdTime     = setting[time.Duration]{duration(3*time.Second, seconds16, time.Second), 9 * time.Second}
 	connectRetry = setting[time.Duration]{duration(time.Second, seconds16, time.Second), time.Second}
+	messageRate  = setting[int]{number[int]("a number of messages a second", 1, 1_000_000), 0}
+	maxRoutes    = setting[int]{number[int]("a number of routes", 1, 100_000_000), 1_000_000}
 
 	mtu          = setting[int]{number[int]("a number of octets", 1280, 65535), 0}
 	portMode     = setting[PortMode]{word([]string{"untagged"}, Untagged), Untagged}
@@ -45,6 +49,9 @@ var (
 	tesdControl = unixSocket("unix:///run/tns/tesd.sock")
 	gobgpAPI    = setting[string]{localAPI, ""}
 	metrics     = setting[string]{hostPort, ""}
+	record      = setting[string]{absoluteDirectory("/var/lib/tns/record"), ""}
+	guardUser   = setting[string]{userName, "nobody"}
+	memoryLimit = setting[int64]{limit(size(64<<20, 1<<40)), 2 << 30}
 
 	preAssociated = lifetime(300 * time.Second)
 	associated    = lifetime(300 * time.Second)

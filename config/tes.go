@@ -19,6 +19,7 @@ type TES struct {
 	GoBGP          string
 	GoBGPWrite     bool
 	Metrics        string
+	Record         string        // directory of the sessions' messages, "" = none
 	BeaconInterval time.Duration // 30 s
 	BeaconLifetime time.Duration // 90 s
 	ResponseTime   time.Duration // 5 s
@@ -37,4 +38,8 @@ type NVEPeer struct {
 	ConnectRetry time.Duration
 	MultihopTTL  uint8
 	Password     string
+
+	TTLSecurityHops uint8
+	MessageRate     int
+	MaxRoutes       int
 }

@@ -15,6 +15,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 		GoBGP:          preset(c, "gobgp", raw.GoBGP, gobgpAPI),
 		GoBGPWrite:     preset(c, "gobgp_write", raw.GoBGPWrite, gobgpWrite),
 		Metrics:        preset(c, "metrics", raw.Metrics, metrics),
+		Record:         preset(c, "record", raw.Record, record),
 		BeaconInterval: preset(c, "beacon_interval", raw.BeaconInterval, beaconInterval),
 		BeaconLifetime: preset(c, "beacon_lifetime", raw.BeaconLifetime, beaconLifetime),
 		ResponseTime:   preset(c, "response_time", raw.ResponseTime, responseTime),
@@ -37,7 +38,7 @@ func (c *checker) tes(raw *rawTES) *TES {
 		text := short(t.BeaconLifetime)
 		c.report("beacon_lifetime", &text, fmt.Sprintf("not above beacon_interval, %s", short(t.BeaconInterval)), "want a multiple of the interval, so that a lost beacon does no harm")
 	}
-	c.places([]place{{"state", t.State}, {"control", t.Control}, {"gobgp", t.GoBGP}, {"metrics", t.Metrics}})
+	c.places([]place{{"state", t.State}, {"control", t.Control}, {"gobgp", t.GoBGP}, {"metrics", t.Metrics}, {"record", t.Record}})
 	return t
 }
 
@@ -63,6 +64,7 @@ func (c *checker) nvePeers(raw []rawNVEPeer, tes evpn.RouterID) []NVEPeer {
 		p := NVEPeer{
 			Address: address, AS: as, NVEID: id, Port: s.Port, LocalAddress: s.LocalAddress,
 			HoldTime: s.HoldTime, ConnectRetry: s.ConnectRetry, MultihopTTL: s.MultihopTTL, Password: s.Password,
+			TTLSecurityHops: s.TTLSecurityHops, MessageRate: s.MessageRate, MaxRoutes: s.MaxRoutes,
 		}
 		c.oneSession(key, p, peers)
 		peers = append(peers, p)

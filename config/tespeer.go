@@ -39,6 +39,7 @@ func (c *checker) tesPeers(raw []rawTESPeer, nve evpn.RouterID) []TESPeer {
 		}
 		s := c.session(key, &r.rawSession, remote)
 		p.LocalAddress, p.HoldTime, p.MultihopTTL, p.Password = s.LocalAddress, s.HoldTime, s.MultihopTTL, s.Password
+		p.TTLSecurityHops, p.MessageRate, p.MaxRoutes = s.TTLSecurityHops, s.MessageRate, s.MaxRoutes
 		if p.Reflector {
 			p.Port, p.ConnectRetry = s.Port, s.ConnectRetry
 		} else if c.sound(join(key, "reflector")) {

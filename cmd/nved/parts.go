@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/netip"
+	"path/filepath"
 
 	"github.com/sirupsen/logrus"
 
@@ -21,12 +22,14 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 		RouterID: c.ID, AS: c.AS, Listen: bgp.ListenOn(c.ListenPort, c.Listen), API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
 		Inner:        netip.MustParsePrefix("127.64.0.0/11"),
+		Record:       recordIn(c, "tes"),
 		Log:          log.WithField("plane", "tes"),
 	}
 	for _, t := range c.TES {
 		p := guard.Peer{
 			Prefix: t.Prefix, Dynamic: !t.Reflector, AS: t.AS, LocalAddress: t.LocalAddress, HoldTime: t.HoldTime, ConnectRetry: t.ConnectRetry,
 			MultihopTTL: t.MultihopTTL, Password: t.Password, Description: "TES",
+			SecurityHops: t.TTLSecurityHops, MessageRate: t.MessageRate, MaxRoutes: t.MaxRoutes,
 		}
 		if t.Reflector {
 			p.Port, p.Description = t.Port, "reflector of TESs"
@@ -40,16 +43,26 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
-		Inner: netip.MustParsePrefix("127.96.0.0/11"),
-		Log:   log.WithField("plane", "fabric"),
+		Inner:  netip.MustParsePrefix("127.96.0.0/11"),
+		Record: recordIn(c, "fabric"),
+		Log:    log.WithField("plane", "fabric"),
 	}
 	for _, f := range c.Fabric {
 		s.Peers = append(s.Peers, guard.Peer{
 			Prefix: netip.PrefixFrom(f.Address, f.Address.BitLen()), AS: f.AS, Port: f.Port, LocalAddress: f.LocalAddress, HoldTime: f.HoldTime,
 			ConnectRetry: f.ConnectRetry, MultihopTTL: f.MultihopTTL, Password: f.Password, Description: "fabric",
+			SecurityHops: f.TTLSecurityHops, MessageRate: f.MessageRate, MaxRoutes: f.MaxRoutes,
 		})
 	}
 	return s
+}
+
+// recordIn is where the sessions of a plane are recorded, if they are: a neighbour of both has two.
+func recordIn(c *config.NVE, plane string) string {
+	if c.Record == "" {
+		return ""
+	}
+	return filepath.Join(c.Record, plane)
 }
 
 // edgeConfig is what the edge is told.

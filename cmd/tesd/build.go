@@ -78,6 +78,7 @@ func speakerConfig(c *config.TES, log *logrus.Entry) bgp.Config {
 		RouterID: c.ID, AS: c.AS, API: c.GoBGP, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.ResponseTarget(c.ID)},
 		Inner:        netip.MustParsePrefix("127.64.0.0/10"),
+		Record:       c.Record,
 		Log:          log,
 	}
 	seen := map[netip.Addr]bool{} // a reflector may stand before several NVEs
@@ -89,7 +90,8 @@ func speakerConfig(c *config.TES, log *logrus.Entry) bgp.Config {
 		s.Peers = append(s.Peers, guard.Peer{
 			Prefix: netip.PrefixFrom(n.Address, n.Address.BitLen()), AS: n.AS, Port: n.Port, LocalAddress: n.LocalAddress,
 			HoldTime: n.HoldTime, ConnectRetry: n.ConnectRetry, MultihopTTL: n.MultihopTTL, Password: n.Password,
-			Description: "NVE " + n.NVEID.String(),
+			Description:  "NVE " + n.NVEID.String(),
+			SecurityHops: n.TTLSecurityHops, MessageRate: n.MessageRate, MaxRoutes: n.MaxRoutes,
 		})
 	}
 	return s

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// NVESource is all that nved's configuration was read from. It goes to the processes of nved with encoding/json, so that they have the same
+// configuration whatever became of the files. It holds passwords.
+type NVESource struct {
+	Name    string            // of the file, in errors
+	Text    []byte            // of the file
+	Secrets map[string][]byte // what each password file holds, by its path
+}
+
+// ReadNVE reads nved's configuration file and the password files that it names. The NVE and the error are those of LoadNVE; beside an error the source
+// is nil.
+func ReadNVE(path string) (*NVESource, *NVE, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	s := &NVESource{Name: path, Text: text, Secrets: make(map[string][]byte)}
+	n, err := parse(path, bytes.NewReader(text), s.read, (*checker).nve)
+	if err != nil {
+		return nil, n, err
+	}
+	return s, n, nil
+}
+
+// NVE is the configuration, checked as LoadNVE does. No file is read.
+func (s *NVESource) NVE() (*NVE, error) {
+	return parse(s.Name, bytes.NewReader(s.Text), s.kept, (*checker).nve)
+}
+
+// read reads a password file and keeps what it holds.
+func (s *NVESource) read(path string) (string, error) {
+	secret, err := readSecret(path)
+	if err == nil {
+		s.Secrets[path] = []byte(secret)
+	}
+	return secret, err
+}
+
+// kept is what a password file held.
+func (s *NVESource) kept(path string) (string, error) {
+	secret, ok := s.Secrets[path]
+	if !ok {
+		return "", errors.New("not among what was read with the configuration")
+	}
+	return string(secret), nil
+}
