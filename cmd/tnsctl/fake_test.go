@@ -180,9 +180,25 @@ func (fake) ListFDB(_ context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.ListFDBR
 
 func (fake) ListSessions(context.Context, *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
 	return &tnsv1.ListSessionsResponse{Sessions: []*tnsv1.Session{
-		{Plane: "fabric", Peer: "192.0.2.254", LocalAddress: "192.0.2.1", As: 65000, RouterId: "192.0.2.254", State: "established",
-			Since: timestamppb.New(noon), Received: 12, Sent: 7, Routes: 5},
-		{Plane: "tes", Peer: "198.51.100.11", As: 65000, State: "active", Dynamic: true, Description: "rack 3"},
+		{
+			Plane: "fabric", Peer: "192.0.2.254", LocalAddress: "192.0.2.1", As: 65000, RouterId: "192.0.2.254", State: "established",
+			Since: timestamppb.New(noon), Age: durationpb.New(51*time.Hour + 59*time.Second), HoldTime: durationpb.New(90 * time.Second),
+			MessagesReceived: 6131, MessagesSent: 6126, Received: 12, Sent: 7, Routes: 5, RoutesSent: 3, Waiting: 1,
+			Filtered: 3, Refused: 2, Refusals: map[string]uint64{"EVPN route type 9": 2, "AIGP": 1}, Sessions: 2,
+			Engine: "established", EngineSince: timestamppb.New(noon.Add(50 * time.Hour)), EngineRestarts: 4, Renewing: true, Description: "spine 1",
+		},
+		{
+			Plane: "tes", Peer: "192.0.2.254", LocalAddress: "192.0.2.10", As: 65000, RouterId: "192.0.2.254", State: "established",
+			Since: timestamppb.New(noon), Age: durationpb.New(51*time.Hour + 59*time.Second), HoldTime: durationpb.New(90 * time.Second),
+			MessagesReceived: 6122, MessagesSent: 6121, Received: 3, Sent: 2, Routes: 2, RoutesSent: 2, Sessions: 1, Engine: "established",
+			EngineSince: timestamppb.New(noon),
+		},
+		{
+			Plane: "tes", Peer: "198.51.100.11", As: 65000, State: "active", Dynamic: true, Description: "rack 3", Sessions: 1, Engine: "idle",
+			LastFailure: "the hold time ran out",
+		},
+		// of a daemon that is older than the guard
+		{Plane: "tes", Peer: "2001:db8:100:200::11", As: 4200000000, State: "connect", Since: timestamppb.New(noon)},
 	}}, nil
 }
 

@@ -1990,7 +1990,7 @@ func (x *ListSessionsResponse) GetSessions() []*Session {
 	return nil
 }
 
-// Session is one BGP session.
+// Session is one BGP session. What is counted is counted since the peer is known, over all sessions with it.
 type Session struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// plane is "tes" for requests and responses (on tesd "nve"), "fabric" for the other VTEPs.
@@ -2011,7 +2011,34 @@ type Session struct {
 	Received uint64 `protobuf:"varint,10,opt,name=received,proto3" json:"received,omitempty"`
 	Sent     uint64 `protobuf:"varint,11,opt,name=sent,proto3" json:"sent,omitempty"`
 	// routes is the number of routes that stand in Adj-RIB-In.
-	Routes        uint32 `protobuf:"varint,12,opt,name=routes,proto3" json:"routes,omitempty"`
+	Routes uint32 `protobuf:"varint,12,opt,name=routes,proto3" json:"routes,omitempty"`
+	// age is how long it has been in that state.
+	Age *durationpb.Duration `protobuf:"bytes,13,opt,name=age,proto3" json:"age,omitempty"`
+	// hold_time is what both sides agreed on; 0 unless established, or if neither wants any.
+	HoldTime *durationpb.Duration `protobuf:"bytes,14,opt,name=hold_time,json=holdTime,proto3" json:"hold_time,omitempty"`
+	// messages_received and messages_sent count BGP messages of all types.
+	MessagesReceived uint64 `protobuf:"varint,15,opt,name=messages_received,json=messagesReceived,proto3" json:"messages_received,omitempty"`
+	MessagesSent     uint64 `protobuf:"varint,16,opt,name=messages_sent,json=messagesSent,proto3" json:"messages_sent,omitempty"`
+	// filtered counts what in the peer's UPDATEs the guard did not let through as it was (RFC 7606).
+	Filtered uint64 `protobuf:"varint,17,opt,name=filtered,proto3" json:"filtered,omitempty"`
+	// refused counts of these the UPDATEs and routes that were treated as withdrawn, skipped, or reset the session.
+	Refused uint64 `protobuf:"varint,18,opt,name=refused,proto3" json:"refused,omitempty"`
+	// refusals counts what was filtered by what it was, such as "MULTI_EXIT_DISC" or "EVPN route type 9"; a rare kind may be missing.
+	Refusals map[string]uint64 `protobuf:"bytes,19,rep,name=refusals,proto3" json:"refusals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// last_failure is why there is no session, or was none; empty if none is known.
+	LastFailure string `protobuf:"bytes,20,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
+	// sessions counts those with the peer that were established.
+	Sessions uint64 `protobuf:"varint,21,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// engine is the state of the engine behind the session, with the words of state; engine_since is when it came to that.
+	Engine      string                 `protobuf:"bytes,22,opt,name=engine,proto3" json:"engine,omitempty"`
+	EngineSince *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=engine_since,json=engineSince,proto3" json:"engine_since,omitempty"`
+	// engine_restarts counts how many times another engine took the session over while it stood.
+	EngineRestarts uint64 `protobuf:"varint,24,opt,name=engine_restarts,json=engineRestarts,proto3" json:"engine_restarts,omitempty"`
+	// renewing says that the engine is new, and that what it announces is being compared with what the peer was sent.
+	Renewing bool `protobuf:"varint,25,opt,name=renewing,proto3" json:"renewing,omitempty"`
+	// routes_sent is the number of routes that the engine announces to the peer, waiting how many of them it is still to be told.
+	RoutesSent    uint32 `protobuf:"varint,26,opt,name=routes_sent,json=routesSent,proto3" json:"routes_sent,omitempty"`
+	Waiting       uint32 `protobuf:"varint,27,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2126,6 +2153,111 @@ func (x *Session) GetSent() uint64 {
 func (x *Session) GetRoutes() uint32 {
 	if x != nil {
 		return x.Routes
+	}
+	return 0
+}
+
+func (x *Session) GetAge() *durationpb.Duration {
+	if x != nil {
+		return x.Age
+	}
+	return nil
+}
+
+func (x *Session) GetHoldTime() *durationpb.Duration {
+	if x != nil {
+		return x.HoldTime
+	}
+	return nil
+}
+
+func (x *Session) GetMessagesReceived() uint64 {
+	if x != nil {
+		return x.MessagesReceived
+	}
+	return 0
+}
+
+func (x *Session) GetMessagesSent() uint64 {
+	if x != nil {
+		return x.MessagesSent
+	}
+	return 0
+}
+
+func (x *Session) GetFiltered() uint64 {
+	if x != nil {
+		return x.Filtered
+	}
+	return 0
+}
+
+func (x *Session) GetRefused() uint64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *Session) GetRefusals() map[string]uint64 {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+func (x *Session) GetLastFailure() string {
+	if x != nil {
+		return x.LastFailure
+	}
+	return ""
+}
+
+func (x *Session) GetSessions() uint64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *Session) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *Session) GetEngineSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EngineSince
+	}
+	return nil
+}
+
+func (x *Session) GetEngineRestarts() uint64 {
+	if x != nil {
+		return x.EngineRestarts
+	}
+	return 0
+}
+
+func (x *Session) GetRenewing() bool {
+	if x != nil {
+		return x.Renewing
+	}
+	return false
+}
+
+func (x *Session) GetRoutesSent() uint32 {
+	if x != nil {
+		return x.RoutesSent
+	}
+	return 0
+}
+
+func (x *Session) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
 	}
 	return 0
 }
@@ -2993,7 +3125,7 @@ const file_tns_proto_rawDesc = "" +
 	"\x0fSTATE_DUPLICATE\x10\x04\"\x15\n" +
 	"\x13ListSessionsRequest\"C\n" +
 	"\x14ListSessionsResponse\x12+\n" +
-	"\bsessions\x18\x01 \x03(\v2\x0f.tns.v1.SessionR\bsessions\"\xd1\x02\n" +
+	"\bsessions\x18\x01 \x03(\v2\x0f.tns.v1.SessionR\bsessions\"\xcc\a\n" +
 	"\aSession\x12\x14\n" +
 	"\x05plane\x18\x01 \x01(\tR\x05plane\x12\x12\n" +
 	"\x04peer\x18\x02 \x01(\tR\x04peer\x12#\n" +
@@ -3007,7 +3139,26 @@ const file_tns_proto_rawDesc = "" +
 	"\breceived\x18\n" +
 	" \x01(\x04R\breceived\x12\x12\n" +
 	"\x04sent\x18\v \x01(\x04R\x04sent\x12\x16\n" +
-	"\x06routes\x18\f \x01(\rR\x06routes\"X\n" +
+	"\x06routes\x18\f \x01(\rR\x06routes\x12+\n" +
+	"\x03age\x18\r \x01(\v2\x19.google.protobuf.DurationR\x03age\x126\n" +
+	"\thold_time\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\bholdTime\x12+\n" +
+	"\x11messages_received\x18\x0f \x01(\x04R\x10messagesReceived\x12#\n" +
+	"\rmessages_sent\x18\x10 \x01(\x04R\fmessagesSent\x12\x1a\n" +
+	"\bfiltered\x18\x11 \x01(\x04R\bfiltered\x12\x18\n" +
+	"\arefused\x18\x12 \x01(\x04R\arefused\x129\n" +
+	"\brefusals\x18\x13 \x03(\v2\x1d.tns.v1.Session.RefusalsEntryR\brefusals\x12!\n" +
+	"\flast_failure\x18\x14 \x01(\tR\vlastFailure\x12\x1a\n" +
+	"\bsessions\x18\x15 \x01(\x04R\bsessions\x12\x16\n" +
+	"\x06engine\x18\x16 \x01(\tR\x06engine\x12=\n" +
+	"\fengine_since\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\vengineSince\x12'\n" +
+	"\x0fengine_restarts\x18\x18 \x01(\x04R\x0eengineRestarts\x12\x1a\n" +
+	"\brenewing\x18\x19 \x01(\bR\brenewing\x12\x1f\n" +
+	"\vroutes_sent\x18\x1a \x01(\rR\n" +
+	"routesSent\x12\x18\n" +
+	"\awaiting\x18\x1b \x01(\rR\awaiting\x1a;\n" +
+	"\rRefusalsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"X\n" +
 	"\x12WatchEventsRequest\x12\x16\n" +
 	"\x06recent\x18\x01 \x01(\rR\x06recent\x12\x16\n" +
 	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x12\n" +
@@ -3122,7 +3273,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -3165,8 +3316,9 @@ var file_tns_proto_goTypes = []any{
 	(*ClearDuplicateResponse)(nil), // 38: tns.v1.ClearDuplicateResponse
 	(*VersionRequest)(nil),         // 39: tns.v1.VersionRequest
 	(*VersionResponse)(nil),        // 40: tns.v1.VersionResponse
-	(*durationpb.Duration)(nil),    // 41: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 42: google.protobuf.Timestamp
+	nil,                            // 41: tns.v1.Session.RefusalsEntry
+	(*durationpb.Duration)(nil),    // 42: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -3175,14 +3327,14 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	41, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	42, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	41, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	42, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	41, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	42, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
@@ -3196,41 +3348,45 @@ var file_tns_proto_depIdxs = []int32{
 	4,  // 24: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
 	5,  // 25: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
 	29, // 26: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	42, // 27: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	42, // 28: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
-	36, // 29: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
-	7,  // 30: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
-	6,  // 31: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	42, // 32: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	10, // 33: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 34: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 35: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 36: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 37: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	24, // 38: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	27, // 39: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	30, // 40: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	32, // 41: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	34, // 42: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	37, // 43: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	39, // 44: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 45: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 46: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 47: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 48: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 49: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	25, // 50: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	28, // 51: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	31, // 52: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	33, // 53: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	35, // 54: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	38, // 55: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	40, // 56: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	45, // [45:57] is the sub-list for method output_type
-	33, // [33:45] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	43, // 27: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	42, // 28: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	42, // 29: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	41, // 30: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	43, // 31: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	43, // 32: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	36, // 33: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
+	7,  // 34: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
+	6,  // 35: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
+	43, // 36: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	10, // 37: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 38: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 39: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 40: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 41: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	24, // 42: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	27, // 43: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	30, // 44: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	32, // 45: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	34, // 46: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	37, // 47: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	39, // 48: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 49: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 50: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 51: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 52: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 53: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	25, // 54: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	28, // 55: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	31, // 56: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	33, // 57: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	35, // 58: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	38, // 59: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	40, // 60: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	49, // [49:61] is the sub-list for method output_type
+	37, // [37:49] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -3248,7 +3404,7 @@ func file_tns_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
