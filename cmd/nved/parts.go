@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -21,9 +22,9 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, Listen: bgp.ListenOn(c.ListenPort, c.Listen), API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
-		Inner:        netip.MustParsePrefix("127.64.0.0/11"),
-		Record:       recordIn(c, "tes"),
-		Log:          log.WithField("plane", "tes"),
+		Inner:        tesInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
+		Record: recordIn(c, "tes"),
+		Log:    log.WithField("plane", "tes"),
 	}
 	for _, t := range c.TES {
 		p := guard.Peer{
@@ -64,6 +65,9 @@ func recordIn(c *config.NVE, plane string) string {
 	}
 	return filepath.Join(c.Record, plane)
 }
+
+// renewTime is when the guard no longer waits for a new engine to say that its start is over: that takes the startup hold at most.
+func renewTime(c *config.NVE) time.Duration { return c.StartupHold + 30*time.Second }
 
 // edgeConfig is what the edge is told.
 func edgeConfig(c *config.NVE) nve.Config {

@@ -86,7 +86,8 @@ var rules = []struct {
 	{"cmd/internal/metrics", nil},
 	{"cmd/internal/bgp", []string{"evpn", "speaker"}},
 	{"cmd/internal/control", []string{"cmd/api"}},
-	{"cmd/internal/daemon", []string{"cmd/internal/build", "config"}},
+	{"cmd/internal/supervisor", nil},
+	{"cmd/internal/daemon", []string{"cmd/internal/build", "cmd/internal/supervisor", "config"}},
 	{"cmd/internal/backend", []string{"cmd/api", "cmd/internal", "evpn", "lifecycle/history", "speaker"}},
 	// commands
 	{"cmd/tnsctl", []string{"cmd/api", "cmd/internal/control", "cmd/internal/build", "evpn"}},

@@ -35,6 +35,8 @@ type Program[C any] struct {
 	Log func(C) config.Log
 	// Build makes the parts, in the order in which errors are best found; nothing is advertised yet. Clean is called when they have stopped.
 	Build func(C, *logrus.Entry) (parts []Part, clean func(), err error)
+	// Processes are the commands of a daemon's further processes (Process.Command), if it has any.
+	Processes func(errs io.Writer) []*cobra.Command
 }
 
 // Main runs the daemon and ends the process.
@@ -102,6 +104,10 @@ host does not fit it.`,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return configError{err} })
 	c.Flags().StringVar(&file, "config", "/etc/tns/"+p.Name+".yaml", "configuration `file`")
+	if p.Processes != nil {
+		c.AddCommand(p.Processes(errs)...)
+		c.SetHelpCommand(&cobra.Command{Hidden: true})
+	}
 	c.Flags().BoolVar(&check, "check", false, "check the configuration and the host, print everything that is wrong, and end")
 	return c
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -11,7 +12,7 @@ import (
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/cmd/internal/daemon"
 	"github.com/tns-project/tns/cmd/internal/metrics"
-	"github.com/tns-project/tns/config"
+	"github.com/tns-project/tns/cmd/internal/supervisor"
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/linux"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -25,44 +26,52 @@ const (
 	eventsPerVM = 256
 )
 
-// build makes the parts. The control socket comes first: it tells whether another nved runs. The kernel's devices are made last, when nothing else
+// buildEngine makes the parts. The control socket comes first: it tells whether another nved runs. The kernel's devices are made last, when nothing else
 // can fail.
-func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(), err error) {
+func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (parts []daemon.Part, err error) {
+	c, err := h.Source.NVE()
+	if err != nil {
+		return nil, err
+	}
+	if limit := c.Engine.MemoryLimit; limit > 0 {
+		debug.SetMemoryLimit(limit / 10 * 9) // collect more eagerly before the supervisor replaces us
+	}
 	var undo daemon.Undo
 	defer undo.Unless(&err)
 
 	socket, err := control.Listen(c.Control)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	undo.Add(func() { socket.Close() })
 	state, aside, err := store.Open(c.State, log.WithField("part", "store"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if aside != "" {
 		log.WithField("aside", aside).Warn("the state file was damaged and is put aside; what it held is rebuilt from requests and kernel")
 	}
-	tesPlane, err := bgp.New(tesSpeaker(c, log))
+	tesPlane, err := bgp.NewEngine(tesSpeaker(c, log), h.TES.Engine, h.TES.client())
 	if err != nil {
-		return nil, nil, fmt.Errorf("the TES plane: %w", err)
+		return nil, fmt.Errorf("the TES plane: %w", err)
 	}
-	fabric, err := bgp.New(fabricSpeaker(c, log))
+	fabric, err := bgp.NewEngine(fabricSpeaker(c, log), h.Fabric.Engine, h.Fabric.client())
 	if err != nil {
-		return nil, nil, fmt.Errorf("the fabric: %w", err)
+		return nil, fmt.Errorf("the fabric: %w", err)
 	}
 	kernel, err := linux.New(linux.Options{Log: log.WithField("part", "kernel")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	undo.Add(kernel.Close)
 	table := dataplane.NewReconciler(kernel)
+	started := newStart(table)
 	events := history.New(eventsInAll, eventsPerVM)
 	edge, err := nve.New(edgeConfig(c), nve.Parts{
-		TES: tesPlane, Fabric: fabric, Forwarder: table, Store: state, History: events, Log: log.WithField("part", "edge"),
+		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, History: events, Log: log.WithField("part", "edge"),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	b := &backend{
 		Unsupported: control.Unsupported{Daemon: control.NVE},
@@ -75,31 +84,35 @@ func build(c *config.NVE, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		{Name: "TES plane", Run: tesPlane.Run},
 		{Name: "fabric", Run: fabric.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
-		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, log, fabric, tesPlane) }},
+		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},
+		{Name: "renewal", Run: func(ctx context.Context) error { return started.renew(ctx, log, h.TES.client(), h.Fabric.client()) }},
 		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, fabric, tesPlane)},
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		undo.Add(func() { pages.Close() })
 		parts = append(parts, daemon.Part{Name: "metrics", Run: pages.Run})
 	}
 	if err := kernel.Ensure(context.Background(), networks(c)); err != nil {
-		return nil, nil, fmt.Errorf("make the devices of the VNs: %w", err)
+		return nil, fmt.Errorf("make the devices of the VNs: %w", err)
 	}
-	return parts, func() {}, nil // the kernel's sockets end with the process, its entries stay
+	return parts, nil // the kernel's sockets end with the process, its entries stay
 }
 
-// sessions opens the speakers and then keeps their own tables what the edge made them: what someone else changes there, through the GoBGP API, is put
+// sessions opens the speakers, with which the engine is ready, and then keeps their own tables what the edge made them: what someone else changes there, through the GoBGP API, is put
 // back.
-func sessions(ctx context.Context, log *logrus.Entry, fabric, tesPlane *bgp.Speaker) error {
+func sessions(ctx context.Context, parent *supervisor.Parent, log *logrus.Entry, fabric, tesPlane *bgp.Speaker) error {
 	if err := fabric.Open(ctx); err != nil {
 		return fmt.Errorf("the fabric: %w", err)
 	}
 	if err := tesPlane.Open(ctx); err != nil {
 		return fmt.Errorf("the TES plane: %w", err)
+	}
+	if err := parent.Ready(); err != nil {
+		return err
 	}
 	restore := func(plane string, s *bgp.Speaker) {
 		n, err := s.Restore()

@@ -1,0 +1,109 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Child is a process of the daemon.
+type Child struct {
+	Name        string     // its command, such as "engine"
+	Handover    any        // what it is told, as JSON
+	Files       []*os.File // what it inherits, from descriptor 4 on
+	MemoryLimit int64      // octets of resident memory above which it is replaced; 0: none
+}
+
+// joined is the descriptor of a child's end of the socket.
+const joined = 3
+
+// stopTime is how long a child may take to stop before it is killed.
+const stopTime = 12 * time.Second
+
+// process is one run of a child.
+type process struct {
+	command *exec.Cmd
+	socket  net.Conn
+	ready   chan struct{} // closed when it says so
+	ended   chan struct{} // closed when it has ended
+	status  error         // why, once ended
+}
+
+// start starts a child in a process group of its own, so that a signal of the terminal is the supervisor's to pass on.
+func start(program string, c Child) (*process, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	defer theirs.Close()
+	p := &process{command: exec.Command(program, c.Name), socket: ours, ready: make(chan struct{}), ended: make(chan struct{})}
+	p.command.Stdout, p.command.Stderr = os.Stdout, os.Stderr
+	p.command.ExtraFiles = append([]*os.File{theirs}, c.Files...)
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.command.Start(); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	go p.tell(c.Handover)
+	go func() {
+		p.status = p.command.Wait()
+		ours.Close()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// tell hands over and waits for the answer. What fails here ends the child, which then tells why.
+func (p *process) tell(handover any) {
+	var a answer
+	err := json.NewEncoder(p.socket).Encode(handover)
+	if err == nil {
+		err = json.NewDecoder(p.socket).Decode(&a)
+	}
+	switch {
+	case err == nil && a.Ready:
+		close(p.ready)
+	default:
+		p.socket.Close()
+	}
+}
+
+// stop ends the process and waits until it has: with SIGTERM, and with SIGKILL if that takes too long.
+func (p *process) stop() {
+	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-p.ended:
+	case <-time.After(stopTime):
+		_ = p.command.Process.Kill()
+		<-p.ended
+	}
+}
+
+// reason is why it ended, for people.
+func (p *process) reason() error {
+	if p.status == nil {
+		return errors.New("it stopped by itself")
+	}
+	return p.status
+}
+
+// socketPair is a connection and the file of its other end.
+func socketPair() (net.Conn, *os.File, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "parent")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	return conn, theirs, nil
+}

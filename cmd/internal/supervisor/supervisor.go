@@ -1,0 +1,129 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Supervisor starts children and keeps them running.
+type Supervisor struct {
+	Program  string  // the file that is run; a new one there is what the next start takes
+	Children []Child // in the order in which they are started
+	Log      *logrus.Entry
+}
+
+const (
+	lasting     = time.Second            // a child that ran that long is started again at once
+	firstPause  = 100 * time.Millisecond // before the next start of one that did not, doubled each time
+	longPause   = 5 * time.Second
+	weighTime   = time.Second      // between two looks at a child's memory
+	recycleTime = 10 * time.Minute // between two replacements for its memory: a limit that is too low must not end all work
+)
+
+// Run starts the children, each when the one before is ready, and keeps them running until ctx ends, which is no error; then it stops them, the last one
+// first. A child that ends before it was ever ready is an error: what keeps it from starting is most likely there to stay.
+func (s *Supervisor) Run(ctx context.Context) error {
+	for _, c := range s.Children {
+		k := &keeper{Supervisor: s, child: c, log: s.Log.WithField("process", c.Name), ready: make(chan struct{}), done: make(chan struct{})}
+		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+		go k.run(keeping)
+		defer func() {
+			stop()
+			<-k.done
+		}()
+		select {
+		case <-k.ready:
+		case <-k.done:
+			return fmt.Errorf("%s has ended before it was ready: %w", c.Name, k.failure)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	s.Log.Info("all processes are ready")
+	<-ctx.Done()
+	return nil
+}
+
+// keeper keeps one child running.
+type keeper struct {
+	*Supervisor
+	child    Child
+	log      *logrus.Entry
+	started  bool          // it was ready once
+	recycled time.Time     // when it was replaced for its memory last
+	ready    chan struct{} // closed at the first time
+	done     chan struct{} // closed when it does not run any more
+	failure  error         // why it never was ready, once done
+}
+
+// run starts the child again and again until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.done)
+	for pause := time.Duration(0); ; {
+		began := time.Now()
+		err := k.once(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case !k.started:
+			k.failure = err
+			return
+		case time.Since(began) >= lasting:
+			pause = 0
+		default:
+			pause = min(max(firstPause, 2*pause), longPause)
+		}
+		k.log.WithError(err).WithField("again_in", pause).Error("the process has ended and is started again")
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// once starts the child and waits for its end, or stops it at the end of ctx.
+func (k *keeper) once(ctx context.Context) error {
+	p, err := start(k.Program, k.child)
+	if err != nil {
+		return err
+	}
+	k.log.WithField("child", p.command.Process.Pid).Debug("started")
+	weigh := time.NewTicker(weighTime)
+	defer weigh.Stop()
+	for ready := p.ready; ; {
+		select {
+		case <-ready:
+			ready = nil
+			k.begun()
+		case <-weigh.C:
+			if n := resident(p.command.Process.Pid); k.child.MemoryLimit > 0 && n > k.child.MemoryLimit && time.Since(k.recycled) > recycleTime {
+				k.recycled = time.Now()
+				k.log.WithFields(logrus.Fields{"resident": n, "limit": k.child.MemoryLimit}).Warn("the process has grown above its limit and is replaced")
+				p.stop()
+				return fmt.Errorf("it held %d octets of memory, its limit is %d", n, k.child.MemoryLimit)
+			}
+		case <-p.ended:
+			select {
+			case <-p.ready:
+				k.begun()
+			default:
+			}
+			return p.reason()
+		case <-ctx.Done():
+			p.stop()
+			return nil
+		}
+	}
+}
+
+// begun notes that the child was ready.
+func (k *keeper) begun() {
+	if !k.started {
+		k.started = true
+		close(k.ready)
+	}
+}

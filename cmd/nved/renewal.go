@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/speaker/guard"
+)
+
+// start is the beginning of an engine's work: until the edge has asked for everything that there is to be, the guard keeps what the engine before has told
+// the peers.
+type start struct {
+	nve.Forwarder
+	over chan struct{} // closed when it is over
+	once sync.Once
+}
+
+func newStart(f nve.Forwarder) *start { return &start{Forwarder: f, over: make(chan struct{})} }
+
+// Complete implements nve.Forwarder.
+func (s *start) Complete() {
+	s.Forwarder.Complete()
+	s.once.Do(func() { close(s.over) })
+}
+
+// retryTime is the pause before a guard that does not answer is asked again: it is being started.
+const retryTime = 100 * time.Millisecond
+
+// renew tells the guards when the start is over, and any guard that comes later that it has been.
+func (s *start) renew(ctx context.Context, log *logrus.Entry, guards ...guard.Client) error {
+	select {
+	case <-s.over:
+	case <-ctx.Done():
+		return nil
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, g := range guards {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if err := g.Renewed(ctx); err == nil {
+					// Listening lasts as long as this guard does.
+					err = g.Notices(ctx, func(n guard.Notice) bool { return true })
+					log.WithError(err).Debug("the guard is gone")
+				}
+				select {
+				case <-time.After(retryTime):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	return nil
+}
