@@ -24,6 +24,7 @@ type Config struct {
 	EngineTime time.Duration // sessions are closed (CEASE 8) when no engine is there for that long, 120 s
 	RenewTime  time.Duration // what a new engine has not announced again by then is withdrawn, 30 s
 	Renewal    Renewal
+	SettleTime time.Duration // with Renewal ByCall: silence of the engine after which what it has announced has arrived, 1 s
 	Record     Record
 	Log        *logrus.Entry // nil: no log
 }
@@ -40,7 +41,7 @@ type Renewal uint8
 
 const (
 	ByEndOfRIB Renewal = iota // the engine's End-of-RIB, of each session and family by itself
-	ByCall                    // Guard.Renewed: an engine that learns from its other peers what to announce sends End-of-RIB too early
+	ByCall                    // Guard.Renewed, too: an engine that learns from its other peers what to announce sends End-of-RIB too early
 )
 
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.
@@ -67,6 +68,7 @@ const (
 	defaultConnectRetry = 8 * time.Second
 	defaultEngineTime   = 120 * time.Second
 	defaultRenewTime    = 30 * time.Second
+	defaultSettleTime   = time.Second
 	defaultMaxRoutes    = 1_000_000
 	minHoldTime         = 3 * time.Second // RFC 4271 §4.2
 	defaultPort         = 179
@@ -95,6 +97,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.RenewTime == 0 {
 		c.RenewTime = defaultRenewTime
+	}
+	if c.SettleTime == 0 {
+		c.SettleTime = defaultSettleTime
 	}
 	if c.Log == nil {
 		c.Log = discard()

@@ -14,7 +14,8 @@
 // so one change waits for nothing, and a reader that is slow costs no more than the table does. A peer is not read while 4096 routes wait for the engine.
 //
 // When the engine goes, its peers' sessions stay. When one comes, it is told each peer's whole table and End-of-RIB; what it announces is compared with what
-// the peer was sent, only differences go out, and what it has not announced again by its own End-of-RIB, by Guard.Renewed, or after RenewTime is withdrawn.
+// the peer was sent, only differences go out, and what it has not announced again is withdrawn: at its End-of-RIB, or, if it does not know by then what to
+// announce, once Guard.Renewed was called and nothing is on its way any more, and after RenewTime in any case (renewal.go).
 // Without an engine for EngineTime sessions are closed (CEASE 8), and begin again when there is one.
 //
 // When a peer goes, its inner session is closed with the same NOTIFICATION, or one that tells why.

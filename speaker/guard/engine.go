@@ -2,11 +2,13 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
 )
@@ -25,7 +27,11 @@ func (p *peer) engine() side {
 
 func (p *peer) dialEngine(ctx context.Context) (net.Conn, error) {
 	e := p.guard.config.Engine
-	return dial(ctx, p.inside, e.Address, e.Password, hops{})
+	c, err := dial(ctx, p.inside, e.Address, e.Password, hops{})
+	if errors.Is(err, unix.ECONNREFUSED) {
+		p.guard.unrenewed()
+	}
+	return c, err
 }
 
 // openToEngine is what the peer said in its OPEN, as far as both sides agreed on it. Graceful restart is there in any case, so that the engine sends
@@ -72,32 +78,24 @@ func (p *peer) engineUp(m *machine) {
 	m.attempts = 0
 	p.engineAway.stop()
 	p.routes.engineUp(p.engines > 1 && p.session.received.GracefulRestart == nil && p.now().Sub(p.session.since) > engineEnds)
-	p.after(&p.renewal, p.guard.config.RenewTime, p.renewed)
+	p.renew()
 	p.log.WithFields(logrus.Fields{"engine": p.engines, "routes": p.routes.toEngine.len()}).Info("engine is up")
 	p.guard.tell(Notice{Kind: EngineUp, Peer: p.address})
 }
 
-// renewed ends the time in which the engine announces everything again.
-func (p *peer) renewed() {
-	p.renewal.stop()
-	if p.routes != nil && p.routes.engine {
-		p.routes.renewedAll()
-	}
-}
-
 // engineDown keeps the outer session, unless the engine meant the peer.
 func (p *peer) engineDown(m *machine, c cause) {
-	p.renewal.stop()
+	p.stopRenewing()
 	if p.routes == nil {
 		return // the peer is gone, and the engine was told so
 	}
-	p.guard.renewed.Store(false)
 	p.routes.engineDown()
 	if c.heard && meansPeer(c.notice) {
 		p.fire(p.session, Stop, cause{notice: c.notice})
 		p.restart()
 		return
 	}
+	p.guard.unrenewed()
 	p.log.WithField("reason", c.String()).Warn("engine is down, the session stays")
 	p.guard.tell(Notice{Kind: EngineDown, Peer: p.address, Text: c.String()})
 	p.awaitEngine()
@@ -161,6 +159,7 @@ func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
 	if wire.TypeOf(msg) == wire.TypeRouteRefresh {
 		return p.refresh(msg, func(f wire.Family) { x.refresh(x.in, x.toEngine, f) })
 	}
+	p.said = p.now()
 	u, err := wire.ParseUpdate(msg)
 	if err != nil {
 		p.count.EngineErrors++
@@ -168,9 +167,10 @@ func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
 		return nil
 	}
 	p.nextHops(u)
-	x.fromEngine(u, p.guard.config.Renewal == ByEndOfRIB || p.guard.renewed.Load())
+	x.fromEngine(u, p.whole)
+	p.settle()
 	if !x.isRenewing() {
-		p.renewal.stop()
+		p.stopRenewing()
 	}
 	return nil
 }

@@ -24,13 +24,15 @@ type exchange struct {
 	ended    map[wire.Family]bool // the peer's End-of-RIB came
 	told     map[wire.Family]bool // the peer was told ours
 	renewing map[wire.Family]bool
-	engine   bool // there is one to be told
+	done     map[wire.Family]bool // the engine's End-of-RIB came
+	engine   bool                 // there is one to be told
 }
 
 func newExchange(s wire.Session) *exchange {
 	return &exchange{
 		session: s, filter: wire.NewFilter(s), in: wire.NewTable(), out: wire.NewTable(), toEngine: newQueue(), toPeer: newQueue(),
 		ended: make(map[wire.Family]bool), told: make(map[wire.Family]bool), renewing: make(map[wire.Family]bool),
+		done: make(map[wire.Family]bool),
 	}
 }
 
@@ -52,6 +54,7 @@ func (x *exchange) fromPeer(u *wire.Update) {
 // fromEngine takes an UPDATE of the engine; byEndOfRIB says whether its End-of-RIB ends renewing.
 func (x *exchange) fromEngine(u *wire.Update, byEndOfRIB bool) {
 	if f := u.EndOfRIB; f != 0 {
+		x.done[f] = true
 		if byEndOfRIB {
 			x.renewed(f)
 		}
@@ -91,7 +94,7 @@ func (x *exchange) engineUp(settled bool) {
 	}
 	x.out.Age()
 	for _, f := range x.session.Families {
-		x.renewing[f] = true
+		x.renewing[f], x.done[f] = true, false
 	}
 }
 
@@ -129,6 +132,16 @@ func (x *exchange) isRenewing() bool {
 		}
 	}
 	return false
+}
+
+// finished reports whether the engine's End-of-RIB has come for every family.
+func (x *exchange) finished() bool {
+	for _, f := range x.session.Families {
+		if !x.done[f] {
+			return false
+		}
+	}
+	return true
 }
 
 // refresh answers a ROUTE-REFRESH from a table.

@@ -223,15 +223,6 @@ func (g *Guard) forget(p *peer) {
 	p.stop()
 }
 
-// Renewed says that the engine has announced everything again, with Config.Renewal ByCall: what it did not is withdrawn. For sessions that come later its
-// End-of-RIB counts, until it is lost.
-func (g *Guard) Renewed() {
-	g.renewed.Store(true)
-	for _, p := range g.all() {
-		p.post(happening{do: p.renewed})
-	}
-}
-
 // all is the peers, by address.
 func (g *Guard) all() []*peer {
 	g.mu.Lock()

@@ -77,7 +77,7 @@ func (p *peer) peerUp(m *machine) {
 func (p *peer) peerDown(m *machine, c cause) {
 	p.session, p.routes = nil, nil
 	p.engineAway.stop()
-	p.renewal.stop()
+	p.stopRenewing()
 	notice := c.notice
 	if !c.heard {
 		notice = wire.ShutdownNotification(wire.CeaseAdminReset, c.String())

@@ -35,12 +35,15 @@ type peer struct {
 	inner    *machine  // the session with the engine
 	routes   *exchange // of the session
 
-	engineAway alarm // ends the session when no engine comes
-	renewal    alarm // ends the time of a new engine
-	forget     alarm // ends a dynamic peer that does not come back
-	probe      alarm // looks for an engine
-	refusing   bool  // no session without an engine: none was there for too long
-	engines    int   // inner sessions of this session so far
+	engineAway alarm     // ends the session when no engine comes
+	renewal    alarm     // ends the time of a new engine
+	settling   alarm     // ends it earlier
+	forget     alarm     // ends a dynamic peer that does not come back
+	probe      alarm     // looks for an engine
+	refusing   bool      // no session without an engine: none was there for too long
+	engines    int       // inner sessions of this session so far
+	said       time.Time // when the engine announced or withdrew last, or said that it is done
+	whole      bool      // the engine's End-of-RIB alone ends its time
 
 	limiter    *rate.Limiter // of all its connections together; nil: no limit
 	failure    string
@@ -139,7 +142,7 @@ func (p *peer) end() {
 		p.fire(m, Stop, c)
 	}
 	p.fire(p.inner, Stop, cause{notice: wire.ShutdownNotification(wire.CeaseAdminShutdown, "the guard ends")})
-	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.forget, &p.probe} {
+	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe} {
 		a.stop()
 	}
 }
