@@ -33,18 +33,9 @@ func (r Remote) String() string {
 
 // Lookup reads both tables of a VXLAN device for a MAC.
 func Lookup(n *netns.Namespace, device string, mac net.HardwareAddr) (Remote, error) {
-	handle, err := n.Netlink()
+	entries, err := entriesOf(n, device)
 	if err != nil {
 		return None, err
-	}
-	defer handle.Close()
-	link, err := handle.LinkByName(device)
-	if err != nil {
-		return None, fmt.Errorf("look at %s:%s: %w", n.Name(), device, err)
-	}
-	entries, err := list(handle, link.Attrs().Index)
-	if err != nil {
-		return None, fmt.Errorf("dump the FDB of %s:%s: %w", n.Name(), device, err)
 	}
 	var r Remote
 	for _, e := range entries {
@@ -53,10 +44,28 @@ func Lookup(n *netns.Namespace, device string, mac net.HardwareAddr) (Remote, er
 	return r, nil
 }
 
+// entriesOf dumps the forwarding entries of a device: of its own table, and of the bridge's where it is a port.
+func entriesOf(n *netns.Namespace, device string) ([]netlink.Neigh, error) {
+	handle, err := n.Netlink()
+	if err != nil {
+		return nil, err
+	}
+	defer handle.Close()
+	link, err := handle.LinkByName(device)
+	if err != nil {
+		return nil, fmt.Errorf("look at %s:%s: %w", n.Name(), device, err)
+	}
+	entries, err := list(handle, link.Attrs().Index, unix.AF_BRIDGE)
+	if err != nil {
+		return nil, fmt.Errorf("dump the FDB of %s:%s: %w", n.Name(), device, err)
+	}
+	return entries, nil
+}
+
 // list dumps a device's entries; a dump that the kernel marks as interrupted by a change is taken again.
-func list(handle *netlink.Handle, index int) ([]netlink.Neigh, error) {
+func list(handle *netlink.Handle, index, family int) ([]netlink.Neigh, error) {
 	for {
-		entries, err := handle.NeighList(index, unix.AF_BRIDGE)
+		entries, err := handle.NeighList(index, family)
 		if !errors.Is(err, netlink.ErrDumpInterrupted) {
 			return entries, err
 		}
