@@ -16,6 +16,7 @@ import (
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/tes"
+	"github.com/tns-project/tns/speaker/guard"
 )
 
 const vmid = "6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f"
@@ -61,6 +62,33 @@ state: /var/lib/tns/tesd.db
 	}
 	if a := agentConfig(c); len(a.NVEs) != 3 {
 		t.Errorf("the agent is told of %d NVEs, want 3", len(a.NVEs))
+	}
+}
+
+// What the file says of a session, the guard is told.
+func TestSessionIsAsConfigured(t *testing.T) {
+	s := speakerConfig(load(t, `
+tes_id: 198.51.100.11
+as: 65000
+nves:
+  - {address: 192.0.2.1, as: 65001, nve_id: 192.0.2.1, port: 1790, local_address: 198.51.100.12, hold_time: 30s, connect_retry: 5s, password: secret,
+     ttl_security_hops: 2, message_rate: 10, max_routes: 20}
+  - {address: 192.0.2.2, as: 65001, nve_id: 192.0.2.2, multihop_ttl: 3}
+state: /var/lib/tns/tesd.db
+record: /var/lib/tns/record
+`), logrus.NewEntry(logrus.New()))
+	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
+	want := []guard.Peer{
+		{Prefix: prefix("192.0.2.1/32"), AS: 65001, Port: 1790, LocalAddress: addr("198.51.100.12"), HoldTime: 30 * time.Second, ConnectRetry: 5 * time.Second,
+			Password: "secret", SecurityHops: 2, MessageRate: 10, MaxRoutes: 20, Description: "NVE 192.0.2.1"},
+		{Prefix: prefix("192.0.2.2/32"), AS: 65001, Port: 179, HoldTime: 9 * time.Second, ConnectRetry: time.Second, MultihopTTL: 3, MaxRoutes: 1_000_000,
+			Description: "NVE 192.0.2.2"},
+	}
+	if diff := cmp.Diff(want, s.Peers, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+		t.Errorf("peers (-want +got):\n%s", diff)
+	}
+	if s.Record != "/var/lib/tns/record" {
+		t.Errorf("recorded in %q", s.Record)
 	}
 }
 

@@ -53,52 +53,98 @@ type peer struct {
 	id netip.Addr // BGP identifier
 }
 
-// call connects to a daemon from an address in a namespace.
-func call(t *testing.T, namespace, from, to string) *peer {
+// call connects to a daemon from an address in a namespace, with a socket that has the options.
+func call(t *testing.T, namespace, from, to string, options ...option) *peer {
 	t.Helper()
-	p := &peer{t: t, id: netip.MustParseAddr(from)}
-	inside(t, namespace, func() (err error) {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: p.id.AsSlice()}, Timeout: 5 * time.Second}
-		p.Conn, err = d.Dial("tcp4", to)
-		return err
-	})
-	t.Cleanup(func() { p.Close() })
+	p, err := tryCall(t, 5*time.Second, namespace, from, to, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
-// await listens in a namespace; the function that it returns waits for the next connection.
-func await(t *testing.T, namespace, at string) func() *peer {
+// tryCall is call where nobody may answer for that long.
+func tryCall(t *testing.T, patience time.Duration, namespace, from, to string, options ...option) (*peer, error) {
 	t.Helper()
-	var l *net.TCPListener
-	address := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(at))
-	inside(t, namespace, func() (err error) {
-		l, err = net.ListenTCP("tcp4", address)
-		return err
+	p := &peer{t: t, id: netip.MustParseAddr(from)}
+	var refused error
+	inside(t, namespace, func() error {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: p.id.AsSlice()}, Timeout: patience, Control: control(options)}
+		p.Conn, refused = d.Dial("tcp4", to)
+		return nil
 	})
-	t.Cleanup(func() { l.Close() })
+	if refused == nil {
+		t.Cleanup(func() { p.Close() })
+	}
+	return p, refused
+}
+
+// await listens in a namespace, with a socket that has the options; the function that it returns waits for the next connection.
+func await(t *testing.T, namespace, at string, options ...option) func() *peer {
+	t.Helper()
+	l := listen(t, namespace, at, options...)
 	return func() *peer {
 		t.Helper()
-		if err := l.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		c, err := l.Accept()
+		p, err := l.accept(20 * time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { c.Close() })
-		return &peer{Conn: c, t: t, id: address.AddrPort().Addr()}
+		return p
 	}
 }
 
-// say sends a message.
-func (p *peer) say(typ byte, body []byte) {
-	p.t.Helper()
+// listener is where a daemon may connect to.
+type listener struct {
+	*net.TCPListener
+	t  *testing.T
+	id netip.Addr
+}
+
+// listen listens in a namespace, with a socket that has the options.
+func listen(t *testing.T, namespace, at string, options ...option) *listener {
+	t.Helper()
+	l := &listener{t: t, id: netip.MustParseAddrPort(at).Addr()}
+	inside(t, namespace, func() error {
+		c := net.ListenConfig{Control: control(options)}
+		c.SetMultipathTCP(false) // it has no MD5 signatures
+		v, err := c.Listen(t.Context(), "tcp4", at)
+		if err == nil {
+			l.TCPListener = v.(*net.TCPListener)
+		}
+		return err
+	})
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// accept waits that long for the next connection.
+func (l *listener) accept(patience time.Duration) (*peer, error) {
+	l.t.Helper()
+	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
+		l.t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.t.Cleanup(func() { c.Close() })
+	return &peer{Conn: c, t: l.t, id: l.id}, nil
+}
+
+// message is a whole message.
+func message(typ byte, body []byte) []byte {
 	b := make([]byte, 16, 19+len(body))
 	for i := range b {
 		b[i] = 0xff
 	}
 	b = append(binary.BigEndian.AppendUint16(b, uint16(19+len(body))), typ)
-	if _, err := p.Write(append(b, body...)); err != nil {
+	return append(b, body...)
+}
+
+// say sends a message.
+func (p *peer) say(typ byte, body []byte) {
+	p.t.Helper()
+	if _, err := p.Write(message(typ, body)); err != nil {
 		p.t.Fatal(err)
 	}
 }
