@@ -49,9 +49,14 @@ func start(program string, c Child) (*process, error) {
 		ours.Close()
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
-	go p.tell(c.Handover)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		p.tell(c.Handover)
+	}()
 	go func() {
 		p.status = p.command.Wait()
+		<-told // its last word may have been that it is ready
 		ours.Close()
 		close(p.ended)
 	}()

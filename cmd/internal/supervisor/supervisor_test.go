@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,7 @@ func child(name string) error {
 	if err := p.Ready(); err != nil {
 		return err
 	}
+	say("ready")
 	var grown []byte
 	if o.Behave == "grows" {
 		grown = make([]byte, 64<<20)
@@ -109,6 +111,7 @@ type stage struct {
 	t      *testing.T
 	socket string
 	said   chan string
+	heard  []string // but not waited for yet
 }
 
 func newStage(t *testing.T) *stage {
@@ -142,14 +145,21 @@ func newStage(t *testing.T) *stage {
 // hear waits for a line that begins so, and returns its rest.
 func (s *stage) hear(begin string) string {
 	s.t.Helper()
+	for i, line := range s.heard {
+		if rest, ok := strings.CutPrefix(line, begin); ok {
+			s.heard = slices.Delete(s.heard, i, i+1)
+			return strings.TrimSpace(rest)
+		}
+	}
 	for end := time.After(patience); ; {
 		select {
 		case line := <-s.said:
 			if rest, ok := strings.CutPrefix(line, begin); ok {
 				return strings.TrimSpace(rest)
 			}
+			s.heard = append(s.heard, line)
 		case <-end:
-			s.t.Fatalf("no child said %q", begin)
+			s.t.Fatalf("no child said %q, but %q", begin, s.heard)
 		}
 	}
 }
@@ -192,6 +202,7 @@ func TestChildrenAreKeptRunning(t *testing.T) {
 		t.Errorf("the child was handed over %s octets", n)
 	}
 	second := s.pid("second")
+	s.hear("second ready")
 	if err := syscall.Kill(second, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -246,8 +257,7 @@ func TestSupervisorIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.pid("first")
-	s.hear("first bulk")
+	s.hear("first ready")
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
