@@ -20,10 +20,10 @@ type Guard struct {
 	listeners []*net.TCPListener
 	notices   chan Notice
 	closing   atomic.Bool
-	stopped   chan struct{} // closed when Run has ended
-	started   atomic.Bool
+	started   atomic.Bool // Run, or Close
 	renewed   atomic.Bool // the engine that is there has said so
 	recorder  *recorder
+	unheard   atomic.Uint64
 
 	mu        sync.Mutex // of what follows
 	peers     map[netip.Addr]*peer
@@ -31,7 +31,6 @@ type Guard struct {
 	ctx       context.Context
 	loops     sync.WaitGroup
 	strangers uint64
-	unheard   uint64
 }
 
 // New opens the listening sockets, which is all that needs privileges; sessions begin with Run. The error has everything that is wrong with the
@@ -41,7 +40,7 @@ func New(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{config: c, notices: make(chan Notice, maxNotices), stopped: make(chan struct{}), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine)}
+	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine)}
 	for _, p := range c.Peers {
 		if !p.Dynamic {
 			if _, err := g.pool.take(p.Prefix.Addr()); err != nil {
@@ -55,14 +54,25 @@ func New(c Config) (*Guard, error) {
 	for _, at := range c.Listen {
 		l, err := listen(at, c.keys(), c.leastHops())
 		if err != nil {
-			for _, l := range g.listeners {
-				l.Close()
-			}
+			g.unlisten()
 			return nil, fmt.Errorf("open guard: listen on %v: %w", at, err)
 		}
 		g.listeners = append(g.listeners, l)
 	}
 	return g, nil
+}
+
+// Close frees the sockets of a guard that is not to run, and Run refuses then. One that has been run ends with the context of Run, and Close does nothing.
+func (g *Guard) Close() {
+	if g.started.CompareAndSwap(false, true) {
+		g.unlisten()
+	}
+}
+
+func (g *Guard) unlisten() {
+	for _, l := range g.listeners {
+		l.Close()
+	}
 }
 
 // keys are those of the listening sockets.
@@ -91,26 +101,17 @@ func (c Config) leastHops() hops {
 	return h
 }
 
-// Run serves until ctx ends, which is no error. Sessions are then closed without a NOTIFICATION, so that graceful restart holds; see Close.
+// Run serves until ctx ends, which is no error. Sessions are then closed without a NOTIFICATION, so that graceful restart holds; see Closing.
 func (g *Guard) Run(ctx context.Context) error {
 	if !g.started.CompareAndSwap(false, true) {
-		return errors.New("run guard: it ran already")
+		return errors.New("run guard: it ran already, or was closed")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer close(g.stopped)
-	g.mu.Lock()
-	g.ctx = ctx
-	for _, p := range g.config.Peers {
-		if !p.Dynamic {
-			if _, err := g.add(p, p.Prefix.Addr()); err != nil {
-				g.mu.Unlock()
-				return fmt.Errorf("run guard: %w", err)
-			}
-		}
+	failed := make(chan error, 1+len(g.listeners))
+	if err := g.addStatic(ctx); err != nil {
+		failed <- fmt.Errorf("run guard: %w", err)
 	}
-	g.mu.Unlock()
-	failed := make(chan error, len(g.listeners))
 	var accepting sync.WaitGroup
 	for _, l := range g.listeners {
 		accepting.Go(func() { failed <- g.acceptAll(l) })
@@ -120,9 +121,7 @@ func (g *Guard) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	for _, l := range g.listeners {
-		l.Close()
-	}
+	g.unlisten()
 	accepting.Wait()
 	cancel()
 	g.mu.Lock()
@@ -130,6 +129,21 @@ func (g *Guard) Run(ctx context.Context) error {
 	g.mu.Unlock()
 	g.loops.Wait()
 	return errors.Join(err, g.recorder.close())
+}
+
+// addStatic starts the loops of peers that do not have to come first.
+func (g *Guard) addStatic(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ctx = ctx
+	for _, p := range g.config.Peers {
+		if !p.Dynamic {
+			if _, err := g.add(p, p.Prefix.Addr()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Closing makes the end of Run tell the peers (CEASE, administrative shutdown): for a guard that ends for good.

@@ -72,7 +72,7 @@ func (g *Guard) Peers(ctx context.Context) []Status {
 func (g *Guard) Totals() Totals {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Totals{Strangers: g.strangers, Unheard: g.unheard}
+	return Totals{Strangers: g.strangers, Unheard: g.unheard.Load()}
 }
 
 func (p *peer) postContext(ctx context.Context, h happening) bool {
@@ -129,7 +129,7 @@ type Notice struct {
 	Refusal wire.Refusal `json:"refusal"`
 }
 
-// maxNotices wait for a reader; then new ones are counted as Unheard and dropped.
+// maxNotices wait for a reader; then new ones are counted as Unheard and dropped, which costs nothing: nobody has to read.
 const maxNotices = 1024
 
 // Notices is what happens. It is never closed.
@@ -140,8 +140,6 @@ func (g *Guard) tell(n Notice) {
 	select {
 	case g.notices <- n:
 	default:
-		g.mu.Lock()
-		g.unheard++
-		g.mu.Unlock()
+		g.unheard.Add(1)
 	}
 }

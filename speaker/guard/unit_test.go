@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -120,8 +121,49 @@ func TestInnerPeers(t *testing.T) {
 	if last := list[len(list)-1]; last.Prefix != defaultNetwork || !last.Peer.Dynamic {
 		t.Errorf("dynamic peers: %+v", last)
 	}
-	for _, l := range g.listeners {
-		l.Close()
+	g.Close()
+}
+
+// TestClose frees what New took, so that another guard has the address, and keeps Run from using what is gone.
+func TestClose(t *testing.T) {
+	c := valid()
+	g, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Listen = []netip.AddrPort{g.listeners[0].Addr().(*net.TCPAddr).AddrPort()}
+	if again, err := New(c); err == nil {
+		again.Close()
+		t.Fatal("two guards listen at one address")
+	}
+	g.Close()
+	g.Close()
+	if err := g.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "was closed") {
+		t.Errorf("Run of a closed guard: %v", err)
+	}
+	again, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
+
+// TestUnheardNotices: where nobody reads notices, they take no memory and keep nobody waiting, and are counted.
+func TestUnheardNotices(t *testing.T) {
+	g, err := New(valid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	n := Notice{Kind: Filtered, Peer: loopback.Addr()}
+	for range maxNotices {
+		g.tell(n)
+	}
+	if allocations := testing.AllocsPerRun(1000, func() { g.tell(n) }); allocations != 0 {
+		t.Errorf("a notice that nobody reads makes %v allocations", allocations)
+	}
+	if got := g.Totals().Unheard; got != 1001 { // AllocsPerRun has a run before those that it counts
+		t.Errorf("%d notices were not heard, want 1001", got)
 	}
 }
 
