@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -10,13 +13,17 @@ import (
 )
 
 // What gobgp prints with -j differs from command to command (a map by prefix, a list, one path a line); each path in it is an object with
-// "nlri" and "attrs". Path attributes are numbered as in RFC 4271.
+// "nlri" and "attrs".
+
+// Path attributes (RFC 4271, 4456, 4760, 4360, 6514, 8092) and the EVPN route types (RFC 7432, 9136) of which more is told than octets.
 const (
-	attributeNextHop  = 3
-	attributeMPReach  = 14
-	attributeExtended = 16
-	attributeLarge    = 32
-	routeMACIP        = 2
+	attributeNextHop    = 3
+	attributeOriginator = 9
+	attributeMPReach    = 14
+	attributeExtended   = 16
+	attributePMSI       = 22
+	attributeLarge      = 32
+	routeMACIP          = 2
 )
 
 // object is a JSON object; its methods are lenient, because the printed form has no contract.
@@ -42,6 +49,30 @@ func (o object) objects(key string) []object {
 		}
 	}
 	return objects
+}
+
+// routes prints the routes of a stream of JSON values.
+func (d *decoder) routes(in io.Reader) error {
+	stream := json.NewDecoder(in)
+	for number := 1; ; number++ {
+		var value any
+		err := stream.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read what gobgp prints with -j: %w", err)
+		}
+		routes := findRoutes(value)
+		if len(routes) == 0 && !mayHoldRoutes(value) {
+			return fmt.Errorf("no route in JSON value %d: want what gobgp prints with -j of a table, such as gobgp global rib -a evpn -j", number)
+		}
+		for _, r := range routes {
+			if err := d.put(r); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // findRoutes finds the paths in a value, in order; of a map by its keys.
@@ -98,6 +129,8 @@ func decodeRoute(path object) decodedRoute {
 		switch attr.number("type") {
 		case attributeNextHop, attributeMPReach:
 			r.NextHop = attr.text("nexthop")
+		case attributeOriginator:
+			r.Originator = attr.text("value")
 		case attributeExtended:
 			var communities []evpn.ExtendedCommunity
 			for _, c := range attr.objects("value") {
@@ -128,29 +161,6 @@ func signalling(c object) (evpn.ExtendedCommunity, bool) {
 	}
 	community := evpn.ExtendedCommunity(append([]byte{byte(kind)}, octets...))
 	return community, community.Signalling()
-}
-
-// vmidOf is the VMID whose pieces the communities carry, of a request or a response; empty if one is missing.
-func vmidOf(communities []evpn.ExtendedCommunity) string {
-	var vm evpn.VMID
-	pieces := 0
-	for _, c := range communities {
-		switch evpn.Subtype(c[1]) {
-		case evpn.SubtypeVMIDa:
-			pieces |= 1
-			copy(vm[0:6], c[2:])
-		case evpn.SubtypeVMIDb:
-			pieces |= 2
-			copy(vm[6:12], c[2:])
-		case evpn.SubtypeVMIDc:
-			pieces |= 4
-			copy(vm[12:16], c[2:])
-		}
-	}
-	if pieces != 7 {
-		return ""
-	}
-	return vm.String()
 }
 
 // routeWords is an NLRI for people.

@@ -21,6 +21,10 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"tnsctl": mai
 
 // TestScripts runs what an operator types, and compares all that he sees. `status N program args…` is exec with a given exit status.
 func TestScripts(t *testing.T) {
+	recordings, err := filepath.Abs(filepath.Join("testdata", "recordings"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: *update,
@@ -34,6 +38,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TNS_API", serve(t, dir, control.TES, fake{}, env.Defer))
 			env.Setenv("BARE", serve(t, dir, control.NVE, control.Unsupported{Daemon: control.NVE}, env.Defer))
 			env.Setenv("NOBODY", "unix://"+filepath.Join(dir, "nobody.sock"))
+			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("TZ", "UTC")
 			return nil
 		},

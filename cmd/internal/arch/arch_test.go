@@ -90,7 +90,7 @@ var rules = []struct {
 	{"cmd/internal/daemon", []string{"cmd/internal/build", "cmd/internal/supervisor", "config"}},
 	{"cmd/internal/backend", []string{"cmd/api", "cmd/internal", "evpn", "lifecycle/history", "speaker"}},
 	// commands
-	{"cmd/tnsctl", []string{"cmd/api", "cmd/internal/control", "cmd/internal/build", "evpn"}},
+	{"cmd/tnsctl", []string{"cmd/api", "cmd/internal/control", "cmd/internal/build", "evpn", "speaker/guard/mrt", "speaker/guard/wire"}},
 	{"cmd/tesd", []string{"cmd/api", "cmd/internal", "config", "evpn", "lifecycle/history", "lifecycle/tes", "speaker"}},
 	{"cmd/nved", []string{"cmd/api", "cmd/internal", "config", "dataplane", "evpn", "lifecycle", "speaker"}},
 	// labs see what a user sees, and the network
