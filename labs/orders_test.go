@@ -151,10 +151,10 @@ func (l lab) ready() {
 	}
 }
 
-// restart kills what a node runs and starts it again.
+// restart crashes what a node runs, all of it, and starts it again.
 func (l lab) restart(node string) {
 	l.t.Helper()
-	if err := l.Kill(node, "KILL"); err != nil {
+	if err := l.Kill(node); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := l.Start(node); err != nil {
@@ -162,8 +162,10 @@ func (l lab) restart(node string) {
 	}
 }
 
-// signal sends a signal to a node's nved.
+// signal sends a signal to all that a node runs.
 func (l lab) signal(node, signal string) {
 	l.t.Helper()
-	l.run(node, "sh", "-c", "kill -"+signal+" $(cat /run/lab/nved.pid)")
+	if err := l.Signal(node, signal); err != nil {
+		l.t.Fatal(err)
+	}
 }

@@ -134,14 +134,6 @@ func (l *Lab) Output(ctx context.Context, node string, argv ...string) (string, 
 // Start runs what the node is there to run, after a Kill.
 func (l *Lab) Start(node string) error { return l.machine(node).run("/bin/sh /run/lab/start") }
 
-// Kill sends a signal (KILL, TERM) to the program that the node's `cmd` started and waits until it has ended.
-func (l *Lab) Kill(node, signal string) error {
-	program := filepath.Base(strings.Fields(l.Topology.Nodes[node].Cmd)[0])
-	return l.machine(node).run(fmt.Sprintf(
-		`read pid </run/lab/%s.pid; kill -%s $pid; n=0
-		while kill -0 $pid 2>/dev/null && [ $n -lt 1000 ]; do sleep 0.01; n=$((n+1)); done; ! kill -0 $pid 2>/dev/null`, program, signal))
-}
-
 // machine finds a node; a name that is not in the topology is a mistake of the program.
 func (l *Lab) machine(node string) *machine {
 	m, ok := l.machines[node]

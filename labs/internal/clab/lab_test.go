@@ -17,7 +17,7 @@ const pair = `
 name: clab
 topology:
   nodes:
-    a: {kind: linux, cmd: sleep 1000, binds: ["topology.clab.yml:/etc/tns/bound"], exec: [ip address add 10.0.0.1/24 dev eth1]}
+    a: {kind: linux, cmd: "sh -c 'sleep 1001 & sleep 1002 & wait'", binds: ["topology.clab.yml:/etc/tns/bound"], exec: [ip address add 10.0.0.1/24 dev eth1]}
     b: {kind: linux, exec: [ip address add 10.0.0.2/24 dev eth1]}
   links:
     - endpoints: ["a:eth1", "b:eth1"]
@@ -62,25 +62,44 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 
-	running := func() error {
-		_, err := lab.Output(t.Context(), "a", "sh", "-c", "kill -0 $(cat /run/lab/sleep.pid)")
-		return err
+	running := func(want int) func() error {
+		return func() error {
+			all, err := lab.Processes("a")
+			if err == nil && len(all) != want {
+				err = fmt.Errorf("a runs %v, want %d processes", all, want)
+			}
+			return err
+		}
 	}
-	if err := wait.Until(t.Context(), 5*time.Second, "what a runs", running); err != nil {
+	until := func(what string, condition func() error) {
+		t.Helper()
+		if err := wait.Until(t.Context(), 5*time.Second, what, condition); err != nil {
+			t.Error(err)
+		}
+	}
+	until("what a runs", running(3))
+	child, err := lab.Process("a", "1001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Kill(); err != nil {
 		t.Error(err)
 	}
-	if err := lab.Kill("a", "KILL"); err != nil {
+	until("the others of what a runs", running(2))
+	if _, err := lab.Process("a", "1001"); err == nil {
+		t.Error("a child that was killed is listed")
+	}
+	if err := lab.Kill("a"); err != nil {
 		t.Error(err)
 	}
-	if running() == nil {
-		t.Error("a's program survived being killed")
+	until("the end of what a runs", running(0))
+	if err := lab.Kill("a"); err == nil {
+		t.Error("what does not run was killed")
 	}
 	if err := lab.Start("a"); err != nil {
 		t.Error(err)
 	}
-	if err := wait.Until(t.Context(), 5*time.Second, "what a runs", running); err != nil {
-		t.Error(err)
-	}
+	until("what a runs", running(3))
 
 	if _, err := clab.Deploy(t.Context(), topology, options); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("a second lab of the name: %v, want an error", err)
@@ -101,9 +120,7 @@ func TestDeploy(t *testing.T) {
 		}
 		return err
 	}
-	if err := wait.Until(t.Context(), 5*time.Second, "the end of all", gone); err != nil {
-		t.Error(err)
-	}
+	until("the end of all", gone)
 }
 
 // TestDeployFails leaves nothing behind.
