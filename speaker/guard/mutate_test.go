@@ -1,117 +1,277 @@
 package guard_test
 
 import (
-	"encoding/binary"
-	"math/rand/v2"
+	"context"
+	"fmt"
+	"net/netip"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
 	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
-// mutationsVariable is how many mutated messages TestMutatedMessages sends; 2,000 if it is not set.
-const mutationsVariable = "GUARD_MUTATIONS"
+// What TestMutatedMessages is told from outside: how many mutated messages it sends, and the seed from which they come.
+const (
+	mutationsVariable = "GUARD_MUTATIONS"
+	seedVariable      = "GUARD_SEED"
+)
 
-// corpus is UPDATEs of every kind that passes here.
-func corpus() (list [][]byte) {
-	list = append(list,
-		update(1, 1), update(2, 1, 0xc0, 16, 16, 0x06, 0x08, 1, 2, 3, 4, 5, 6, 0x88, 1, 1, 2, 3, 4, 5, 6), update(3, 1, 0xc0, 32, 12, 0, 0, 0xfd, 0xe8, 0, 1, 2, 3, 0, 0, 0, 7),
-		update(4, 1, 0x80, 4, 4, 0, 0, 0, 1, 0xc0, 8, 4, 0xff, 0xff, 0xff, 1), update(5, 1, 0x80, 9, 4, 10, 0, 0, 1, 0x80, 10, 4, 10, 0, 0, 2), wire.AppendEndOfRIB(nil, wire.EVPN))
-	for _, n := range [][]byte{
-		append([]byte{1, 25, 0, 1, 10, 0, 0, 9, 0, 1}, make([]byte, 17)...),
-		append([]byte{3, 17, 0, 1, 10, 0, 0, 9, 0, 1, 0, 0, 0, 0, 32}, 10, 0, 0, 9),
-		append(append([]byte{4, 23, 0, 1, 10, 0, 0, 9, 0, 1}, make([]byte, 10)...), 32, 10, 0, 0, 9),
-		append([]byte{5, 34, 0, 1, 10, 0, 0, 9, 0, 1}, make([]byte, 28)...),
-		{9, 4, 1, 2, 3, 4},
-	} {
-		reach := append([]byte{0, 25, 70, 4, 10, 0, 0, 9, 0}, n...)
-		attributes := append([]byte{0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100, 0x80, 14, byte(len(reach))}, reach...)
-		list = append(list, message(wire.TypeUpdate, append([]byte{0, 0, 0, byte(len(attributes))}, attributes...)))
-		unreach := append([]byte{0x80, 15, byte(3 + len(n)), 0, 25, 70}, n...)
-		list = append(list, message(wire.TypeUpdate, append([]byte{0, 0, 0, byte(len(unreach))}, unreach...)))
-	}
-	return list
-}
+const (
+	defaultMutations = 20_000
+	checkEvery       = 500     // messages between two changes of the clean peer
+	tellEvery        = 250_000 // messages between two lines of figures
+	engineMemory     = 1 << 20 // kB: an engine that has more is killed, and another one started
+)
 
-// mutate changes a few octets of a body, or its length; mostly the header stays right, so that what is inside is read.
-func mutate(r *rand.Rand, msg []byte) []byte {
-	b := append([]byte(nil), msg...)
-	for range 1 + r.IntN(3) {
-		at := wire.HeaderLength + r.IntN(len(b)-wire.HeaderLength)
-		switch r.IntN(5) {
-		case 0:
-			b[at] ^= 1 << r.IntN(8)
-		case 1:
-			b[at] = byte(r.UintN(256))
-		case 2:
-			b[at] += byte(r.IntN(5)) - 2
-		case 3:
-			b = append(b[:at], append([]byte{byte(r.UintN(256))}, b[at:]...)...)
-		case 4:
-			if b = append(b[:at], b[at+1:]...); len(b) < wire.HeaderLength+4 {
-				return msg
-			}
-		}
-	}
-	binary.BigEndian.PutUint16(b[16:], uint16(len(b)))
-	return b
-}
-
-// TestMutatedMessages lets an established peer send mutated UPDATEs, through a real session, the guard and GoBGP behind it: GoBGP lives, and no other
-// peer's session is disturbed. What resets the session is followed by another session.
+// TestMutatedMessages lets established peers of four kinds, two of each, send mutated messages through real sessions, the guard and, in a process of its own,
+// GoBGP behind it. Each session ends as was foreseen, and not before GoBGP has told of everything that the guard let through; GoBGP refuses nothing of it and
+// lives. Beside them a clean peer announces and withdraws a route all the time, whose session stays, and which hears nothing of it all.
+//
+// The same seed and number make the same messages. docs/fuzzing.md has the figures of ten million.
 func TestMutatedMessages(t *testing.T) {
-	want := 2000
-	if s := os.Getenv(mutationsVariable); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want = n
+	count, seed := setTo(t, mutationsVariable, defaultMutations), setTo(t, seedVariable, 1)
+	own, families := address(), []wire.Family{wire.EVPN, wire.RouteTargets}
+	c := guard.Config{
+		AS: as, RouterID: id(own), Listen: []netip.AddrPort{addrPort(own)}, Families: families, Log: testLog(),
+		Engine: guard.Engine{Address: addrPort(address()), Network: network(), Password: "between guard and engine"},
 	}
-	c := setting(anyone())
-	g := run(t, c)
-	engine := talk(t, engineOf(c))
-	good := call(t, address(), g.own())
-	open := good.hello()
-	open.HoldTime = 0 // it has nothing to say for the whole time
-	good.establish(t, open)
-	good.say(update(1, 1))
-	_, next := engine.waitRoute(t, 0, keyOf(1))
-	before := g.waitUp(t, good.address)
+	var mutants []*mutant
+	for i := range 8 {
+		s, its := wire.Session{Families: families[:1+i%2], FourOctetAS: i%4 != 3, Internal: i%4 < 2}, uint32(as)
+		if !s.Internal {
+			its = as + 1
+		}
+		a := address()
+		mutants = append(mutants, newMutant(uint64(seed), i, a, own, its, s))
+		c.Peers = append(c.Peers, guard.Peer{Prefix: netip.PrefixFrom(a, 32), Passive: true, AS: its, HoldTime: 90 * time.Second})
+	}
+	cleanAddress := address()
+	c.Peers = append(c.Peers, guard.Peer{Prefix: netip.PrefixFrom(cleanAddress, 32), Passive: true, AS: as, HoldTime: 90 * time.Second})
+	f := &field{t: t, guard: run(t, c), mutants: mutants, start: time.Now()}
+	f.startEngine()
+	defer func() { f.engine.end() }()
+	f.startClean(cleanAddress)
+	f.memory("start")
+	f.all(count, seed)
+	f.memory("end")
+	f.verdict()
+}
 
-	seed := uint64(time.Now().UnixNano())
-	random, bases := rand.New(rand.NewPCG(seed, 1)), corpus()
-	bad, sessions := address(), 0
-	for received := func() int { return int(g.status(t, bad).Received) }; received() < want; sessions++ {
-		r := call(t, bad, g.own())
-		r.establish(t, r.hello())
-		g.waitUp(t, bad)
-		for closed := false; !closed && received() < want; {
-			const burst = 64
-			before := received()
-			for range burst {
-				r.say(mutate(random, bases[random.IntN(len(bases))]))
-			}
-			eventually(t, "all are read, or the session is reset", func() bool {
-				r.mu.Lock()
-				closed = r.err != nil
-				r.mu.Unlock()
-				return closed || received() >= before+burst
-			})
+// setTo is the number in a variable of the environment.
+func setTo(t *testing.T, variable string, other int) int {
+	s := os.Getenv(variable)
+	if s == "" {
+		return other
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// field is where mutants and a clean peer meet a guard and its engine.
+type field struct {
+	t       *testing.T
+	guard   *running
+	mutants []*mutant
+	clean   *raw
+	before  guard.Status // of the clean peer
+	heard   int          // UPDATEs by the clean peer
+	changes uint32       // of the clean peer's route that arrived
+	slowest time.Duration
+	start   time.Time
+	sent    atomic.Int64
+
+	between sync.RWMutex // held while a session goes on, and for writing while the engine is replaced
+	engine  *observed
+	engines int
+	stats   gobgp.Stats // of those that are gone
+	most    int         // kB that an engine had
+}
+
+// startEngine starts GoBGP with the inner peers that the guard says.
+func (f *field) startEngine() {
+	f.t.Helper()
+	c := f.guard.config
+	e := gobgp.Config{
+		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Engine.Address.Port()), ListenAddresses: []netip.Addr{c.Engine.Address.Addr()},
+		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.RouterID)},
+	}
+	inner, err := c.InnerPeers()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, p := range inner {
+		e.Peers = append(e.Peers, gobgp.Peer{Prefix: p.Prefix, Dynamic: true, AS: p.Peer.AS, HoldTime: 90 * time.Second, Password: c.Engine.Password})
+	}
+	f.engine = startObserved(f.t, e)
+	f.engines++
+}
+
+// startClean brings the clean peer up.
+func (f *field) startClean(address netip.Addr) {
+	f.clean = call(f.t, address, f.guard.own())
+	open := f.clean.hello()
+	open.HoldTime = 0 // it has nothing to say for the whole time
+	f.clean.establish(f.t, open)
+	f.guard.waitUp(f.t, address)
+	eventually(f.t, "the clean peer hears the engine's routes and End-of-RIB", func() bool {
+		s := f.guard.status(f.t, address)
+		return s.RoutesOut == observedRoutes && !s.Renewing && s.Waiting == 0
+	})
+	if err := f.change(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	f.before = f.guard.status(f.t, address)
+	eventually(f.t, "the clean peer has read all", func() bool { return f.clean.count(wire.TypeUpdate) == int(f.before.Sent) })
+	f.heard = int(f.before.Sent)
+}
+
+// change lets the clean peer announce its route and withdraw it, and waits until GoBGP has told of both.
+func (f *field) change(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	f.changes++
+	for _, label := range []uint32{f.changes & 0xffffff, 0} {
+		start := time.Now()
+		if _, err := f.clean.Write(mark([8]byte{0, 1, 10, 0, 2, 1}, label)); err != nil {
+			return fmt.Errorf("the clean peer's session: %w", err)
 		}
-		r.Close()
-		eventually(t, "the session is over", func() bool { return g.status(t, bad).State != guard.Established })
+		if _, err := f.engine.await(ctx, f.clean.address, label); err != nil {
+			return fmt.Errorf("the clean peer's route: %w", err)
+		}
+		f.slowest = max(f.slowest, time.Since(start))
 	}
-	last := call(t, bad, g.own())
-	last.establish(t, last.hello())
-	last.say(update(77, 1))
-	engine.waitRoute(t, next, keyOf(77))
-	if s := g.status(t, good.address); s.Since != before.Since || s.EngineSince != before.EngineSince || s.State != guard.Established {
-		t.Errorf("the other session was disturbed: %+v (seed %d)", s, seed)
+	return nil
+}
+
+// all lets the mutants send so many messages together, and the clean peer go on beside them. The first failure ends it.
+func (f *field) all(count, seed int) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancelCause(f.t.Context())
+	defer cancel(nil)
+	var mutants, clean sync.WaitGroup
+	check := make(chan struct{}, 1)
+	failed := make([]error, len(f.mutants))
+	for i, m := range f.mutants {
+		mutants.Go(func() {
+			n := count / len(f.mutants)
+			if i < count%len(f.mutants) {
+				n++
+			}
+			failed[i] = m.run(ctx, n, func(talk func(*observed) error) error {
+				f.between.RLock()
+				defer f.between.RUnlock()
+				err := talk(f.engine)
+				now := f.sent.Add(int64(m.current.count.executions()))
+				if before := now - int64(m.current.count.executions()); before/checkEvery != now/checkEvery {
+					select {
+					case check <- struct{}{}:
+					default:
+					}
+				}
+				return err
+			})
+			if failed[i] != nil {
+				cancel(failed[i])
+			}
+		})
 	}
-	s := g.status(t, bad)
-	t.Logf("%d messages in %d sessions; refused %d of %d; seed %d", want, sessions, s.Refused, s.Received, seed)
+	clean.Go(func() {
+		told := int64(0)
+		for range check {
+			if err := f.change(ctx); err != nil && ctx.Err() == nil {
+				f.t.Error(err)
+				cancel(err)
+			}
+			if now := f.sent.Load(); now/tellEvery != told/tellEvery {
+				told = now
+				f.memory(fmt.Sprintf("%d messages", now))
+			}
+			if now, _ := memory(strconv.Itoa(f.engine.cmd.Process.Pid)); now > engineMemory && ctx.Err() == nil {
+				f.replaceEngine(ctx)
+			}
+		}
+	})
+	mutants.Wait()
+	close(check)
+	clean.Wait()
+	for i, err := range failed {
+		if err != nil && (err == context.Cause(ctx) || f.engine.gone()) {
+			m := f.mutants[i]
+			f.t.Errorf("seed %d, %d messages: mutant %d, session %d, after %d messages: %v\n%s", seed, count, i, 1+m.count.sessions, m.count.executions(), err, m.current.octets())
+		}
+	}
+}
+
+// replaceEngine kills the engine between two sessions of the mutants, as nved does with one whose memory has grown; the clean peer is not to notice.
+func (f *field) replaceEngine(ctx context.Context) {
+	f.between.Lock()
+	defer f.between.Unlock()
+	f.endEngine(ctx)
+	f.startEngine()
+}
+
+// endEngine keeps an engine's figures.
+func (f *field) endEngine(ctx context.Context) {
+	_, most := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
+	r, err := f.engine.ask(ctx, "")
+	if err != nil || r.Stats == nil {
+		f.t.Errorf("the engine's counters: %v", err)
+		return
+	}
+	s := r.Stats
+	f.most = max(f.most, most)
+	f.stats.Received += s.Received
+	f.stats.Skipped += s.Skipped
+	f.stats.Refused += s.Refused
+	f.stats.TreatedAsWithdraw += s.TreatedAsWithdraw
+	f.stats.Ignored += s.Ignored
+	f.engine.end()
+}
+
+// memory writes down what both processes have now.
+func (f *field) memory(when string) {
+	here, _ := memory("self")
+	engine, _ := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
+	f.t.Logf("%s, after %v: %d MB in the guard with this test, %d MB in GoBGP", when, time.Since(f.start).Round(time.Second), here>>10, engine>>10)
+}
+
+// verdict compares what was counted, and tells it.
+func (f *field) verdict() {
+	took := time.Since(f.start)
+	f.endEngine(f.t.Context())
+	var all tally
+	for _, m := range f.mutants {
+		s := f.guard.status(f.t, m.address)
+		if !f.t.Failed() && (s.Sessions != uint64(m.count.sessions) || s.Filtered != m.count.refusals) {
+			f.t.Errorf("%v: the guard counts %d sessions and %d refusals, must count %d and %d", m.address, s.Sessions, s.Filtered, m.count.sessions, m.count.refusals)
+		}
+		all.add(m.count)
+	}
+	now := f.guard.status(f.t, f.clean.address)
+	if now.State != guard.Established || now.Since != f.before.Since || now.Sessions != 1 || now.Engines != uint64(f.engines) {
+		f.t.Errorf("the clean peer's session was disturbed: %+v, before %+v", now, f.before)
+	}
+	if n := f.clean.count(wire.TypeUpdate); n != f.heard {
+		f.t.Errorf("the clean peer has heard %d UPDATEs, had heard %d before the others came", n, f.heard)
+	}
+	if f.stats.TreatedAsWithdraw+f.stats.Ignored > 0 {
+		f.t.Errorf("GoBGP found errors in what the guard let through: %d UPDATEs treated as withdraw, %d ignored", f.stats.TreatedAsWithdraw, f.stats.Ignored)
+	}
+	_, here := memory("self")
+	n := all.executions()
+	f.t.Logf("%d messages in %d sessions, in %v: %.0f a second", n, all.sessions, took.Round(time.Millisecond), float64(n)/took.Seconds())
+	f.t.Logf("unchanged %d, changed %d, treated as withdraw %d, nothing left %d, no UPDATE %d, session reset %d; in one write with a reset, before it: %d",
+		all.messages[unchanged], all.messages[changed], all.messages[withdrawn], all.messages[dropped], all.messages[noUpdate], all.messages[resetting], all.behind)
+	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3 and %d of other types, %d could not be read; %d engines", f.stats.Received, f.stats.Skipped, f.stats.Refused, f.engines)
+	f.t.Logf("clean peer: %d changes, the slowest after %v; most memory: %d MB in the guard with this test, %d MB in GoBGP", f.changes, f.slowest.Round(time.Millisecond), here>>10, f.most>>10)
 }

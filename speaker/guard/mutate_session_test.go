@@ -1,0 +1,359 @@
+package guard_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/guard/wire"
+)
+
+// fate is what becomes of a message that a peer sends.
+type fate uint8
+
+const (
+	unchanged fate = iota // goes on as it came
+	changed               // attributes are discarded, routes skipped, communities hidden, or it is written anew
+	withdrawn             // treated as withdraw
+	dropped               // nothing is left of it
+	noUpdate              // ROUTE-REFRESH, KEEPALIVE
+	resetting             // ends the session
+	fates
+)
+
+// tally counts messages by their fate, and what the guard is to count.
+type tally struct {
+	messages [fates]int
+	behind   int // messages, of those above, in the same write as the one that ended the session
+	sessions int
+	updates  uint64
+	refusals uint64
+}
+
+func (t *tally) add(u tally) {
+	for i, n := range u.messages {
+		t.messages[i] += n
+	}
+	t.behind, t.sessions = t.behind+u.behind, t.sessions+u.sessions
+	t.updates, t.refusals = t.updates+u.updates, t.refusals+u.refusals
+}
+
+func (t *tally) executions() (n int) {
+	for _, m := range t.messages {
+		n += m
+	}
+	return n
+}
+
+// mutant is an established peer that sends mutated messages, session after session. What each of them does to the session it knows beforehand, so that it
+// sends what ends it last, and finds out when anything else does.
+type mutant struct {
+	address, guard netip.Addr
+	as             uint32
+	session        wire.Session
+	mutator        mutator
+	filter         *wire.Filter
+	count          tally
+	current        plan // the session that is going on, or that failed
+}
+
+// plan is what is said in one session.
+type plan struct {
+	deep    [][]byte           // reaches GoBGP, as the mark behind it does
+	label   uint32             // of the mark
+	holding []string           // routes of types 2 and 3 that GoBGP has then
+	last    [][]byte           // what ends the session, with some before it
+	notice  *wire.Notification // that the guard says at last; nil for none
+	count   tally
+}
+
+func newMutant(seed uint64, number int, address, guard netip.Addr, as uint32, s wire.Session) *mutant {
+	m := &mutant{address: address, guard: guard, as: as, session: s, filter: wire.NewFilter(s)}
+	m.mutator.author = author{random: rand.New(rand.NewPCG(seed, uint64(number))), session: s, as: as, rd: [8]byte{0, 1, 10, 0, 1, byte(number)}}
+	return m
+}
+
+// judge tells a message's fate, and the NOTIFICATION that it is answered with if it ends the session.
+func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table) (fate, *wire.Notification) {
+	notice := func(err error) *wire.Notification {
+		if bad, ok := errors.AsType[*wire.Error](err); ok {
+			n := bad.Notification()
+			return &n
+		}
+		return nil
+	}
+	if _, _, err := wire.CheckHeader(msg); err != nil {
+		return resetting, notice(err)
+	}
+	switch wire.TypeOf(msg) {
+	case wire.TypeOpen:
+		return resetting, &wire.Notification{Code: wire.StateMachineError, Subcode: wire.StateInEstablished}
+	case wire.TypeNotification:
+		return resetting, nil
+	case wire.TypeRouteRefresh:
+		if _, err := wire.ParseRouteRefresh(msg); err != nil {
+			return resetting, notice(err)
+		}
+		return noUpdate, nil
+	case wire.TypeKeepalive:
+		return noUpdate, nil
+	}
+	v := m.filter.Update(msg)
+	count.updates++
+	count.refusals += uint64(len(v.Refusals))
+	routes.Apply(v.Changes())
+	switch {
+	case v.Reset != nil:
+		return resetting, notice(v.Reset)
+	case len(v.Forward) == 0:
+		return dropped, nil
+	case v.Decision == wire.Withdraw:
+		return withdrawn, nil
+	case v.Decision > wire.Accept || len(v.Forward) > 1 || !bytes.Equal(v.Forward[0], msg):
+		return changed, nil
+	}
+	return unchanged, nil
+}
+
+// meanLength is how many messages a session has.
+const meanLength = 50
+
+// prepare makes the next session, of at most so many messages.
+func (m *mutant) prepare(most int) {
+	random, table := m.mutator.random, wire.NewTable()
+	p := plan{label: uint32(1+m.count.sessions) & 0xffffff}
+	deep, behind := min(most, 1+random.IntN(2*meanLength-2)), 0
+	ended := most == deep || random.IntN(16) == 0 // by ourselves
+	if !ended && random.IntN(4) == 0 {
+		behind = min(most-deep-1, random.IntN(8))
+	}
+	for !ended || len(p.deep) < deep {
+		var count tally
+		msg := m.mutator.next()
+		to, scratch := &p.deep, table
+		if len(p.deep) == deep {
+			to, scratch = &p.last, wire.NewTable()
+		}
+		f, notice := m.judge(msg, &count, scratch)
+		switch {
+		case f == resetting && len(p.deep) == deep && len(p.last) == behind:
+			ended, p.notice = true, notice
+		case f == resetting || len(p.deep) == deep && len(p.last) == behind:
+			continue
+		case to == &p.last:
+			count.behind++
+		}
+		count.messages[f]++
+		*to = append(*to, msg)
+		p.count.add(count)
+	}
+	for c := range table.All() {
+		if c.Family == wire.EVPN && (c.NLRI[0] == 2 || c.NLRI[0] == 3) {
+			p.holding = append(p.holding, keyOfNLRI([]byte(c.NLRI)))
+		}
+	}
+	p.count.sessions = 1
+	m.current = p
+}
+
+// keyOfNLRI is the key of a route of type 2 or 3 (RFC 7432 §7.2, §7.3), as people read it.
+func keyOfNLRI(n []byte) string {
+	k := evpn.RouteKey{Type: evpn.RouteType(n[0]), RD: evpn.RouteDistinguisher(n[2:10])}
+	tag, ip := n[10:14], n[15:]
+	if k.Type == evpn.MACIPAdvertisement {
+		tag, ip = n[20:24], n[32:32+n[31]/8]
+		k.MAC = evpn.MAC(n[25:31])
+	}
+	k.Tag = evpn.EthernetTag(binary.BigEndian.Uint32(tag))
+	k.IP, _ = netip.AddrFromSlice(ip)
+	return fmt.Sprint(k)
+}
+
+// difference are the lines that only one of two lists has.
+func difference(must, has []string) string {
+	var b strings.Builder
+	for _, s := range must {
+		if !slices.Contains(has, s) {
+			fmt.Fprintf(&b, "\n  it has not %s", s)
+		}
+	}
+	for _, s := range has {
+		if !slices.Contains(must, s) {
+			fmt.Fprintf(&b, "\n  it has %s", s)
+		}
+	}
+	return b.String()
+}
+
+// open is the peer's OPEN.
+func (m *mutant) open() *wire.Open {
+	return &wire.Open{
+		AS: m.as, RouterID: id(m.address), HoldTime: 90, FourOctetAS: m.session.FourOctetAS, Families: m.session.Families, RouteRefresh: true,
+		GracefulRestart: &wire.GracefulRestart{Time: 1},
+	}
+}
+
+// mark is an UPDATE about the route of which the engine tells; without a label it is withdrawn.
+func mark(rd [8]byte, label uint32) []byte {
+	binary.BigEndian.PutUint16(rd[6:], markNumber)
+	n := append(append([]byte{2, 33}, rd[:]...), make([]byte, 14)...)
+	v := routes{family: evpnFamily, nlri: [][]byte{append(n, 48, 2, 0xff, 0, 0, 0, 1, 0, byte(label>>16), byte(label>>8), byte(label))}}
+	if label == 0 {
+		return (&draft{attributes: []attribute{{flags: 0x80, typ: attrUnreach, routes: &v}}}).octets()
+	}
+	return announcing(v)
+}
+
+// announcing is an UPDATE with the least attributes.
+func announcing(v routes) []byte {
+	v.header = []byte{4, 10, 0, 0, 9, 0}
+	d := draft{attributes: []attribute{{flags: 0x80, typ: attrReach, routes: &v}, {flags: 0x40, typ: 1, value: []byte{0}}, {flags: 0x40, typ: 2}}}
+	return d.octets()
+}
+
+// talk is one session, as it was prepared.
+func (m *mutant) talk(ctx context.Context, engine *observed) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := tryCall(ctx, m.address, m.guard)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+	if err := m.greet(c); err != nil {
+		return fmt.Errorf("establish the session: %w", err)
+	}
+	p := &m.current
+	if err := m.write(c, append(p.deep, mark(m.mutator.rd, p.label))); err != nil {
+		return fmt.Errorf("say what does not end the session: %w", err)
+	}
+	r, err := engine.await(ctx, m.address, p.label)
+	if err != nil {
+		return err
+	}
+	if r.Holding != len(p.holding)+1 {
+		r, err := engine.ask(ctx, m.address.String())
+		return fmt.Errorf("the engine has other routes of types 2 and 3 than %d and the mark: %s %v", len(p.holding), difference(p.holding, r.Keys), err)
+	}
+	if len(p.last) == 0 {
+		if t, ok := c.(*net.TCPConn); ok && p.label%2 == 0 {
+			return t.SetLinger(0) // a RST instead of a FIN
+		}
+		return nil
+	}
+	if err := m.write(c, p.last); err != nil {
+		return fmt.Errorf("say what ends the session: %w", err)
+	}
+	return m.part(c, p.notice)
+}
+
+// greet says OPEN and KEEPALIVE, memberships if the session has them, and waits until the engine has said all.
+func (m *mutant) greet(c net.Conn) error {
+	b := wire.AppendKeepalive(m.open().Append(nil))
+	if m.session.Has(wire.RouteTargets) {
+		b = append(b, announcing(routes{family: targetsFamily, nlri: [][]byte{{0}}})...)
+		b = wire.AppendEndOfRIB(b, wire.RouteTargets)
+	}
+	if _, err := c.Write(b); err != nil {
+		return err
+	}
+	end := wire.AppendEndOfRIB(nil, wire.EVPN)
+	buf := make([]byte, wire.MaxLength)
+	for {
+		msg, err := wire.ReadMessage(c, buf)
+		switch {
+		case err != nil:
+			return err
+		case wire.TypeOf(msg) == wire.TypeOpen:
+			o, err := wire.ParseOpen(msg)
+			if err != nil {
+				return err
+			}
+			if s := wire.Negotiate(o, m.open()); !reflect.DeepEqual(s, m.session) {
+				return fmt.Errorf("agreed on %+v, want %+v", s, m.session)
+			}
+		case wire.TypeOf(msg) == wire.TypeNotification:
+			n, _ := wire.ParseNotification(msg)
+			return fmt.Errorf("the guard says %v", n)
+		case bytes.Equal(msg, end):
+			return nil
+		}
+	}
+}
+
+// write writes messages at once, now and then in pieces.
+func (m *mutant) write(c net.Conn, messages [][]byte) error {
+	b := bytes.Join(messages, nil)
+	for m.mutator.one(8) && len(b) > 1 {
+		n := 1 + m.mutator.random.IntN(len(b)-1)
+		if _, err := c.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	_, err := c.Write(b)
+	return err
+}
+
+// part reads until the guard has closed, and compares what it says at last.
+func (m *mutant) part(c net.Conn, want *wire.Notification) error {
+	var got *wire.Notification
+	buf := make([]byte, wire.MaxLength)
+	for {
+		msg, err := wire.ReadMessage(c, buf)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("wait for the end: %w", err)
+		}
+		if wire.TypeOf(msg) == wire.TypeNotification {
+			n, err := wire.ParseNotification(msg)
+			if err != nil {
+				return err
+			}
+			n.Data = bytes.Clone(n.Data)
+			got = &n
+		}
+	}
+	if (got == nil) != (want == nil) || got != nil && (got.Code != want.Code || got.Subcode != want.Subcode) {
+		return fmt.Errorf("the session ends with NOTIFICATION %v, must with %v", got, want)
+	}
+	return nil
+}
+
+// run sends so many messages.
+func (m *mutant) run(ctx context.Context, n int, session func(talk func(*observed) error) error) error {
+	for left := n; left > 0; {
+		m.prepare(left)
+		if err := session(func(engine *observed) error { return m.talk(ctx, engine) }); err != nil {
+			return err
+		}
+		left -= m.current.count.executions()
+		m.count.add(m.current.count)
+	}
+	return nil
+}
+
+// octets are the messages of the session that failed.
+func (p *plan) octets() (s string) {
+	for _, m := range p.deep {
+		s += fmt.Sprintf("  %x\n", m)
+	}
+	for _, m := range p.last {
+		s += fmt.Sprintf("  %x (behind the mark)\n", m)
+	}
+	return s
+}
