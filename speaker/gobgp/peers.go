@@ -52,20 +52,29 @@ func (s *Speaker) addPeers(ctx context.Context) error {
 	return nil
 }
 
-// redial makes a static peer anew whose session was lost. Left alone, GoBGP neither connects to it nor lets it in for five seconds, and then, as it takes the
-// peer for one that restarts, tells it End-of-RIB before the routes that its memberships ask for.
+// redial forgets a peer whose session was lost, and makes it anew if it is a static one; a dynamic one is made when it connects. Left alone, GoBGP neither
+// connects to it nor lets it in for five seconds, and then, as it takes the peer for one that restarts, tells it End-of-RIB before the routes that its
+// memberships ask for.
 func (s *Speaker) redial(ctx context.Context, addr netip.Addr) {
-	p, ok := s.static(addr)
-	if !ok || ctx.Err() != nil || s.watch.isUp(addr) {
+	p, static := s.static(addr)
+	if ctx.Err() != nil || s.watch.isUp(addr) || !static && !s.isRestarting(ctx, addr) {
 		return
 	}
 	err := s.server.DeletePeer(ctx, &api.DeletePeerRequest{Address: addr.String()})
-	if err == nil {
+	if err == nil && static {
 		err = s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: s.staticPeer(p)})
 	}
 	if err != nil && ctx.Err() == nil {
 		s.config.Log.WithField("peer", addr).WithError(err).Warn("cannot connect anew at once")
 	}
+}
+
+// isRestarting reports whether GoBGP waits for a peer to restart. Else it has forgotten a dynamic one by itself, and what is there may be its next session.
+func (s *Speaker) isRestarting(ctx context.Context, addr netip.Addr) (restarting bool) {
+	_ = s.server.ListPeer(ctx, &api.ListPeerRequest{Address: addr.String()}, func(p *api.Peer) {
+		restarting = p.GetGracefulRestart().GetPeerRestarting()
+	})
+	return restarting
 }
 
 // static is the configured static peer with that address.

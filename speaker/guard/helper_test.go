@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(engineVariable) != "" {
 		beEngine(os.Args[1], os.Args[2], os.Args[3])
 	}
+	if os.Getenv(guardVariable) != "" {
+		beGuard(os.Args[1], os.Args[2], os.Args[3])
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"),
 		// GoBGP leaves the buffer of a session behind that ended with a message unread.
 		goleak.IgnoreTopFunction("github.com/eapache/channels.(*InfiniteChannel).infiniteBuffer"))

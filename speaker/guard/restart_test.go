@@ -2,10 +2,12 @@ package guard_test
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
 // TestEngineRestartIsInvisible takes the engine away and starts another: the peer's session stays, and of the routes it hears only what changed.
@@ -96,8 +99,11 @@ func TestHundredEngines(t *testing.T) {
 	}
 }
 
-// engineVariable makes this program an engine: it holds AS, router-id, address and network, and the number of routes.
-const engineVariable = "GUARD_TEST_ENGINE"
+// These variables make this program an engine, or a guard, and hold its router-id. What else it needs to know are its arguments.
+const (
+	engineVariable = "GUARD_TEST_ENGINE"
+	guardVariable  = "GUARD_TEST_GUARD"
+)
 
 // beEngine is a process that is killed; it never comes back.
 func beEngine(address, network, routes string) {
@@ -190,4 +196,71 @@ func TestKilledEngines(t *testing.T) {
 	}
 	t.Logf("%d engines; from start to the whole table of %d routes at most %v", s.Engines, routes, longest)
 	kill(engine)
+}
+
+// beGuard is a process that is killed; it never comes back.
+func beGuard(own, engine, network string) {
+	at := netip.MustParseAddrPort(own)
+	g, err := guard.New(guard.Config{
+		AS: as, RouterID: id(at.Addr()), Listen: []netip.AddrPort{at}, Peers: []guard.Peer{anyone()}, Log: testLog(),
+		Engine: guard.Engine{Address: netip.MustParseAddrPort(engine), Network: netip.MustParsePrefix(network)},
+	})
+	if err != nil {
+		panic(err)
+	}
+	panic(g.Run(context.Background()))
+}
+
+// TestKilledGuard kills the guard's process (-9): GoBGP sees connections that end without a word, takes it for a graceful restart, and must let the next
+// guard in nevertheless.
+func TestKilledGuard(t *testing.T) {
+	const kills = 5
+	c := setting(anyone())
+	engine := talk(t, engineOf(c), request(1))
+	start := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0], c.Listen[0].String(), c.Engine.Address.String(), c.Engine.Network.String())
+		cmd.Env, cmd.Stderr = append(os.Environ(), guardVariable+"=1"), os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	connect := func(from netip.Addr) *raw {
+		var conn net.Conn
+		eventually(t, "a guard that listens", func() (ok bool) {
+			var err error
+			conn, err = tryCall(t.Context(), from, c.Listen[0].Addr())
+			return err == nil
+		})
+		r := listenTo(t, conn, from)
+		open := r.hello()
+		open.GracefulRestart.Time = 120
+		r.establish(t, open)
+		return r
+	}
+	from, next := address(), 0
+	var longest time.Duration
+	for n := range kills + 1 {
+		began := time.Now()
+		cmd := start()
+		r := connect(from)
+		open := time.Now()
+		up, at := engine.wait(t, next, "session", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp })
+		if took := up.At.Sub(open); n > 0 {
+			longest = max(longest, took)
+			t.Logf("the guard is there after %v, its inner session %v later", open.Sub(began), took)
+		}
+		r.say(update(1, 1))
+		engine.waitRoute(t, at, keyOf(1))
+		r.wait(t, 0, wire.TypeUpdate)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+		_, next = engine.wait(t, at, "end of the session", func(e speaker.Event) bool { return e.Kind == speaker.SessionDown })
+	}
+	if longest > time.Second {
+		t.Errorf("GoBGP let the next guard wait for %v", longest)
+	}
 }
