@@ -3,12 +3,9 @@ package mrt
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
-	"io"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -31,55 +28,6 @@ func TestOctets(t *testing.T) {
 	if got := hex.EncodeToString(records()[0].Append(nil)); got != strings.ReplaceAll(want, " ", "") {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-}
-
-func TestReadWhatWasWritten(t *testing.T) {
-	var b []byte
-	for _, r := range records() {
-		b = r.Append(b)
-	}
-	other := append([]byte{0, 0, 0, 0, 0, 13, 0, 1, 0, 0, 0, 2, 9, 9}, b...) // a table dump first
-	r := NewReader(bytes.NewReader(other))
-	if _, err := r.Next(); !errors.Is(err, ErrOther) {
-		t.Errorf("a table dump: %v", err)
-	}
-	for i, want := range records() {
-		if got, err := r.Next(); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("record %d: %+v, %v", i, got, err)
-		}
-	}
-	if _, err := r.Next(); !errors.Is(err, io.EOF) {
-		t.Errorf("at the end: %v", err)
-	}
-	for n := range b {
-		r := NewReader(bytes.NewReader(b[:n]))
-		for {
-			if _, err := r.Next(); err != nil {
-				break // never a panic, and never without end
-			}
-		}
-	}
-}
-
-func FuzzReader(f *testing.F) {
-	for _, r := range records() {
-		f.Add(r.Append(nil))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for r := NewReader(bytes.NewReader(b)); ; {
-			v, err := r.Next()
-			if errors.Is(err, ErrOther) {
-				continue
-			}
-			if err != nil {
-				return
-			}
-			again, err := NewReader(bytes.NewReader(v.Append(nil))).Next()
-			if err == nil && v.At.Year() < 2100 && v.At.Nanosecond()%1000 == 0 && !reflect.DeepEqual(again, v) {
-				t.Errorf("read %+v, written and read again %+v", v, again)
-			}
-		}
-	})
 }
 
 func TestFileKeepsItsBound(t *testing.T) {

@@ -49,7 +49,7 @@ func Dissect(msg []byte) *Dissection {
 		case attrMPReach:
 			d.reach(v)
 		case attrMPUnreach:
-			d.unreach(v, len(list) == 1 && a.end == len(msg))
+			d.unreach(v, a.start == HeaderLength+4 && a.end == len(msg))
 		}
 	}
 	if !ok {
