@@ -92,7 +92,7 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 	s := &supervisor.Supervisor{
 		Program: program, Log: log,
 		Children: []supervisor.Child{
-			{Name: guardProcess, Handover: h, Files: inherited},
+			{Name: guardProcess, Handover: h, Files: inherited, NoNewPrivileges: true},
 			{Name: engineProcess, Handover: h, Files: inherited[:inheritedLock+1], MemoryLimit: c.Engine.MemoryLimit},
 		},
 	}

@@ -27,6 +27,8 @@ func (p *peer) engine() side {
 
 func (p *peer) dialEngine(ctx context.Context) (net.Conn, error) {
 	e := p.guard.config.Engine
+	ctx, cancel := context.WithTimeout(ctx, innerDial)
+	defer cancel()
 	c, err := dial(ctx, p.inside, e.Address, e.Password, hops{})
 	if errors.Is(err, unix.ECONNREFUSED) {
 		p.guard.unrenewed()
@@ -96,7 +98,11 @@ func (p *peer) engineDown(m *machine, c cause) {
 		return
 	}
 	p.guard.unrenewed()
-	p.log.WithField("reason", c.String()).Warn("engine is down, the session stays")
+	level := logrus.WarnLevel
+	if c.heard && c.notice.Code == wire.Cease { // it stops, or is replaced
+		level = logrus.DebugLevel
+	}
+	p.log.WithField("reason", c.String()).Log(level, "engine is down, the session stays")
 	p.guard.tell(Notice{Kind: EngineDown, Peer: p.address, Text: c.String()})
 	p.awaitEngine()
 }

