@@ -21,7 +21,9 @@ type Process struct {
 }
 
 // is reports whether the process runs a program.
-func (p Process) is(program string) bool { return len(p.Args) > 0 && filepath.Base(p.Args[0]) == program }
+func (p Process) is(program string) bool {
+	return len(p.Args) > 0 && filepath.Base(p.Args[0]) == program
+}
 
 // Processes are those of the node's `cmd`: the one that was started, then its children. There are none when it does not run.
 func (l *Lab) Processes(node string) ([]Process, error) {
@@ -119,7 +121,7 @@ func (l *Lab) Kill(node string) error {
 		return err
 	}
 	for _, p := range all {
-		if err := p.wait(); err != nil {
+		if err := p.Wait(); err != nil {
 			return fmt.Errorf("kill what %s runs: %w", node, err)
 		}
 	}
@@ -131,11 +133,11 @@ func (p Process) Kill() error {
 	if err := syscall.Kill(p.ID, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill %v: %w", p.Args, err)
 	}
-	return p.wait()
+	return p.Wait()
 }
 
-// wait returns when the process is gone, with all that it had open.
-func (p Process) wait() error {
+// Wait returns when the process is gone, with all that it had open.
+func (p Process) Wait() error {
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
 	for end := time.Now().Add(endTime); time.Now().Before(end); <-poll.C {
