@@ -13,7 +13,7 @@ import (
 func StartPlain(t testing.TB, global *api.Global) *server.BgpServer {
 	t.Helper()
 	turn := newTurn()
-	log := newLogger(discard(), func(string, gobgplog.Fields) {}, func(err error) { panic(err) })
+	log := newLogger(discard(), nil, func(string, gobgplog.Fields) {}, func(err error) { panic(err) })
 	srv := server.NewBgpServer(server.LoggerOption(log), server.TimingHookOption(turn))
 	go srv.Serve()
 	t.Cleanup(func() {

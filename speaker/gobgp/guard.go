@@ -163,7 +163,7 @@ func NewGuarded(c Config) (*Guarded, error) {
 	return &Guarded{Speaker: s, names: c.Names, events: make(chan speaker.Event)}, nil
 }
 
-// Run implements speaker.Speaker.
+// Run implements speaker.Speaker. At its end the guard is told (CEASE, peer de-configured): the peers' sessions stay, and it knows that nothing went wrong.
 func (g *Guarded) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -180,7 +180,10 @@ func (g *Guarded) Run(ctx context.Context) error {
 		}
 	})
 	defer wg.Wait()
-	return g.Speaker.Run(ctx)
+	if err := g.Speaker.Run(ctx); err != nil {
+		return err
+	}
+	return g.Close()
 }
 
 // ask learns whose a session is. A failure leaves the inner address, which is logged.

@@ -3,6 +3,7 @@ package gobgp
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,13 +13,16 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// logger is GoBGP's log as ours: fields in lower case, the peer as "peer", noisy lines once in a while. GoBGP tells some things only there, so it also
-// listens: for what is counted, for why a session ended, and for what GoBGP thinks fatal, which must not end the process.
+// logger is GoBGP's log as ours: fields in lower case, the peer as "peer" and by its real name, noisy lines once in a while, and what only tells of our own
+// stop for debugging. GoBGP tells some things only there, so it also listens: for what is counted, for why a session ended, and for what GoBGP thinks fatal,
+// which must not end the process.
 type logger struct {
-	entry *logrus.Entry
-	heard func(msg string, fields gobgplog.Fields)
-	fatal func(error)
-	freed atomic.Uint64 // deleted peers whose goroutines are gone
+	entry    *logrus.Entry
+	names    *Names // of peers behind a guard; nil: peers have their own addresses
+	heard    func(msg string, fields gobgplog.Fields)
+	fatal    func(error)
+	stopping atomic.Bool
+	freed    atomic.Uint64 // deleted peers whose goroutines are gone
 
 	mu    sync.Mutex
 	noise map[string]*noise
@@ -44,8 +48,14 @@ var noisy = map[string]bool{
 
 const noisePeriod = 10 * time.Second
 
-func newLogger(entry *logrus.Entry, heard func(string, gobgplog.Fields), fatal func(error)) *logger {
-	return &logger{entry: entry, heard: heard, fatal: fatal, noise: make(map[string]*noise)}
+// toldByGuard are lines about inner sessions of what the guard tells about the peers' own: who comes, and with which NOTIFICATION a session ends.
+var toldByGuard = map[string]bool{
+	"Peer Up":               true,
+	"received notification": true,
+}
+
+func newLogger(entry *logrus.Entry, names *Names, heard func(string, gobgplog.Fields), fatal func(error)) *logger {
+	return &logger{entry: entry, names: names, heard: heard, fatal: fatal, noise: make(map[string]*noise)}
 }
 
 // discard is a log that goes nowhere.
@@ -80,7 +90,7 @@ func (l *logger) Debug(msg string, fields gobgplog.Fields) {
 		l.freed.Add(1)
 	}
 	if l.entry.Logger.IsLevelEnabled(logrus.DebugLevel) {
-		l.entry.WithFields(convert(fields)).Debug(msg)
+		l.entry.WithFields(l.convert(fields)).Debug(msg)
 	}
 }
 
@@ -92,6 +102,9 @@ func (l *logger) GetLevel() gobgplog.LogLevel { return gobgplog.LogLevel(l.entry
 
 func (l *logger) write(level logrus.Level, msg string, fields gobgplog.Fields) {
 	l.heard(msg, fields)
+	if level > logrus.ErrorLevel && (l.stopping.Load() || l.names != nil && toldByGuard[msg]) {
+		level = logrus.DebugLevel
+	}
 	if !l.entry.Logger.IsLevelEnabled(level) {
 		return
 	}
@@ -105,7 +118,7 @@ func (l *logger) write(level logrus.Level, msg string, fields gobgplog.Fields) {
 			entry = entry.WithField("suppressed", suppressed)
 		}
 	}
-	entry.WithFields(convert(fields)).Log(level, msg)
+	entry.WithFields(l.convert(fields)).Log(level, msg)
 }
 
 // due reports whether a noisy line may be written, and how many were not since the last.
@@ -126,10 +139,23 @@ func (l *logger) due(msg string) (suppressed int, ok bool) {
 	return suppressed, true
 }
 
+// named is a field's value, or the real address of a peer if it is the inner one.
+func (l *logger) named(v any) any {
+	s, ok := v.(string)
+	if !ok || l.names == nil {
+		return v
+	}
+	if a, err := netip.ParseAddr(s); err == nil {
+		return l.names.Real(a).String()
+	}
+	return v
+}
+
 // convert names the fields as the rest of the program does. "Key" is the peer's address in nearly all of GoBGP's lines.
-func convert(fields gobgplog.Fields) logrus.Fields {
+func (l *logger) convert(fields gobgplog.Fields) logrus.Fields {
 	out := make(logrus.Fields, len(fields))
 	for k, v := range fields {
+		v = l.named(v)
 		switch k {
 		case "Topic", gobgplog.FieldFacility:
 		case "Key":

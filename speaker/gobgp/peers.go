@@ -65,7 +65,7 @@ func (s *Speaker) redial(ctx context.Context, addr netip.Addr) {
 		err = s.server.AddPeer(ctx, &api.AddPeerRequest{Peer: s.staticPeer(p)})
 	}
 	if err != nil && ctx.Err() == nil {
-		s.config.Log.WithField("peer", addr).WithError(err).Warn("cannot connect anew at once")
+		s.config.Log.WithField("peer", s.log.named(addr.String())).WithError(err).Warn("cannot connect anew at once")
 	}
 }
 

@@ -85,14 +85,14 @@ func (s *Speaker) Open(ctx context.Context) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.server != nil {
-		return errors.New("open speaker: was open already")
+		return errors.New("open speaker: it was open already, or is closed")
 	}
 	endpoints, err := prepareEndpoints(s.config.API)
 	if err != nil {
 		return fmt.Errorf("open speaker: %w", err)
 	}
 	s.api = endpoints
-	s.log = newLogger(s.config.Log, s.heard, s.fail)
+	s.log = newLogger(s.config.Log, s.config.Names, s.heard, s.fail)
 	s.turn = newTurn()
 	s.server = server.NewBgpServer(
 		server.LoggerOption(s.log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
@@ -167,6 +167,7 @@ func (s *Speaker) shut() {
 	if s.stop != nil {
 		s.stop()
 	}
+	s.log.stopping.Store(true)
 	s.watch.stop()
 	s.table.close()
 	stopServer(s.server, s.log)

@@ -172,7 +172,7 @@ func TestFatalIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := newLogger(s.config.Log, s.watch.log, s.fail)
+	log := newLogger(s.config.Log, nil, s.watch.log, s.fail)
 	cause := errors.New("address already in use")
 	log.Fatal("failed to listen grpc port", gobgplog.Fields{"Err": cause})
 	log.Fatal("unknown msg type", gobgplog.Fields{"Topic": "Peer"}) // the first one counts
@@ -187,7 +187,7 @@ func TestPasswordThatIsNotSetIsFatal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newLogger(s.config.Log, s.heard, s.fail).Warn("failed to set md5", gobgplog.Fields{"Topic": "Peer", "Key": "192.0.2.9", "Err": errors.New("not supported")})
+	newLogger(s.config.Log, nil, s.heard, s.fail).Warn("failed to set md5", gobgplog.Fields{"Topic": "Peer", "Key": "192.0.2.9", "Err": errors.New("not supported")})
 	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "password of peer 192.0.2.9: not supported") {
 		t.Errorf("got %v", err)
 	}
@@ -228,7 +228,7 @@ func TestLogIsOurs(t *testing.T) {
 		base, hook := logtest.NewNullLogger()
 		base.SetLevel(logrus.InfoLevel)
 		var heard []string
-		log := newLogger(base.WithField("speaker", "fabric"), func(msg string, _ gobgplog.Fields) { heard = append(heard, msg) }, func(error) {})
+		log := newLogger(base.WithField("speaker", "fabric"), nil, func(msg string, _ gobgplog.Fields) { heard = append(heard, msg) }, func(error) {})
 		log.Info("Peer Up", gobgplog.Fields{"Topic": "Peer", "Key": "192.0.2.9", "State": "ESTABLISHED"})
 		log.Debug("not at this level", nil)
 		for range 5 {
@@ -257,6 +257,38 @@ func TestLogIsOurs(t *testing.T) {
 			t.Error("GoBGP changed the daemon's level")
 		}
 	})
+}
+
+// Behind a guard, lines name the real peer, and what the guard tells of its sessions, too, is for debugging; so is all that comes of our own stop.
+func TestLogBehindGuard(t *testing.T) {
+	base, hook := logtest.NewNullLogger()
+	base.SetLevel(logrus.DebugLevel)
+	names := NewNames()
+	names.Set(netip.MustParseAddr("127.64.0.9"), netip.MustParseAddr("192.0.2.9"))
+	log := newLogger(logrus.NewEntry(base), names, func(string, gobgplog.Fields) {}, func(error) {})
+	peer := gobgplog.Fields{"Topic": "Peer", "Key": "127.64.0.9", "Data": "as it is"}
+	for _, test := range []struct {
+		say   func()
+		level logrus.Level
+	}{
+		{func() { log.Info("Peer Up", peer) }, logrus.DebugLevel},
+		{func() { log.Warn("received notification", peer) }, logrus.DebugLevel},
+		{func() { log.Info("Peer Down", peer) }, logrus.InfoLevel},
+		{func() { log.Warn("sent notification", peer) }, logrus.WarnLevel},
+		{func() { log.stopping.Store(true); log.Warn("sent notification", peer) }, logrus.DebugLevel},
+		{func() { log.Info("Peer Down", peer) }, logrus.DebugLevel},
+		{func() { log.Error("failed", peer) }, logrus.ErrorLevel},
+		{func() { log.Debug("anything", peer) }, logrus.DebugLevel},
+	} {
+		test.say()
+		if e := hook.LastEntry(); e.Level != test.level || e.Data["peer"] != "192.0.2.9" || e.Data["data"] != "as it is" {
+			t.Errorf("%v %q %v, want level %v", e.Level, e.Message, e.Data, test.level)
+		}
+	}
+	unnamed := newLogger(logrus.NewEntry(base), nil, func(string, gobgplog.Fields) {}, func(error) {})
+	if unnamed.Warn("received notification", peer); hook.LastEntry().Level != logrus.WarnLevel || hook.LastEntry().Data["peer"] != "127.64.0.9" {
+		t.Errorf("without a guard: %+v", hook.LastEntry())
+	}
 }
 
 // GoBGP's conversions index into what peers sent.

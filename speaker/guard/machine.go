@@ -90,7 +90,14 @@ func (p *peer) fire(m *machine, e Event, c cause) {
 	}
 	if text := c.String(); text != "" && next < OpenSent && m.side.name == outerSide {
 		if text != p.failure {
-			p.log.WithFields(logrus.Fields{"state": next, "reason": text}).Info("no session")
+			level := logrus.InfoLevel
+			switch {
+			case p.ctx.Err() != nil:
+				level = logrus.DebugLevel // it is we who end
+			case from == Established:
+				level = logrus.WarnLevel
+			}
+			p.log.WithFields(logrus.Fields{"from": from, "state": next, "reason": text}).Log(level, "no session")
 		}
 		p.failure = text
 	}
