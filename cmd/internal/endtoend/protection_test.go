@@ -42,6 +42,18 @@ func (w *world) atNVE(more string) {
 	w.change("tesd.yaml", "nve_id: 192.0.2.1}", "nve_id: 192.0.2.1"+more+"}")
 }
 
+// up waits until the session with a peer is established.
+func (w *world) up(daemon, peer string) (s session) {
+	w.t.Helper()
+	eventually(w.t, fmt.Sprintf("wait for the session of %s with %s", daemon, peer), func() (err error) {
+		if s, err = w.session(daemon, peer); err == nil && s.State != "established" {
+			err = fmt.Errorf("it is %s", s.State)
+		}
+		return err
+	})
+	return s
+}
+
 // silent checks that no session with a peer is established.
 func (w *world) silent(daemon, peer string) {
 	w.t.Helper()
@@ -59,7 +71,7 @@ func TestPasswordOfAPrefix(t *testing.T) {
 	w.atNVE(", password_file: DIR/password")
 	w.start("nved")
 	w.start("tesd")
-	w.established()
+	w.up("nved", "198.51.100.11")
 	for _, c := range []struct {
 		name    string
 		dropped string // the kernel's counter
@@ -81,9 +93,7 @@ func TestPasswordOfAPrefix(t *testing.T) {
 	}
 	p := call(t, w.tes, two, "192.0.2.1:179", signed("192.0.2.1", "between host and edge"))
 	p.establish()
-	if s, err := w.session("nved", two); err != nil || s.State != "established" {
-		t.Errorf("with the password: %+v, %v", s, err)
-	}
+	w.up("nved", two)
 }
 
 // A hypervisor that has a password for its edge speaks with nobody who has not.
@@ -131,7 +141,7 @@ func TestTTLSecurityOfAnEdge(t *testing.T) {
 	w.atNVE(", ttl_security_hops: 1")
 	w.start("nved")
 	tesd := w.start("tesd")
-	w.established() // both send with TTL 255
+	w.up("nved", "198.51.100.11") // both send with TTL 255
 
 	t.Run("from far away", func(t *testing.T) {
 		before := counted(t, w.nve, tooFar)
@@ -158,9 +168,7 @@ func TestTTLSecurityOfAnEdge(t *testing.T) {
 	t.Run("from as far as allowed", func(t *testing.T) {
 		p := call(t, w.tes, two, "192.0.2.1:179", ttl(254))
 		p.establish()
-		if s, err := w.session("nved", two); err != nil || s.State != "established" {
-			t.Errorf("session %+v, %v", s, err)
-		}
+		w.up("nved", two)
 	})
 	t.Run("connected from near, speaking from far away", func(t *testing.T) {
 		p := call(t, w.tes, "198.51.100.11", "192.0.2.1:179", ttl(255))
@@ -218,20 +226,25 @@ func TestMessageRate(t *testing.T) {
 		t.Error("the kernel has not the VM")
 	}
 	eventually(t, "wait for all messages of the one without message_rate", func() error {
-		if n := w.received("nved", three); n != messages {
-			return fmt.Errorf("%d of %d were read", n, messages)
+		n, err := w.received("nved", three)
+		if err == nil && n != messages {
+			err = fmt.Errorf("%d of %d were read", n, messages)
 		}
-		return nil
+		return err
 	})
-	slow := w.received("nved", two)
+	slow, err := w.received("nved", two)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if most := rate * (1 + time.Since(start).Seconds()); float64(slow) > most || slow > messages/2 {
 		t.Errorf("%d messages of %d were read in the time in which the other one's all were; want at most %.0f, a burst of %d and %d a second", slow, messages, most, rate, rate)
 	}
 	eventually(t, "wait for more messages of the one with message_rate", func() error {
-		if n := w.received("nved", two); n <= slow {
-			return fmt.Errorf("%d were read, as before", n)
+		n, err := w.received("nved", two)
+		if err == nil && n <= slow {
+			err = fmt.Errorf("%d were read, as before", n)
 		}
-		return nil
+		return err
 	})
 	if s, err := w.session("nved", two); err != nil || s.State != "established" {
 		t.Errorf("the session of the one that is slowed: %+v, %v", s, err)
@@ -245,19 +258,21 @@ func (p *peer) flood(times int, body []byte) {
 }
 
 // received is how many UPDATEs of a peer a daemon has read.
-func (w *world) received(daemon, peer string) int {
+func (w *world) received(daemon, peer string) (int, error) {
 	w.t.Helper()
 	s := w.tnsctl(daemon, "--json", "sessions")
+	if s.status != 0 {
+		return 0, fmt.Errorf("exit status %d: %s", s.status, s.errs)
+	}
 	for _, v := range decode[[]struct {
 		Peer     string
 		Received int
 	}](w.t, s) {
 		if v.Peer == peer {
-			return v.Received
+			return v.Received, nil
 		}
 	}
-	w.t.Fatalf("%s has no session with %s: %s%s", daemon, peer, s.out, s.errs)
-	return 0
+	return 0, fmt.Errorf("%s has no session with %s: %s", daemon, peer, s.out)
 }
 
 // A neighbour with more routes than max_routes loses its session, and no other does.
@@ -267,10 +282,7 @@ func TestMaxRoutes(t *testing.T) {
 		w.start("nved")
 		w.start("tesd")
 		w.established()
-		before, err := w.session("nved", "198.51.100.11")
-		if err != nil {
-			t.Fatal(err)
-		}
+		before := w.up("nved", "198.51.100.11")
 		w.exceed("nved", two, call(t, w.tes, two, "192.0.2.1:179"))
 		if after, err := w.session("nved", "198.51.100.11"); err != nil || after != before {
 			t.Errorf("another TES's session was %+v and is %+v, %v", before, after, err)
@@ -300,10 +312,11 @@ func (w *world) exceed(daemon, from string, p *peer) {
 	for i, mac := range []string{"02:00:00:00:00:61", "02:00:00:00:00:62", "02:00:00:00:00:62"} {
 		p.say(typeUpdate, update(p.reach(mac), communities()...))
 		eventually(w.t, "wait for the route", func() error {
-			if n := w.received(daemon, from); n <= i {
-				return fmt.Errorf("%d UPDATEs were read", n)
+			n, err := w.received(daemon, from)
+			if err == nil && n <= i {
+				err = fmt.Errorf("%d UPDATEs were read", n)
 			}
-			return nil
+			return err
 		})
 	}
 	if s, err := w.session(daemon, from); err != nil || s.State != "established" {
