@@ -7,5 +7,6 @@
 //	| peer AS 32   | local AS 32       | if index 16 (0), AFI 16  | peer address, local address, message |
 //	+--------------+-------------------+--------------------------+--------------------------------+
 //
-// The subtype tells who sent the message: BGP4MP_MESSAGE_AS4 the peer, BGP4MP_MESSAGE_AS4_LOCAL we.
+// The subtype tells who sent the message: BGP4MP_MESSAGE_AS4 the peer, BGP4MP_MESSAGE_AS4_LOCAL we. That is what is written. What is read is more: also
+// BGP4MP, without microseconds, AS numbers of two octets, and changes of state, as FRR and GoBGP write them.
 package mrt

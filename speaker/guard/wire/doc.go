@@ -11,6 +11,8 @@
 // §5.4), and extended communities that it would refuse or change travel past it in an attribute of our own (AttributeHidden), from which
 // RestoreCommunities takes them back.
 //
+// Dissect is for people who look at a recorded UPDATE: it tells whatever can be told, also of one that the Filter refuses.
+//
 // Nothing here opens a socket, keeps a clock or logs. A *Error knows the NOTIFICATION that RFC 4271 §6 wants, and the offending octets. Values that
 // were parsed point into the octets that they were parsed from, unless their comments say that they own theirs.
 //
