@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ func capabilityWords(o *wire.Open) []string {
 		list = append(list, fmt.Sprintf("add-path %v mode %d", a.Family, a.Mode))
 	}
 	for _, c := range o.Unknown {
-		list = append(list, fmt.Sprintf("capability %d %x", c.Code, c.Value))
+		list = append(list, words("capability", fmt.Sprint(c.Code), hex.EncodeToString(c.Value)))
 	}
 	return list
 }

@@ -66,11 +66,11 @@ func TestDecodeMessages(t *testing.T) {
 		"OPEN": {
 			(&wire.Open{
 				AS: 4200000000, HoldTime: 9, RouterID: 0xc0000201, FourOctetAS: true, Families: []wire.Family{wire.EVPN, wire.RouteTargets}, RouteRefresh: true,
-				EnhancedRefresh: true, ExtendedMessage: true, AddPath: []wire.AddPath{{Family: wire.EVPN, Mode: 3}}, Unknown: []wire.Capability{{Code: 73, Value: []byte{1}}},
+				EnhancedRefresh: true, ExtendedMessage: true, AddPath: []wire.AddPath{{Family: wire.EVPN, Mode: 3}}, Unknown: []wire.Capability{{Code: 73, Value: []byte{1}}, {Code: 128}},
 				GracefulRestart: &wire.GracefulRestart{Restarted: true, Notification: true, Time: 120, Families: []wire.RestartFamily{{Family: wire.EVPN, Preserved: true}}},
 			}).Append(nil),
 			"received OPEN AS 4200000000 router-id 192.0.2.1 hold time 9 s, l2vpn-evpn, route-targets, four-octet-as, route-refresh, enhanced-refresh, " +
-				"extended-message, graceful-restart 120 s restarted notification l2vpn-evpn preserved, add-path l2vpn-evpn mode 3, capability 73 01\n",
+				"extended-message, graceful-restart 120 s restarted notification l2vpn-evpn preserved, add-path l2vpn-evpn mode 3, capability 73 01, capability 128\n",
 		},
 		"an OPEN that cannot be": {
 			message(1, "03 fde8 005a c0000201 00"),
