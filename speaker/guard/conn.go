@@ -143,11 +143,13 @@ func (c *conn) read(ctx context.Context) {
 	have := 0
 	for {
 		messages, used, err := split(buf[:have])
-		if len(messages) > 0 {
-			if !c.pace(ctx, len(messages)) {
+		for len(messages) > 0 {
+			n := c.pace(ctx, len(messages))
+			if n == 0 {
 				return
 			}
-			c.post(chunk{from: c, messages: messages})
+			c.post(chunk{from: c, messages: messages[:n]})
+			messages = messages[n:]
 			select {
 			case <-c.resume:
 			case <-ctx.Done():
@@ -174,21 +176,20 @@ func (c *conn) read(ctx context.Context) {
 	}
 }
 
-// pace waits until the limiter lets n messages through.
-func (c *conn) pace(ctx context.Context, n int) bool {
+// pace waits until the limiter lets a message through, and returns how many of n it lets through then; 0 when the connection ended meanwhile.
+func (c *conn) pace(ctx context.Context, n int) int {
 	if c.limiter == nil {
-		return true
+		return n
 	}
 	c.slowed.Store(true)
 	defer c.slowed.Store(false)
-	for n > 0 {
-		now := min(n, c.limiter.Burst())
-		if err := c.limiter.WaitN(ctx, now); err != nil {
-			return false
-		}
-		n -= now
+	if err := c.limiter.Wait(ctx); err != nil {
+		return 0
 	}
-	return true
+	if more := min(n-1, int(c.limiter.Tokens())); more > 0 && c.limiter.AllowN(time.Now(), more) {
+		return 1 + more
+	}
+	return 1
 }
 
 // split finds the whole messages at the beginning of b. What is no message is an error, which comes after the messages before it.
