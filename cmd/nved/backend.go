@@ -70,10 +70,10 @@ func (b *backend) ListPolicies(ctx context.Context, _ *tnsv1.ListPoliciesRequest
 	return &tnsv1.ListPoliciesResponse{Policies: api.Policies(vms)}, err
 }
 
-func (b *backend) ListSessions(context.Context, *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
+func (b *backend) ListSessions(ctx context.Context, _ *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
 	r := &tnsv1.ListSessionsResponse{}
 	for _, p := range b.planes() {
-		sessions, err := api.Sessions(p.name, p.speaker)
+		sessions, err := api.Sessions(ctx, p.name, p.speaker)
 		if err != nil {
 			return nil, err
 		}

@@ -55,7 +55,7 @@ func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]dae
 	return parts, parent.Ready()
 }
 
-// recordAs makes a directory that a user can record sessions in.
+// recordAs makes a directory that a user can record sessions in, and gives the user the records that are there.
 func recordAs(directory string, u daemon.User) error {
 	if err := os.MkdirAll(filepath.Dir(directory), 0o755); err != nil {
 		return fmt.Errorf("make the directory of records: %w", err)
@@ -63,8 +63,14 @@ func recordAs(directory string, u daemon.User) error {
 	if err := os.MkdirAll(directory, 0o750); err != nil {
 		return fmt.Errorf("make the directory of records: %w", err)
 	}
-	if err := os.Chown(directory, u.ID, u.Group); err != nil {
-		return fmt.Errorf("give the directory of records to user %s: %w", u.Name, err)
+	records, err := filepath.Glob(filepath.Join(directory, "*.mrt*"))
+	if err != nil {
+		return fmt.Errorf("look for records in %s: %w", directory, err)
+	}
+	for _, path := range append(records, directory) {
+		if err := os.Lchown(path, u.ID, u.Group); err != nil {
+			return fmt.Errorf("give the records to user %s: %w", u.Name, err)
+		}
 	}
 	return nil
 }

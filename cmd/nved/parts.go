@@ -44,7 +44,7 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
-		Inner:  netip.MustParsePrefix("127.96.0.0/11"),
+		Inner: fabricInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
 		Record: recordIn(c, "fabric"),
 		Log:    log.WithField("plane", "fabric"),
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/sirupsen/logrus"
 
+	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/speaker/guard"
 )
 
@@ -56,5 +57,26 @@ record: /var/lib/tns/record
 	c.Record = ""
 	if s := tesSpeaker(c, log); s.Record != "" {
 		t.Errorf("recorded in %s although nothing is to be", s.Record)
+	}
+}
+
+// An engine that has heard its peers only in part must not have what it does not know yet withdrawn, in neither plane.
+func TestGuardsWaitForTheStart(t *testing.T) {
+	c := load(t, `
+nve_id: 192.0.2.1
+as: 65000
+vtep: 192.0.2.1
+state: /var/lib/tns/nved.db
+startup_hold: 40s
+`)
+	log := logrus.NewEntry(logrus.New())
+	tes, fabric := tesSpeaker(c, log), fabricSpeaker(c, log)
+	for name, s := range map[string]bgp.Config{"TES plane": tes, "fabric": fabric} {
+		if s.Renewal != guard.ByCall || s.RenewTime <= c.StartupHold {
+			t.Errorf("%s: renewal %v, %v after a start of at most %v", name, s.Renewal, s.RenewTime, c.StartupHold)
+		}
+	}
+	if tes.Inner.Overlaps(fabric.Inner) {
+		t.Errorf("both planes meet in %v and %v", tes.Inner, fabric.Inner)
 	}
 }

@@ -98,8 +98,8 @@ func (b *backend) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.ListVN
 	return r, nil
 }
 
-func (b *backend) ListSessions(context.Context, *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
-	sessions, err := api.Sessions("nve", b.speaker)
+func (b *backend) ListSessions(ctx context.Context, _ *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
+	sessions, err := api.Sessions(ctx, "nve", b.speaker)
 	if err != nil {
 		return nil, err
 	}

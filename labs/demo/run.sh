@@ -253,6 +253,34 @@ explains() { on "$1" tnsctl vm explain $mute | grep -i "$2"; }
 check "edge1 tells of the request to emigrate" explains edge1 emigrate
 check "edge2 tells of the request to associate" explains edge2 associate
 
+step "kill -9 of edge1's engine, five times: no peer notices"
+echo "  nved keeps its sessions in a process of their own. The other one has everything else, GoBGP too."
+# uptimes: since when each session of edge1 stands, as its peers tell; received: the UPDATEs that FRR has had from edge1.
+uptimes() {
+	for tes in tes1 tes2; do on $tes tnsctl --json sessions | sed -n 's/ *"since": *//p'; done
+	[ $frr = no ] || on rr vtysh -c 'show bgp neighbors 192.0.2.1 json' | grep -E '"(connectionsEstablished|connectionsDropped)"'
+}
+received() { [ $frr = no ] || on rr vtysh -c 'show bgp neighbors 192.0.2.1 json' | grep '"updatesRecv"'; }
+same_uptimes() { echo "$uptimes_before"; uptimes; [ "$(uptimes)" = "$uptimes_before" ]; }
+same_received() { echo "$received_before"; received; [ "$(received)" = "$received_before" ]; }
+restarts() { on edge1 tnsctl --json sessions | grep -c "\"engine_restarts\": $1"; }
+all_restarted() { [ "$(restarts "$1")" -eq 3 ]; }
+uptimes_before=$(uptimes) received_before=$(received)
+on far ping -n -q -c 300 -i 0.01 -W 1 10.1.0.1 >"$scratch/stream" &
+streaming=$!
+for i in 1 2 3 4 5; do
+	check "the engine is killed" on edge1 pkill -9 -f '^[^ ]*nved engine$'
+	check "another one is behind all three sessions" soon all_restarted $i
+done
+does "tes1 is answered" tes1 tnsctl vm keep-alive --vm $vm1
+wait $streaming
+sed -n 's/^\(.*transmitted.*\)/  meanwhile: \1/p' "$scratch/stream"
+check "not one echo was lost" grep -q ' 0% packet loss' "$scratch/stream"
+show edge1 tnsctl sessions
+check "each session stands since when it stood before" same_uptimes
+check "FRR has had no UPDATE" same_received
+check "the plain VTEP has vm1 behind edge1" behind vtep vx-blue $vm1_mac $edge1
+
 step "Terminate"
 for i in 1 2 3; do
 	vm=vm$i

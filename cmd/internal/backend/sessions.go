@@ -20,12 +20,12 @@ type Guarded interface {
 }
 
 // Sessions is the sessions of a speaker; plane says what they are for.
-func Sessions(plane string, s Guarded) ([]*tnsv1.Session, error) {
+func Sessions(ctx context.Context, plane string, s Guarded) ([]*tnsv1.Session, error) {
 	list, err := s.Sessions()
 	if err != nil {
 		return nil, err
 	}
-	peers, _, err := s.Peers(context.Background())
+	peers, _, err := s.Peers(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func TestSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Sessions("fabric", guarded{
+		got, err := Sessions(t.Context(), "fabric", guarded{
 			sessions: []speaker.Session{
 				{Peer: one, LocalAddress: three, AS: 65001, RouterID: id, State: "active", Since: now.Add(-time.Second), Description: "spine", Received: 5, Sent: 6, Routes: 7},
 				{Peer: two, AS: 65002, State: "idle", Since: now.Add(-3 * time.Second), Dynamic: true},
@@ -87,7 +87,7 @@ func TestSessionsThatCannotBeTold(t *testing.T) {
 	gone := errors.New("gone")
 	one := []speaker.Session{{Peer: netip.MustParseAddr("192.0.2.1")}}
 	for name, g := range map[string]guarded{"no speaker": {sessionsErr: gone}, "no guard": {sessions: one, peerErr: gone}} {
-		if got, err := Sessions("tes", g); !errors.Is(err, gone) || got != nil {
+		if got, err := Sessions(t.Context(), "tes", g); !errors.Is(err, gone) || got != nil {
 			t.Errorf("%s: sessions %v, %v", name, got, err)
 		}
 	}
