@@ -65,7 +65,7 @@ func TestStockCommandReadsAndIsRefusedWrites(t *testing.T) {
 	passive, active := start(t, c), start(t, activeFrom(b, to(b, a)))
 	active.announce(t, macRoute(1))
 	passive.announce(t, macRoute(2))
-	passive.waitRoute(t, 0, macRoute(1).RouteKey)
+	passive.WaitRoute(t, 0, macRoute(1).RouteKey)
 	for _, read := range []struct {
 		args string
 		want string
@@ -184,7 +184,7 @@ func TestAPIWriteLeavesSessionsUp(t *testing.T) {
 	c.Peers = append(c.Peers, anyone())
 	s, peer := start(t, c), start(t, activeFrom(b, to(b, a)))
 	s.announce(t, macRoute(1))
-	_, next := peer.waitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := peer.WaitRoute(t, 0, macRoute(1).RouteKey)
 	for i, test := range []struct {
 		command string
 		refused string
@@ -200,7 +200,7 @@ func TestAPIWriteLeavesSessionsUp(t *testing.T) {
 		}
 		route := macRoute(byte(2 + i))
 		s.announce(t, route)
-		_, next = peer.waitRoute(t, next, route.RouteKey)
+		_, next = peer.WaitRoute(t, next, route.RouteKey)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestAPIWriteOfGarbage(t *testing.T) {
 	s, peer := start(t, c), start(t, activeFrom(b, to(b, a)))
 	own := macRoute(1)
 	s.announce(t, own)
-	peer.waitRoute(t, 0, own.RouteKey)
+	peer.WaitRoute(t, 0, own.RouteKey)
 	do := client(t, target)
 	garbage := map[string]*api.Path{
 		"none":                              nil,
@@ -281,12 +281,12 @@ func TestAPIWriteOfGarbage(t *testing.T) {
 	if err != nil || len(missing) != 0 || len(foreign) != 1 || foreign[0].MAC != (evpn.MAC{2, 0, 0, 0, 0, 7}) {
 		t.Fatalf("missing %v, foreign %v, %v", missing, foreign, err)
 	}
-	_, next := peer.waitRoute(t, 0, foreign[0])
+	_, next := peer.WaitRoute(t, 0, foreign[0])
 	ours := macRoute(7)
 	ours.Communities = append(ours.Communities, evpn.MACMobility{Sequence: 3}.Community())
 	s.announce(t, ours)
-	peer.waitWithdrawal(t, next, foreign[0])
-	got, _ := peer.waitRoute(t, next, ours.RouteKey)
+	peer.WaitWithdrawal(t, next, foreign[0])
+	got, _ := peer.WaitRoute(t, next, ours.RouteKey)
 	if diff := cmp.Diff(ours, got.Route, cmp.Comparer(addrs)); diff != "" {
 		t.Error(diff)
 	}
@@ -303,7 +303,7 @@ func TestDeletedByHandIsRestored(t *testing.T) {
 	route := contents()[len(contents())-8]
 	route.RD = evpn.NewRD(0x0a000009, 1)
 	s.announce(t, route, macRoute(2))
-	_, next := peer.waitRoute(t, 0, route.RouteKey)
+	_, next := peer.WaitRoute(t, 0, route.RouteKey)
 	select {
 	case <-s.OwnChanges():
 		t.Fatal("Announce is signalled as a change by someone else")
@@ -324,7 +324,7 @@ func TestDeletedByHandIsRestored(t *testing.T) {
 		case <-time.After(time.Second):
 			t.Fatalf("gobgp %s was not signalled within a second", test.deletion)
 		}
-		_, next = peer.waitWithdrawal(t, next, route.RouteKey)
+		_, next = peer.WaitWithdrawal(t, next, route.RouteKey)
 		if own, err := s.Own(); err != nil || len(own) != 2-test.missing {
 			t.Fatalf("own %v, %v", own, err)
 		}
@@ -335,7 +335,7 @@ func TestDeletedByHandIsRestored(t *testing.T) {
 			t.Fatalf("restored %d, %v", n, err)
 		}
 		var got speaker.Event
-		got, next = peer.waitRoute(t, next, route.RouteKey)
+		got, next = peer.WaitRoute(t, next, route.RouteKey)
 		if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" {
 			t.Error(diff)
 		}
@@ -434,7 +434,7 @@ func TestAPIReadsOfNonsense(t *testing.T) {
 	c.Peers = append(c.Peers, anyone())
 	s, peer := start(t, c), start(t, activeFrom(b, to(b, a)))
 	s.announce(t, macRoute(1))
-	peer.waitRoute(t, 0, macRoute(1).RouteKey)
+	peer.WaitRoute(t, 0, macRoute(1).RouteKey)
 	do := client(t, target)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -481,5 +481,5 @@ func TestAPIReadsOfNonsense(t *testing.T) {
 		t.Error(err)
 	}
 	s.announce(t, macRoute(2))
-	peer.waitRoute(t, 0, macRoute(2).RouteKey)
+	peer.WaitRoute(t, 0, macRoute(2).RouteKey)
 }

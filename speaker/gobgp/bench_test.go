@@ -36,8 +36,8 @@ func BenchmarkAnnounce(b *testing.B) {
 // BenchmarkRoute is a route from Announce to the reader of the other speaker's events, both in this process.
 func BenchmarkRoute(b *testing.B) {
 	passive, active := pair(b)
-	passive.waitUp(b, 0, active.address)
-	active.waitUp(b, 0, passive.address)
+	passive.WaitUp(b, 0, active.address)
+	active.WaitUp(b, 0, passive.address)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := range uint32(b.N) {
@@ -51,7 +51,7 @@ func BenchmarkRoute(b *testing.B) {
 // BenchmarkRoundTrip is the same one at a time: a change, and its arrival.
 func BenchmarkRoundTrip(b *testing.B) {
 	passive, active := pair(b)
-	_, next := passive.waitUp(b, 0, active.address)
+	_, next := passive.WaitUp(b, 0, active.address)
 	r := request(1)
 	b.ResetTimer()
 	for n := range b.N {
@@ -59,6 +59,6 @@ func BenchmarkRoundTrip(b *testing.B) {
 		if err := active.Announce(r); err != nil {
 			b.Fatal(err)
 		}
-		_, next = passive.waitRoute(b, next, r.RouteKey)
+		_, next = passive.WaitRoute(b, next, r.RouteKey)
 	}
 }

@@ -84,12 +84,12 @@ func TestContentGoesThroughASession(t *testing.T) {
 	passive, active := pair(t)
 	for _, route := range contents() {
 		active.announce(t, route)
-		got, next := passive.waitRoute(t, 0, route.RouteKey)
+		got, next := passive.WaitRoute(t, 0, route.RouteKey)
 		if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" {
 			t.Errorf("%v:\n%s", route.RouteKey, diff)
 		}
 		active.withdraw(t, route.RouteKey)
-		passive.waitWithdrawal(t, next, route.RouteKey)
+		passive.WaitWithdrawal(t, next, route.RouteKey)
 	}
 	if stats := passive.Stats(); stats.Received != 2*uint64(len(contents())) || stats.Refused+stats.Skipped+stats.TreatedAsWithdraw+stats.Ignored != 0 {
 		t.Errorf("%+v", stats)
@@ -103,7 +103,7 @@ func TestEachChangeIsSent(t *testing.T) {
 	route := macRoute(1)
 	route.Communities = append(route.Communities, evpn.ExtendedCommunity{0x88, 1, 0, 0, 0, 0, 0, 1})
 	active.announce(t, route)
-	_, next := passive.waitRoute(t, 0, route.RouteKey)
+	_, next := passive.WaitRoute(t, 0, route.RouteKey)
 	for _, change := range []func(*evpn.Route){
 		func(r *evpn.Route) { r.Communities[1][7] = 2 },
 		func(r *evpn.Route) { r.Communities[0], r.Communities[1] = r.Communities[1], r.Communities[0] },
@@ -117,7 +117,7 @@ func TestEachChangeIsSent(t *testing.T) {
 		active.announce(t, route)
 		active.announce(t, route)
 		var got speaker.Event
-		got, next = passive.waitRoute(t, next, route.RouteKey)
+		got, next = passive.WaitRoute(t, next, route.RouteKey)
 		if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" {
 			t.Error(diff)
 		}

@@ -3,20 +3,14 @@ package gobgp_test
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"net/netip"
-	"os"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/tns-project/tns/evpn"
-	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // GoBGP's loop does not end, and a listener that is closed while GoBGP is busy leaves its watcher until the loop comes round.
@@ -27,22 +21,19 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	as       = 65000
-	port     = 1790
-	patience = 30 * time.Second // of a test that waits for what must happen
+	as       = live.AS
+	port     = live.Port
+	patience = live.Patience
 )
 
-var addresses atomic.Uint32
-
-// address is a loopback address that no other speaker of this or another run has.
-func address() netip.Addr {
-	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(64 + pid>>8%64), byte(pid), byte(addresses.Add(1))})
-}
+var (
+	address    = live.Address
+	eventually = live.Eventually
+)
 
 // speakerOn is a configuration that listens there, with the address as router-id.
 func speakerOn(a netip.Addr) gobgp.Config {
-	return gobgp.Config{RouterID: evpn.RouterID(binary.BigEndian.Uint32(a.AsSlice())), AS: as, ListenPort: port, ListenAddresses: []netip.Addr{a}}
+	return gobgp.Config{RouterID: live.RouterID(a), AS: as, ListenPort: port, ListenAddresses: []netip.Addr{a}}
 }
 
 // activeFrom is a configuration that only connects.
@@ -65,13 +56,10 @@ func anyone() gobgp.Peer {
 // running is a speaker with everything that its peers said.
 type running struct {
 	*gobgp.Speaker
+	*live.Record
 	address netip.Addr
 	stop    context.CancelFunc // ends Run
 	done    chan error
-
-	mu     sync.Mutex
-	events []speaker.Event
-	news   chan struct{} // closed and replaced with each event
 }
 
 // run makes a speaker and runs it, without opening it.
@@ -82,25 +70,14 @@ func run(t testing.TB, c gobgp.Config) *running {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{Speaker: s, stop: cancel, done: make(chan error, 1), news: make(chan struct{}), address: c.RouterID.Addr()}
+	r := &running{Speaker: s, Record: live.NewRecord(s.Events()), stop: cancel, done: make(chan error, 1), address: c.RouterID.Addr()}
 	go func() { r.done <- s.Run(ctx) }()
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for e := range s.Events() {
-			r.mu.Lock()
-			r.events = append(r.events, e)
-			close(r.news)
-			r.news = make(chan struct{})
-			r.mu.Unlock()
-		}
-	}()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 		cancel()
-		<-read
+		<-r.Done()
 	})
 	return r
 }
@@ -113,74 +90,6 @@ func start(t testing.TB, c gobgp.Config) *running {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// seen is the events so far, and a channel that is closed with the next.
-func (r *running) seen() ([]speaker.Event, <-chan struct{}) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.events[:len(r.events):len(r.events)], r.news
-}
-
-// wait returns the first event from index `from` on that is wanted, and the index after it.
-func (r *running) wait(t testing.TB, from int, what string, wanted func(speaker.Event) bool) (speaker.Event, int) {
-	t.Helper()
-	timeout := time.After(patience)
-	for {
-		events, news := r.seen()
-		for i := from; i < len(events); i++ {
-			if wanted(events[i]) {
-				return events[i], i + 1
-			}
-		}
-		select {
-		case <-news:
-		case <-timeout:
-			t.Fatalf("%v waits for %s, has seen:\n%s", r.address, what, lines(events[min(from, len(events)):]))
-		}
-	}
-}
-
-func lines(events []speaker.Event) (s string) {
-	for _, e := range events {
-		s += fmt.Sprintf("  kind %d peer %v epoch %d key %v implied %t %s\n", e.Kind, e.Peer, e.Epoch, e.Key, e.Implied, e.Text)
-	}
-	return s
-}
-
-func (r *running) waitUp(t testing.TB, from int, peer netip.Addr) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("session with %v", peer), func(e speaker.Event) bool {
-		return e.Kind == speaker.SessionUp && e.Peer == peer
-	})
-}
-
-func (r *running) waitDown(t testing.TB, from int, peer netip.Addr) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("end of the session with %v", peer), func(e speaker.Event) bool {
-		return e.Kind == speaker.SessionDown && e.Peer == peer
-	})
-}
-
-func (r *running) waitRoute(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("route %v", k), func(e speaker.Event) bool {
-		return e.Kind == speaker.Announced && e.Route.RouteKey == k
-	})
-}
-
-func (r *running) waitWithdrawal(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("withdrawal of %v", k), func(e speaker.Event) bool {
-		return e.Kind == speaker.Withdrawn && e.Key == k
-	})
-}
-
-func (r *running) waitEnd(t testing.TB, from int, peer netip.Addr) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("End-of-RIB of %v", peer), func(e speaker.Event) bool {
-		return e.Kind == speaker.EndOfRIB && e.Peer == peer
-	})
 }
 
 // announce announces or fails the test.
@@ -197,22 +106,6 @@ func (r *running) withdraw(t testing.TB, k evpn.RouteKey) {
 	t.Helper()
 	if err := r.Withdraw(k); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// eventually tests until it holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // Sessions between two ASes, with the passive side dynamic, for any AS and for one, and static.
@@ -39,19 +40,19 @@ func TestExternalPeers(t *testing.T) {
 			ac := activeFrom(b, peer)
 			ac.AS = 65001
 			active := start(t, ac)
-			up, _ := passive.waitUp(t, 0, b)
+			up, _ := passive.WaitUp(t, 0, b)
 			if up.AS != 65001 {
 				t.Errorf("AS %d", up.AS)
 			}
 			for _, route := range contents() {
 				active.announce(t, route)
-				got, _ := passive.waitRoute(t, 0, route.RouteKey)
+				got, _ := passive.WaitRoute(t, 0, route.RouteKey)
 				if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" {
 					t.Errorf("%v:\n%s", route.RouteKey, diff)
 				}
 			}
 			passive.announce(t, macRoute(200))
-			active.waitRoute(t, 0, macRoute(200).RouteKey)
+			active.WaitRoute(t, 0, macRoute(200).RouteKey)
 		})
 	}
 }
@@ -68,13 +69,13 @@ func TestDynamicPeerOfAnotherASIsNotLetIn(t *testing.T) {
 	wrong.AS = 65001
 	start(t, wrong)
 	start(t, activeFrom(c, to(c, a)))
-	passive.waitUp(t, 0, c)
+	passive.WaitUp(t, 0, c)
 	// The right one had two tries' time.
 	start(t, activeFrom(address(), to(netip.Addr{}, a)))
-	passive.wait(t, 0, "a third peer", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp && e.Peer != c })
-	events, _ := passive.seen()
+	passive.Wait(t, 0, "a third peer", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp && e.Peer != c })
+	events, _ := passive.Seen()
 	if slices.ContainsFunc(events, func(e speaker.Event) bool { return e.Peer == b }) {
-		t.Errorf("a session with the wrong AS came up:\n%s", lines(events))
+		t.Errorf("a session with the wrong AS came up:\n%s", live.Lines(events))
 	}
 }
 
@@ -91,24 +92,24 @@ func TestRoutesOfPeersAreNotPassedOn(t *testing.T) {
 	right.AS = 65001 // as an iBGP speaker would not pass it on anyway
 	right.Peers[0].MultihopTTL = 8
 	one, two := start(t, left), start(t, right)
-	middle.waitUp(t, 0, b)
-	middle.waitUp(t, 0, c)
+	middle.WaitUp(t, 0, b)
+	middle.WaitUp(t, 0, c)
 	route := macRoute(1)
 	one.announce(t, route)
-	middle.waitRoute(t, 0, route.RouteKey)
+	middle.WaitRoute(t, 0, route.RouteKey)
 	own := route
 	own.Label = 777
 	middle.announce(t, own)
-	two.waitRoute(t, 0, own.RouteKey)
-	one.waitRoute(t, 0, own.RouteKey)
+	two.WaitRoute(t, 0, own.RouteKey)
+	one.WaitRoute(t, 0, own.RouteKey)
 	one.withdraw(t, route.RouteKey)
-	middle.waitWithdrawal(t, 0, route.RouteKey)
+	middle.WaitWithdrawal(t, 0, route.RouteKey)
 	middle.announce(t, macRoute(2)) // after which there is nothing more to come
-	two.waitRoute(t, 0, macRoute(2).RouteKey)
-	events, _ := two.seen()
+	two.WaitRoute(t, 0, macRoute(2).RouteKey)
+	events, _ := two.Seen()
 	for _, e := range events {
 		if e.Kind == speaker.Withdrawn || e.Kind == speaker.Announced && e.Route.Label != 777 && e.Route.MAC != macRoute(2).MAC {
-			t.Errorf("passed on: %s", lines([]speaker.Event{e}))
+			t.Errorf("passed on: %s", live.Lines([]speaker.Event{e}))
 		}
 	}
 	if keys, err := middle.Own(); err != nil || len(keys) != 2 {
@@ -124,8 +125,8 @@ func TestEndOfRIBIsImplied(t *testing.T) {
 	c := activeFrom(a, to(a, peer.address))
 	c.EndOfRIBTimeout = 300 * time.Millisecond
 	s := start(t, c)
-	up, next := s.waitUp(t, 0, peer.address)
-	end, _ := s.waitEnd(t, next, peer.address)
+	up, next := s.WaitUp(t, 0, peer.address)
+	end, _ := s.WaitEnd(t, next, peer.address)
 	if !end.Implied || end.Epoch != up.Epoch {
 		t.Errorf("%+v", end)
 	}
@@ -138,16 +139,16 @@ func TestResendSendsEverythingAgain(t *testing.T) {
 	t.Parallel()
 	passive, active := pair(t)
 	active.announce(t, macRoute(1), macRoute(2))
-	passive.waitRoute(t, 0, macRoute(1).RouteKey)
-	_, next := passive.waitRoute(t, 0, macRoute(2).RouteKey)
-	passive.waitEnd(t, 0, active.address)
+	passive.WaitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := passive.WaitRoute(t, 0, macRoute(2).RouteKey)
+	passive.WaitEnd(t, 0, active.address)
 	for _, peer := range []netip.Addr{passive.address, {}} {
 		if err := active.Resend(peer); err != nil {
 			t.Fatal(err)
 		}
 		from := next
-		_, one := passive.waitRoute(t, from, macRoute(1).RouteKey)
-		_, two := passive.waitRoute(t, from, macRoute(2).RouteKey)
+		_, one := passive.WaitRoute(t, from, macRoute(1).RouteKey)
+		_, two := passive.WaitRoute(t, from, macRoute(2).RouteKey)
 		next = max(one, two)
 	}
 	if err := active.Resend(netip.MustParseAddr("192.0.2.77")); err == nil {
@@ -177,15 +178,15 @@ func TestPassword(t *testing.T) {
 			p.Password = password
 			start(t, activeFrom(peer, p))
 		}
-		passive.waitUp(t, 0, right)
+		passive.WaitUp(t, 0, right)
 		p := to(last, a)
 		p.Password = "secret"
 		start(t, activeFrom(last, p))
-		passive.waitUp(t, 0, last) // by now the others had their tries
-		events, _ := passive.seen()
+		passive.WaitUp(t, 0, last) // by now the others had their tries
+		events, _ := passive.Seen()
 		for _, e := range events {
 			if e.Peer != right && e.Peer != last {
-				t.Errorf("dynamic %t: a session without the password: %s", dynamic, lines([]speaker.Event{e}))
+				t.Errorf("dynamic %t: a session without the password: %s", dynamic, live.Lines([]speaker.Event{e}))
 			}
 		}
 	}
@@ -222,7 +223,7 @@ func TestMobilityIsOurs(t *testing.T) {
 		return r
 	}
 	active.announce(t, with(1, "", 9), with(1, "10.0.0.1", 9))
-	_, _ = passive.waitRoute(t, 0, with(1, "10.0.0.1", 9).RouteKey)
+	_, _ = passive.WaitRoute(t, 0, with(1, "10.0.0.1", 9).RouteKey)
 	next := 0
 	// The MAC goes up and down, on two routes with one route target, and at last has no sequence.
 	for _, sequence := range []int64{5, 9, 10, 3, -1, 0, 2, -1} {
@@ -230,7 +231,7 @@ func TestMobilityIsOurs(t *testing.T) {
 			r := with(2, ip, sequence)
 			passive.announce(t, r)
 			eventually(t, "the route arrives as announced", func() bool {
-				events, _ := active.seen()
+				events, _ := active.Seen()
 				for i := len(events) - 1; i >= next; i-- {
 					if e := events[i]; e.Key == r.RouteKey && e.Kind == speaker.Announced {
 						return cmp.Equal(r, e.Route, cmp.Comparer(addrs))
@@ -246,7 +247,7 @@ func TestMobilityIsOurs(t *testing.T) {
 	// The end of it at the receiver: both routes, both without a sequence.
 	last := make(map[evpn.RouteKey]speaker.Event)
 	eventually(t, "both routes stand", func() bool {
-		events, _ := active.seen()
+		events, _ := active.Seen()
 		for _, e := range events {
 			last[e.Key] = e
 		}

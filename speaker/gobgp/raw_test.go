@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
-
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // raw is a peer that says what a test writes, octet for octet.
@@ -23,47 +22,36 @@ type raw struct {
 	conn net.Conn
 }
 
-// dialRaw connects and comes up, with those capabilities besides EVPN.
-func dialRaw(t testing.TB, local, remote netip.Addr, more ...bgp.ParameterCapabilityInterface) *raw {
+// dialRaw connects and comes up with EVPN, and with graceful restart if the restart time is not 0.
+func dialRaw(t testing.TB, local, remote netip.Addr, restart uint16) *raw {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0)), Timeout: patience}
 	conn, err := dialer.DialContext(t.Context(), "tcp", netip.AddrPortFrom(remote, port).String())
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
 	r := &raw{conn: conn}
-	open := bgp.NewBGPOpenMessage(as, 90, local.String(), []bgp.OptionParameterInterface{
-		bgp.NewOptionParameterCapability(append([]bgp.ParameterCapabilityInterface{
-			bgp.NewCapMultiProtocol(bgp.RF_EVPN), bgp.NewCapFourOctetASNumber(as),
-		}, more...)),
-	})
-	r.message(t, open)
-	r.read(t, bgp.BGP_MSG_OPEN)
-	r.message(t, bgp.NewBGPKeepAliveMessage())
-	r.read(t, bgp.BGP_MSG_KEEPALIVE)
+	open := wire.Open{AS: as, RouterID: live.RouterID(local), HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}}
+	if restart != 0 {
+		open.GracefulRestart = &wire.GracefulRestart{Time: restart}
+	}
+	r.say(t, open.Append(nil), wire.TypeOpen)
+	r.say(t, wire.AppendKeepalive(nil), wire.TypeKeepalive)
 	go func() { _, _ = io.Copy(io.Discard, conn) }()
 	return r
 }
 
-func (r *raw) message(t testing.TB, m *bgp.BGPMessage) {
+// say writes a message and waits for the answer.
+func (r *raw) say(t testing.TB, message []byte, want wire.Type) {
 	t.Helper()
-	b, err := m.Serialize()
+	must(t, r.conn.SetDeadline(time.Now().Add(patience)))
+	_, err := r.conn.Write(message)
 	must(t, err)
-	_, err = r.conn.Write(b)
+	answer, err := wire.ReadMessage(r.conn, make([]byte, wire.MaxLength))
 	must(t, err)
-}
-
-func (r *raw) read(t testing.TB, want byte) {
-	t.Helper()
-	must(t, r.conn.SetReadDeadline(time.Now().Add(patience)))
-	header := make([]byte, bgp.BGP_HEADER_LENGTH)
-	_, err := io.ReadFull(r.conn, header)
-	must(t, err)
-	if header[18] != want {
-		t.Fatalf("message of type %d, want %d", header[18], want)
+	if got := wire.TypeOf(answer); got != want {
+		t.Fatalf("answer %v, want %v", got, want)
 	}
-	_, err = io.CopyN(io.Discard, r.conn, int64(binary.BigEndian.Uint16(header[16:]))-bgp.BGP_HEADER_LENGTH)
-	must(t, err)
-	must(t, r.conn.SetReadDeadline(time.Time{}))
+	must(t, r.conn.SetDeadline(time.Time{}))
 }
 
 // attr is one path attribute.
@@ -78,7 +66,7 @@ func (r *raw) update(t testing.TB, attrs ...[]byte) {
 	all := bytes.Join(attrs, nil)
 	b := bytes.Repeat([]byte{0xff}, 16)
 	b = binary.BigEndian.AppendUint16(b, uint16(19+4+len(all)))
-	b = append(b, bgp.BGP_MSG_UPDATE, 0, 0)
+	b = append(b, byte(wire.TypeUpdate), 0, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(all)))
 	_, err := r.conn.Write(append(b, all...))
 	must(t, err)
@@ -107,18 +95,18 @@ func TestRoutesThatCannotBeRead(t *testing.T) {
 	c := speakerOn(a)
 	c.Peers = append(c.Peers, anyone())
 	s := start(t, c)
-	peer := dialRaw(t, b, a)
-	_, next := s.waitUp(t, 0, b)
+	peer := dialRaw(t, b, a, 0)
+	_, next := s.WaitUp(t, 0, b)
 
 	good := macRoute(1)
 	rt := attr(0xc0, 16, good.Communities[0][:]...)
 	peer.announce(t, nlriOf(t, good), rt)
-	_, next = s.waitRoute(t, next, good.RouteKey)
+	_, next = s.WaitRoute(t, next, good.RouteKey)
 
 	// A tunnel identifier that is no address, on a route with a key.
 	imet := evpn.Route{RouteKey: evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: good.RD, IP: netip.MustParseAddr("198.51.100.1")}}
 	peer.announce(t, nlriOf(t, imet), rt, attr(0xc0, 22, 0, 6, 0, 0, 1, 1, 2, 3))
-	refused, next := s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	refused, next := s.Wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
 	if refused.Key != imet.RouteKey || !strings.Contains(refused.Text, "PMSI") || refused.Epoch != 1 {
 		t.Errorf("refused: %+v", refused)
 	}
@@ -127,7 +115,7 @@ func TestRoutesThatCannotBeRead(t *testing.T) {
 	unknownRD := good
 	unknownRD.RD[1] = 9
 	peer.announce(t, nlriOf(t, unknownRD), rt)
-	refused, next = s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	refused, next = s.Wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
 	if refused.Key != (evpn.RouteKey{}) || refused.Text == "" {
 		t.Errorf("refused: %+v", refused)
 	}
@@ -136,12 +124,12 @@ func TestRoutesThatCannotBeRead(t *testing.T) {
 	peer.announce(t, append([]byte{1, 25}, append(append([]byte(nil), good.RD[:]...), make([]byte, 17)...)...), rt)
 	// An EVPN community that GoBGP does not know (FRR's ND flags, RFC 9047): treated as a withdrawal.
 	peer.announce(t, nlriOf(t, good), attr(0xc0, 16, append(good.Communities[0][:], 0x06, 0x08, 1, 0, 0, 0, 0, 0)...))
-	_, next = s.waitWithdrawal(t, next, good.RouteKey)
+	_, next = s.WaitWithdrawal(t, next, good.RouteKey)
 	// Type 9: the UPDATE is ignored.
 	peer.announce(t, append([]byte{9, 8}, make([]byte, 8)...), rt)
 
 	peer.announce(t, nlriOf(t, good), rt)
-	again, _ := s.waitRoute(t, next, good.RouteKey)
+	again, _ := s.WaitRoute(t, next, good.RouteKey)
 	if again.Epoch != 1 {
 		t.Errorf("the session was lost: %+v", again)
 	}
@@ -159,25 +147,25 @@ func TestHiddenCommunities(t *testing.T) {
 	c := speakerOn(a)
 	c.Peers = append(c.Peers, anyone())
 	s := start(t, c)
-	peer := dialRaw(t, b, a)
-	_, next := s.waitUp(t, 0, b)
+	peer := dialRaw(t, b, a, 0)
+	_, next := s.WaitUp(t, 0, b)
 
 	route := macRoute(1)
 	route.NextHop = netip.MustParseAddr("198.51.100.1")
 	hidden := []evpn.ExtendedCommunity{{0x06, 0x08, 1}, {0x06, 0x04, 0, 0, 5, 220}}
 	value := append(hidden[0][:], hidden[1][:]...)
 	peer.announce(t, nlriOf(t, route), attr(0xc0, 16, route.Communities[0][:]...), attr(0x80, wire.AttributeHidden, value...))
-	e, next := s.waitRoute(t, next, route.RouteKey)
+	e, next := s.WaitRoute(t, next, route.RouteKey)
 	if want := append(route.Communities[:1:1], hidden...); !slices.Equal(e.Route.Communities, want) {
 		t.Errorf("communities %v, want %v", e.Route.Communities, want)
 	}
 	peer.announce(t, nlriOf(t, route), attr(0x80, wire.AttributeHidden, value...)) // it has no others
-	e, next = s.waitRoute(t, next, route.RouteKey)
+	e, next = s.WaitRoute(t, next, route.RouteKey)
 	if !slices.Equal(e.Route.Communities, hidden) {
 		t.Errorf("communities %v, want %v", e.Route.Communities, hidden)
 	}
 	peer.announce(t, nlriOf(t, route), attr(0x80, wire.AttributeHidden, value[:9]...))
-	refused, _ := s.wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
+	refused, _ := s.Wait(t, next, "refusal", func(e speaker.Event) bool { return e.Kind == speaker.Refused })
 	if refused.Key != route.RouteKey || !strings.Contains(refused.Text, "9 octets") {
 		t.Errorf("refused: %+v", refused)
 	}
@@ -190,18 +178,18 @@ func TestSeveralRoutesInOneUpdate(t *testing.T) {
 	c := speakerOn(a)
 	c.Peers = append(c.Peers, anyone())
 	s := start(t, c)
-	peer := dialRaw(t, b, a)
+	peer := dialRaw(t, b, a, 0)
 	rt := attr(0xc0, 16, macRoute(1).Communities[0][:]...)
 	peer.announce(t, append(nlriOf(t, macRoute(1)), nlriOf(t, macRoute(2))...), rt)
-	s.waitRoute(t, 0, macRoute(1).RouteKey)
-	_, next := s.waitRoute(t, 0, macRoute(2).RouteKey)
+	s.WaitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := s.WaitRoute(t, 0, macRoute(2).RouteKey)
 	peer.announce(t, nlriOf(t, macRoute(3)), rt, attr(0x80, 15, append([]byte{0, 25, 70}, append(nlriOf(t, macRoute(1)), nlriOf(t, macRoute(2))...)...)...))
-	s.waitRoute(t, next, macRoute(3).RouteKey)
-	s.waitWithdrawal(t, next, macRoute(1).RouteKey)
-	s.waitWithdrawal(t, next, macRoute(2).RouteKey)
+	s.WaitRoute(t, next, macRoute(3).RouteKey)
+	s.WaitWithdrawal(t, next, macRoute(1).RouteKey)
+	s.WaitWithdrawal(t, next, macRoute(2).RouteKey)
 	// The peer vanishes without a word.
 	must(t, peer.conn.Close())
-	down, _ := s.waitDown(t, next, b)
+	down, _ := s.WaitDown(t, next, b)
 	if down.Epoch != 1 {
 		t.Errorf("%+v", down)
 	}

@@ -20,11 +20,11 @@ func TestThroughAReflector(t *testing.T) {
 	sender.announce(t, routes...)
 	eventually(t, "the reflector has all", func() bool { return reflector.routes(t) == len(routes) })
 	receiver := start(t, activeFrom(b, to(b, reflector.address)))
-	end, _ := receiver.waitEnd(t, 0, reflector.address)
+	end, _ := receiver.WaitEnd(t, 0, reflector.address)
 	if end.Implied {
 		t.Error("End-of-RIB was implied")
 	}
-	events, _ := receiver.seen()
+	events, _ := receiver.Seen()
 	for _, route := range routes {
 		i := slices.IndexFunc(events, func(e speaker.Event) bool { return e.Kind == speaker.Announced && e.Key == route.RouteKey })
 		if i < 0 {
@@ -37,10 +37,10 @@ func TestThroughAReflector(t *testing.T) {
 		}
 	}
 	sender.withdraw(t, routes[0].RouteKey)
-	receiver.waitWithdrawal(t, 0, routes[0].RouteKey)
+	receiver.WaitWithdrawal(t, 0, routes[0].RouteKey)
 	// A session lost behind the reflector is a withdrawal here.
 	must(t, sender.Close())
-	receiver.waitWithdrawal(t, 0, routes[1].RouteKey)
+	receiver.WaitWithdrawal(t, 0, routes[1].RouteKey)
 }
 
 func targeted(n byte, rt evpn.RouteTarget) evpn.Route {
@@ -63,11 +63,11 @@ func TestRouteTargetConstraintThroughAReflector(t *testing.T) {
 	for n := range byte(50) {
 		sender.announce(t, targeted(n, requests), targeted(100+n, evpn.RequestTarget(0xc0000202)))
 	}
-	sender.waitUp(t, 0, reflector.address)
+	sender.WaitUp(t, 0, reflector.address)
 	// The membership goes from the receiver to the reflector to the sender, and only then the routes come.
 	first := start(t, nve)
-	_, end := first.waitEnd(t, 0, reflector.address)
-	events, _ := first.seen()
+	_, end := first.WaitEnd(t, 0, reflector.address)
+	events, _ := first.Seen()
 	n := 0
 	for _, e := range events[:end] {
 		if e.Kind == speaker.Announced {
@@ -79,18 +79,18 @@ func TestRouteTargetConstraintThroughAReflector(t *testing.T) {
 	}
 	second := start(t, twin)
 	for n := range byte(50) {
-		second.waitRoute(t, 0, macRoute(n).RouteKey)
+		second.WaitRoute(t, 0, macRoute(n).RouteKey)
 	}
 	// Both ways, and after the twin with its equal memberships is gone.
 	first.announce(t, targeted(200, responses))
-	sender.waitRoute(t, 0, macRoute(200).RouteKey)
-	second.waitRoute(t, 0, macRoute(200).RouteKey)
+	sender.WaitRoute(t, 0, macRoute(200).RouteKey)
+	second.WaitRoute(t, 0, macRoute(200).RouteKey)
 	must(t, second.Close())
 	sender.announce(t, targeted(60, requests))
-	first.waitRoute(t, 0, macRoute(60).RouteKey)
+	first.WaitRoute(t, 0, macRoute(60).RouteKey)
 	first.announce(t, targeted(201, responses))
-	sender.waitRoute(t, 0, macRoute(201).RouteKey)
-	events, _ = first.seen()
+	sender.WaitRoute(t, 0, macRoute(201).RouteKey)
+	events, _ = first.Seen()
 	for _, e := range events {
 		if e.Kind == speaker.Announced && e.Route.MAC[5] >= 100 {
 			t.Errorf("not asked for: %v", e.Route.RouteKey)
@@ -124,8 +124,8 @@ func TestRouteTargetConstraintDirect(t *testing.T) {
 	}
 	must(t, active.Open(t.Context()))
 	for me, peer := range map[*running]*running{active: passive, passive: active} {
-		_, end := me.waitEnd(t, 0, peer.address)
-		events, _ := me.seen()
+		_, end := me.WaitEnd(t, 0, peer.address)
+		events, _ := me.Seen()
 		got := make(map[evpn.RouteKey]bool) // GoBGP sends each twice: for the membership, and at the end of the memberships
 		for _, e := range events[:end] {
 			if e.Kind == speaker.Announced && e.Route.MAC[5] >= 20 {
@@ -140,11 +140,11 @@ func TestRouteTargetConstraintDirect(t *testing.T) {
 		}
 	}
 	// After a resend as well.
-	events, _ := active.seen()
+	events, _ := active.Seen()
 	next := len(events)
 	must(t, passive.Resend(b))
 	for n := range byte(20) {
-		active.waitRoute(t, next, macRoute(n).RouteKey)
+		active.WaitRoute(t, next, macRoute(n).RouteKey)
 	}
 }
 
@@ -158,9 +158,9 @@ func TestRouteTargetConstraintOfferedToAPeerWithout(t *testing.T) {
 	one, two := start(t, with), start(t, without)
 	one.announce(t, macRoute(1))
 	two.announce(t, macRoute(2))
-	two.waitRoute(t, 0, macRoute(1).RouteKey)
-	one.waitRoute(t, 0, macRoute(2).RouteKey)
-	if end, _ := one.waitEnd(t, 0, peer.address); end.Implied {
+	two.WaitRoute(t, 0, macRoute(1).RouteKey)
+	one.WaitRoute(t, 0, macRoute(2).RouteKey)
+	if end, _ := one.WaitEnd(t, 0, peer.address); end.Implied {
 		t.Error("End-of-RIB was implied")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // Run's end closes the events and leaves the sessions alone.
@@ -17,7 +18,7 @@ func TestRunEndsWithoutANotification(t *testing.T) {
 	t.Parallel()
 	passive, active := pair(t)
 	active.announce(t, macRoute(1))
-	_, next := passive.waitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := passive.WaitRoute(t, 0, macRoute(1).RouteKey)
 	active.stop()
 	if err := <-active.done; err != nil {
 		t.Errorf("Run: %v", err)
@@ -27,9 +28,9 @@ func TestRunEndsWithoutANotification(t *testing.T) {
 	}
 	// The session still works in both directions of the transport: a route is taken, and one more.
 	active.announce(t, macRoute(2))
-	_, next = passive.waitRoute(t, next, macRoute(2).RouteKey)
-	if events, _ := passive.seen(); len(events) > next {
-		t.Errorf("after it:\n%s", lines(events[next:]))
+	_, next = passive.WaitRoute(t, next, macRoute(2).RouteKey)
+	if events, _ := passive.Seen(); len(events) > next {
+		t.Errorf("after it:\n%s", live.Lines(events[next:]))
 	}
 }
 
@@ -117,7 +118,7 @@ func TestTwoInstancesAreSeparate(t *testing.T) {
 	d := address()
 	peer := start(t, activeFrom(d, to(d, a)))
 	peer.announce(t, macRoute(1))
-	south.waitRoute(t, 0, macRoute(1).RouteKey)
+	south.WaitRoute(t, 0, macRoute(1).RouteKey)
 	north.announce(t, macRoute(1), macRoute(2))
 	if own, err := south.Own(); err != nil || len(own) != 0 {
 		t.Errorf("%v, %v", own, err)
@@ -125,8 +126,8 @@ func TestTwoInstancesAreSeparate(t *testing.T) {
 	if own, err := north.Own(); err != nil || len(own) != 2 {
 		t.Errorf("%v, %v", own, err)
 	}
-	if events, _ := north.seen(); len(events) != 0 {
-		t.Errorf("events of the other:\n%s", lines(events))
+	if events, _ := north.Seen(); len(events) != 0 {
+		t.Errorf("events of the other:\n%s", live.Lines(events))
 	}
 }
 
@@ -141,7 +142,7 @@ func TestSlowReader(t *testing.T) {
 	t.Cleanup(func() { _ = slow.Close() })
 	must(t, slow.Open(t.Context())) // and no Run yet
 	active := start(t, activeFrom(b, to(b, a)))
-	active.waitUp(t, 0, a)
+	active.WaitUp(t, 0, a)
 	const changes = 200
 	for i := range evpn.VNI(changes) {
 		r := macRoute(byte(i % 2))

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
@@ -31,7 +30,7 @@ func TestSessionReportsThePeer(t *testing.T) {
 	passive, active := pair(t)
 	for _, ends := range [][2]*running{{passive, active}, {active, passive}} {
 		me, peer := ends[0], ends[1]
-		up, next := me.waitUp(t, 0, peer.address)
+		up, next := me.WaitUp(t, 0, peer.address)
 		want := speaker.Event{Kind: speaker.SessionUp, At: up.At, Peer: peer.address, Epoch: 1, RouterID: mustID(t, peer.address), AS: as}
 		if diff := cmp.Diff(want, up, cmp.Comparer(addrs)); diff != "" {
 			t.Error(diff)
@@ -39,7 +38,7 @@ func TestSessionReportsThePeer(t *testing.T) {
 		if age := time.Since(up.At); age < 0 || age > patience {
 			t.Errorf("happened %v ago", age)
 		}
-		if end, _ := me.waitEnd(t, next, peer.address); end.Implied || end.Epoch != 1 {
+		if end, _ := me.WaitEnd(t, next, peer.address); end.Implied || end.Epoch != 1 {
 			t.Errorf("End-of-RIB: %+v", end)
 		}
 		sessions, err := me.Sessions()
@@ -63,25 +62,25 @@ func mustID(t testing.TB, a netip.Addr) evpn.RouterID {
 func TestAnnounceAgainAndWithdraw(t *testing.T) {
 	t.Parallel()
 	passive, active := pair(t)
-	_, next := passive.waitUp(t, 0, active.address)
+	_, next := passive.WaitUp(t, 0, active.address)
 	route := macRoute(1)
 	active.announce(t, route)
-	_, next = passive.waitRoute(t, next, route.RouteKey)
+	_, next = passive.WaitRoute(t, next, route.RouteKey)
 	route.Label = 10200
 	active.announce(t, route)
-	again, next := passive.waitRoute(t, next, route.RouteKey)
+	again, next := passive.WaitRoute(t, next, route.RouteKey)
 	if again.Route.Label != 10200 {
 		t.Errorf("label %d", again.Route.Label)
 	}
 	active.withdraw(t, route.RouteKey)
-	withdrawal, _ := passive.waitWithdrawal(t, next, route.RouteKey)
+	withdrawal, _ := passive.WaitWithdrawal(t, next, route.RouteKey)
 	if withdrawal.Epoch != 1 || withdrawal.Peer != active.address {
 		t.Errorf("%+v", withdrawal)
 	}
 	active.withdraw(t, route.RouteKey) // what is not there is no error
 	// The passive side's routes go the other way.
 	passive.announce(t, macRoute(2))
-	active.waitRoute(t, 0, macRoute(2).RouteKey)
+	active.WaitRoute(t, 0, macRoute(2).RouteKey)
 }
 
 // What was announced before Open is there before End-of-RIB.
@@ -100,8 +99,8 @@ func TestRoutesBeforeOpenComeBeforeEndOfRIB(t *testing.T) {
 	if err := active.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, end := passive.waitEnd(t, 0, b)
-	events, _ := passive.seen()
+	_, end := passive.WaitEnd(t, 0, b)
+	events, _ := passive.Seen()
 	n := 0
 	for _, e := range events[:end] {
 		if e.Kind == speaker.Announced {
@@ -121,17 +120,17 @@ func TestLostSessionIsNoWithdrawal(t *testing.T) {
 	c.Peers = append(c.Peers, anyone())
 	passive, first := start(t, c), start(t, activeFrom(b, to(b, a)))
 	first.announce(t, macRoute(1))
-	_, next := passive.waitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := passive.WaitRoute(t, 0, macRoute(1).RouteKey)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	down, next := passive.waitDown(t, next, b)
+	down, next := passive.WaitDown(t, next, b)
 	if down.Epoch != 1 || down.Text == "" {
 		t.Errorf("down: %+v", down)
 	}
 	lost := time.Now()
 	second := start(t, activeFrom(b, to(b, a)))
-	up, next := passive.waitUp(t, next, b)
+	up, next := passive.WaitUp(t, next, b)
 	if up.Epoch != 2 {
 		t.Errorf("up: %+v", up)
 	}
@@ -140,11 +139,11 @@ func TestLostSessionIsNoWithdrawal(t *testing.T) {
 		t.Errorf("a dynamic peer was back after %v", took)
 	}
 	second.announce(t, macRoute(1))
-	again, _ := passive.waitRoute(t, next, macRoute(1).RouteKey)
+	again, _ := passive.WaitRoute(t, next, macRoute(1).RouteKey)
 	if again.Epoch != 2 {
 		t.Errorf("route: %+v", again)
 	}
-	events, _ := passive.seen()
+	events, _ := passive.Seen()
 	if i := slices.IndexFunc(events, func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn }); i >= 0 {
 		t.Errorf("reported as withdrawn: %+v", events[i])
 	}
@@ -163,16 +162,16 @@ func TestStaticPeerConnectsAnewAtOnce(t *testing.T) {
 		passive := start(t, c)
 		opened := time.Now()
 		var up speaker.Event
-		up, next = active.waitUp(t, next, a)
+		up, next = active.WaitUp(t, next, a)
 		if up.Epoch != epoch {
 			t.Errorf("up: %+v", up)
 		}
 		if took := up.At.Sub(opened); took > 4*time.Second {
 			t.Errorf("epoch %d: connected after %v", epoch, took)
 		}
-		passive.waitRoute(t, 0, macRoute(1).RouteKey)
+		passive.WaitRoute(t, 0, macRoute(1).RouteKey)
 		must(t, passive.Close())
-		_, next = active.waitDown(t, next, a)
+		_, next = active.WaitDown(t, next, a)
 	}
 }
 
@@ -186,12 +185,12 @@ func TestPeerResetByHandComesBack(t *testing.T) {
 	d, target := withAPI(t, activeFrom(b, to(b, a)))
 	d.APIWrite = true
 	active := start(t, d)
-	_, next := active.waitUp(t, 0, a)
+	_, next := active.WaitUp(t, 0, a)
 	if out, err := cli(t, target, "neighbor", a.String(), "reset"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	_, next = active.waitDown(t, next, a)
-	up, _ := active.waitUp(t, next, a)
+	_, next = active.WaitDown(t, next, a)
+	up, _ := active.WaitUp(t, next, a)
 	if up.Epoch != 2 {
 		t.Errorf("%+v", up)
 	}
@@ -205,23 +204,23 @@ func TestKilledPeerComesBack(t *testing.T) {
 	c := speakerOn(a)
 	c.Peers = append(c.Peers, anyone())
 	s := start(t, c)
-	peer := dialRaw(t, b, a, bgp.NewCapGracefulRestart(false, false, 1, nil))
+	peer := dialRaw(t, b, a, 1)
 	peer.announce(t, nlriOf(t, macRoute(1)), attr(0xc0, 16, macRoute(1).Communities[0][:]...))
-	_, next := s.waitRoute(t, 0, macRoute(1).RouteKey)
+	_, next := s.WaitRoute(t, 0, macRoute(1).RouteKey)
 	must(t, peer.conn.Close())
-	down, next := s.waitDown(t, next, b)
+	down, next := s.WaitDown(t, next, b)
 	again := start(t, activeFrom(b, to(b, a)))
 	again.announce(t, macRoute(2))
-	up, next := s.waitUp(t, next, b)
+	up, next := s.WaitUp(t, next, b)
 	if took := up.At.Sub(down.At); took > 4*time.Second {
 		t.Errorf("back after %v", took)
 	}
 	if up.Epoch != 2 {
 		t.Errorf("%+v", up)
 	}
-	s.waitRoute(t, next, macRoute(2).RouteKey)
-	s.waitEnd(t, next, b)
-	events, _ := s.seen()
+	s.WaitRoute(t, next, macRoute(2).RouteKey)
+	s.WaitEnd(t, next, b)
+	events, _ := s.Seen()
 	if i := slices.IndexFunc(events, func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn }); i >= 0 {
 		t.Errorf("a lost route was reported as withdrawn: %+v", events[i])
 	}
@@ -241,11 +240,11 @@ func TestSessionOverIPv6(t *testing.T) {
 	route.NextHop = netip.MustParseAddr("2001:db8::1")
 	active.announce(t, route)
 	passive.announce(t, macRoute(2))
-	got, _ := passive.waitRoute(t, 0, route.RouteKey)
+	got, _ := passive.WaitRoute(t, 0, route.RouteKey)
 	if diff := cmp.Diff(route, got.Route, cmp.Comparer(addrs)); diff != "" || got.Peer != loopback {
 		t.Errorf("from %v: %s", got.Peer, diff)
 	}
-	active.waitRoute(t, 0, macRoute(2).RouteKey)
+	active.WaitRoute(t, 0, macRoute(2).RouteKey)
 	if missing, foreign, err := passive.Check(); err != nil || len(missing)+len(foreign) != 0 {
 		t.Errorf("missing %v, foreign %v, %v", missing, foreign, err)
 	}

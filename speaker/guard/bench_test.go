@@ -55,12 +55,12 @@ func BenchmarkChange(b *testing.B) {
 					}
 					r.Label = label
 					if n == 0 {
-						events, _ := to.seen()
+						events, _ := to.Seen()
 						next[i] = len(events)
 					}
 					start := time.Now()
 					from.announce(b, r)
-					_, next[i] = to.waitRoute(b, next[i], r.RouteKey)
+					_, next[i] = to.WaitRoute(b, next[i], r.RouteKey)
 					took[i] = append(took[i], time.Since(start))
 				}
 			}

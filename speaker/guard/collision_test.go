@@ -74,7 +74,7 @@ func TestRestartedPeer(t *testing.T) {
 		}
 		old.establish(t, open)
 		old.say(update(1, 1))
-		_, next := engine.waitRoute(t, 0, keyOf(1))
+		_, next := engine.WaitRoute(t, 0, keyOf(1))
 		first := g.waitUp(t, old.address)
 		again := call(t, old.address, g.own())
 		again.say(open.Append(nil))
@@ -87,7 +87,7 @@ func TestRestartedPeer(t *testing.T) {
 		}
 		old.waitNotice(t, wire.Cease, wire.CeaseCollision)
 		again.say(keepalive(), update(2, 1))
-		engine.waitRoute(t, next, keyOf(2))
+		engine.WaitRoute(t, next, keyOf(2))
 		if s := g.waitUp(t, old.address); s.Sessions != 2 || s.RoutesIn != 1 {
 			t.Errorf("sessions %d, routes %d", s.Sessions, s.RoutesIn)
 		}

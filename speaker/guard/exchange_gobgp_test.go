@@ -21,9 +21,9 @@ func TestRoutesPassBothWays(t *testing.T) {
 	g := run(t, c)
 	engine := talk(t, engineOf(c), request(1))
 	outside := talk(t, neighbour(a, c), request(2))
-	e, _ := engine.waitRoute(t, 0, request(2).RouteKey)
+	e, _ := engine.WaitRoute(t, 0, request(2).RouteKey)
 	sameRoute(t, e.Route, request(2))
-	e, next := outside.waitRoute(t, 0, request(1).RouteKey)
+	e, next := outside.WaitRoute(t, 0, request(1).RouteKey)
 	sameRoute(t, e.Route, request(1))
 	if e.Peer != g.own() {
 		t.Errorf("outside sees peer %v, want the guard's %v", e.Peer, g.own())
@@ -31,7 +31,7 @@ func TestRoutesPassBothWays(t *testing.T) {
 	_, next = outside.waitEnd(t, next)
 	engine.waitEnd(t, 0)
 	engine.withdraw(t, request(1).RouteKey)
-	outside.waitWithdrawal(t, next, request(1).RouteKey)
+	outside.WaitWithdrawal(t, next, request(1).RouteKey)
 	outside.withdraw(t, request(2).RouteKey)
-	engine.waitWithdrawal(t, 0, request(2).RouteKey)
+	engine.WaitWithdrawal(t, 0, request(2).RouteKey)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // GoBGP's loop does not end.
@@ -35,20 +35,16 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	as       = 65000
-	port     = 1790
-	patience = 2 * time.Minute // of a test that waits for what must happen, on a machine that does other things too
+	as       = live.AS
+	port     = live.Port
+	patience = live.Patience
 )
 
-var addresses atomic.Uint32
-
-// address is a loopback address that nothing else of this or another run has.
-func address() netip.Addr {
-	pid, n := os.Getpid(), addresses.Add(1)
-	return netip.AddrFrom4([4]byte{127, byte(16 + pid>>8%16), byte(pid), byte(n)})
-}
-
-func id(a netip.Addr) evpn.RouterID { return evpn.RouterID(binary.BigEndian.Uint32(a.AsSlice())) }
+var (
+	address    = live.Address
+	id         = live.RouterID
+	eventually = live.Eventually
+)
 
 // setting is a guard's configuration: a listener at an address of its own, and an engine at another.
 func setting(peers ...guard.Peer) guard.Config {
@@ -166,12 +162,8 @@ func listening(a netip.Addr) gobgp.Config {
 // talking is a GoBGP with everything that its peers said.
 type talking struct {
 	*gobgp.Speaker
+	*live.Record
 	stop context.CancelFunc
-	done chan struct{}
-
-	mu     sync.Mutex
-	events []speaker.Event
-	news   chan struct{} // closed and replaced with each event
 }
 
 // talk makes a GoBGP, announces routes, and opens it.
@@ -182,17 +174,7 @@ func talk(t testing.TB, c gobgp.Config, routes ...evpn.Route) *talking {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &talking{Speaker: s, stop: cancel, news: make(chan struct{}), done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		for e := range s.Events() {
-			r.mu.Lock()
-			r.events = append(r.events, e)
-			close(r.news)
-			r.news = make(chan struct{})
-			r.mu.Unlock()
-		}
-	}()
+	r := &talking{Speaker: s, Record: live.NewRecord(s.Events()), stop: cancel}
 	go func() { _ = s.Run(ctx) }()
 	t.Cleanup(r.end)
 	for _, route := range routes {
@@ -208,7 +190,7 @@ func talk(t testing.TB, c gobgp.Config, routes ...evpn.Route) *talking {
 func (r *talking) end() {
 	_ = r.Close()
 	r.stop()
-	<-r.done
+	<-r.Done()
 }
 
 func (r *talking) announce(t testing.TB, route evpn.Route) {
@@ -225,68 +207,9 @@ func (r *talking) withdraw(t testing.TB, k evpn.RouteKey) {
 	}
 }
 
-// seen is the events so far, and a channel that is closed with the next.
-func (r *talking) seen() ([]speaker.Event, <-chan struct{}) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.events[:len(r.events):len(r.events)], r.news
-}
-
-// wait returns the first event from index `from` on that is wanted, and the index after it.
-func (r *talking) wait(t testing.TB, from int, what string, wanted func(speaker.Event) bool) (speaker.Event, int) {
-	t.Helper()
-	timeout := time.After(patience)
-	for {
-		events, news := r.seen()
-		for i := from; i < len(events); i++ {
-			if wanted(events[i]) {
-				return events[i], i + 1
-			}
-		}
-		select {
-		case <-news:
-		case <-timeout:
-			t.Fatalf("wait for %s, seen:\n%s", what, lines(events[min(from, len(events)):]))
-		}
-	}
-}
-
-func lines(events []speaker.Event) (s string) {
-	for _, e := range events {
-		s += fmt.Sprintf("  kind %d peer %v epoch %d key %v implied %t %s\n", e.Kind, e.Peer, e.Epoch, e.Key, e.Implied, e.Text)
-	}
-	return s
-}
-
-func (r *talking) waitRoute(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("route %v", k), func(e speaker.Event) bool { return e.Kind == speaker.Announced && e.Route.RouteKey == k })
-}
-
-func (r *talking) waitWithdrawal(t testing.TB, from int, k evpn.RouteKey) (speaker.Event, int) {
-	t.Helper()
-	return r.wait(t, from, fmt.Sprintf("withdrawal of %v", k), func(e speaker.Event) bool { return e.Kind == speaker.Withdrawn && e.Key == k })
-}
-
 func (r *talking) waitEnd(t testing.TB, from int) (speaker.Event, int) {
 	t.Helper()
-	return r.wait(t, from, "End-of-RIB", func(e speaker.Event) bool { return e.Kind == speaker.EndOfRIB && !e.Implied })
-}
-
-// eventually tests until it holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("never: %s", what)
-		}
-	}
+	return r.Wait(t, from, "End-of-RIB", func(e speaker.Event) bool { return e.Kind == speaker.EndOfRIB && !e.Implied })
 }
 
 // request is a route as a TES announces it: a route target, seven communities of ours and the mirror.

@@ -114,7 +114,7 @@ func TestSignedInnerLink(t *testing.T) {
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	r.say(update(1, 1))
-	engine.waitRoute(t, 0, keyOf(1))
+	engine.WaitRoute(t, 0, keyOf(1))
 	d := net.Dialer{Timeout: soon, LocalAddr: &net.TCPAddr{IP: c.Engine.Network.Addr().Next().AsSlice()}}
 	d.SetMultipathTCP(false)
 	if conn, err := d.DialContext(t.Context(), "tcp", c.Engine.Address.String()); err == nil {
@@ -143,7 +143,7 @@ func TestIPv6(t *testing.T) {
 	h := run(t, other)
 	there := talk(t, engineOf(other), request(1))
 	there.waitEnd(t, 0)
-	e, _ := engine.waitRoute(t, 0, request(1).RouteKey)
+	e, _ := engine.WaitRoute(t, 0, request(1).RouteKey)
 	sameRoute(t, e.Route, request(1))
 	g.waitUp(t, netip.IPv6Loopback())
 	h.waitUp(t, netip.IPv6Loopback())
@@ -160,7 +160,7 @@ func TestRecord(t *testing.T) {
 	r.establish(t, r.hello())
 	r.wait(t, 0, wire.TypeUpdate)
 	r.say(update(7, 1))
-	engine.waitRoute(t, 0, keyOf(7))
+	engine.WaitRoute(t, 0, keyOf(7))
 	path := filepath.Join(c.Record.Directory, r.address.String()+".mrt")
 	f, err := os.Open(path)
 	if err != nil {
@@ -194,7 +194,7 @@ func TestRecord(t *testing.T) {
 	for n := range uint32(2000) {
 		r.say(update(n, 2))
 	}
-	engine.waitRoute(t, 0, keyOf(1999))
+	engine.WaitRoute(t, 0, keyOf(1999))
 	for _, p := range []string{path, mrt.Older(path)} {
 		if info, err := os.Stat(p); err != nil || info.Size() > c.Record.Bound/2 {
 			t.Errorf("%s: %v, %v", p, info.Size(), err)

@@ -63,13 +63,13 @@ func TestPeerThatNeverReads(t *testing.T) {
 	last := request(routes - 1)
 	last.Label = label
 	engine.announce(t, last)
-	good.wait(t, 0, "the last change", func(e speakerEvent) bool { return e.Route.RouteKey == last.RouteKey && e.Route.Label == label })
+	good.Wait(t, 0, "the last change", func(e speakerEvent) bool { return e.Route.RouteKey == last.RouteKey && e.Route.Label == label })
 	if d := time.Since(start); d < 2500*time.Millisecond {
 		t.Errorf("closed after %v, want the hold time", d)
 	}
 }
 
-// TestMessageRate: more messages than the rate allows wait in the peer's own socket, and the others go on.
+// TestMessageRate: more messages than the rate allows wait in the peer's own socket, where no message waits for those after it, and the others go on.
 func TestMessageRate(t *testing.T) {
 	p := anyone()
 	p.MessageRate = 100
@@ -84,7 +84,11 @@ func TestMessageRate(t *testing.T) {
 	for n := range uint32(burst) {
 		r.say(update(n, 1))
 	}
-	engine.waitRoute(t, 0, keyOf(burst-1))
+	engine.WaitRoute(t, 0, keyOf(50))
+	if n := g.status(t, r.address).RoutesIn; n == burst {
+		t.Errorf("the first messages of %d came with the last", n)
+	}
+	engine.WaitRoute(t, 0, keyOf(burst-1))
 	// The bucket holds 100 at first, of which OPEN and KEEPALIVE took two; the others come at 100 a second.
 	if took := time.Since(start); took < 1900*time.Millisecond {
 		t.Errorf("%d messages were read in %v, with 100 a second and a burst of 100", burst, took)

@@ -16,6 +16,7 @@ import (
 	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/internal/live"
 )
 
 // TestEngineRestartIsInvisible takes the engine away and starts another: the peer's session stays, and of the routes it hears only what changed.
@@ -25,7 +26,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	g := run(t, c)
 	engine := talk(t, engineOf(c), request(1), request(2), request(3))
 	outside := talk(t, neighbour(a, c), request(9))
-	engine.waitRoute(t, 0, request(9).RouteKey)
+	engine.WaitRoute(t, 0, request(9).RouteKey)
 	_, next := outside.waitEnd(t, 0)
 	before := g.waitUp(t, a)
 	sent := before.Sent
@@ -36,8 +37,8 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 
 	// The same routes: nothing is said. The new engine hears everything, and its end.
 	engine = talk(t, engineOf(c), request(1), request(2), request(3))
-	engine.waitRoute(t, 0, request(9).RouteKey)
-	engine.waitRoute(t, 0, request(10).RouteKey)
+	engine.WaitRoute(t, 0, request(9).RouteKey)
+	engine.WaitRoute(t, 0, request(10).RouteKey)
 	engine.waitEnd(t, 0)
 	after := g.waitUp(t, a)
 	if after.Since != before.Since || after.Sessions != 1 {
@@ -49,9 +50,9 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	changed := request(2)
 	changed.Label++
 	talk(t, engineOf(c), request(1), changed)
-	e, _ := outside.waitRoute(t, next, changed.RouteKey)
+	e, _ := outside.WaitRoute(t, next, changed.RouteKey)
 	sameRoute(t, e.Route, changed)
-	outside.waitWithdrawal(t, next, request(3).RouteKey)
+	outside.WaitWithdrawal(t, next, request(3).RouteKey)
 	last := g.waitUp(t, a)
 	if last.Since != before.Since {
 		t.Errorf("the session was reset: since %v, then %v", before.Since, last.Since)
@@ -59,7 +60,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	if got := last.Sent - sent; got != 2 {
 		t.Errorf("the peer was sent %d UPDATEs, want 2: a change and a withdrawal", got)
 	}
-	events, _ := outside.seen()
+	events, _ := outside.Seen()
 	for _, e := range events[next:] {
 		if e.Kind != speaker.Announced && e.Kind != speaker.Withdrawn || e.Key == request(1).RouteKey {
 			t.Errorf("the peer noticed: kind %d, key %v, %s", e.Kind, e.Key, e.Text)
@@ -78,13 +79,13 @@ func TestHundredEngines(t *testing.T) {
 	}
 	engine := talk(t, engineOf(c), routes...)
 	outside := talk(t, neighbour(a, c), request(100))
-	engine.waitRoute(t, 0, request(100).RouteKey)
+	engine.WaitRoute(t, 0, request(100).RouteKey)
 	_, next := outside.waitEnd(t, 0)
 	before := g.waitUp(t, a)
 	for n := range 100 {
 		engine.end()
 		engine = talk(t, engineOf(c), routes...)
-		engine.waitRoute(t, 0, request(100).RouteKey)
+		engine.WaitRoute(t, 0, request(100).RouteKey)
 		engine.waitEnd(t, 0)
 		if s := g.waitUp(t, a); s.Since != before.Since {
 			t.Fatalf("engine %d: the session was reset", n)
@@ -94,8 +95,8 @@ func TestHundredEngines(t *testing.T) {
 	if s := g.status(t, a); s.Sent != before.Sent || s.Engines != 101 || s.RoutesOut != len(routes) {
 		t.Errorf("UPDATEs sent %d, then %d; engines %d; routes %d", before.Sent, s.Sent, s.Engines, s.RoutesOut)
 	}
-	if events, _ := outside.seen(); len(events) != next {
-		t.Errorf("the peer noticed:\n%s", lines(events[next:]))
+	if events, _ := outside.Seen(); len(events) != next {
+		t.Errorf("the peer noticed:\n%s", live.Lines(events[next:]))
 	}
 }
 
@@ -246,19 +247,19 @@ func TestKilledGuard(t *testing.T) {
 		cmd := start()
 		r := connect(from)
 		open := time.Now()
-		up, at := engine.wait(t, next, "session", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp })
+		up, at := engine.Wait(t, next, "session", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp })
 		if took := up.At.Sub(open); n > 0 {
 			longest = max(longest, took)
 			t.Logf("the guard is there after %v, its inner session %v later", open.Sub(began), took)
 		}
 		r.say(update(1, 1))
-		engine.waitRoute(t, at, keyOf(1))
+		engine.WaitRoute(t, at, keyOf(1))
 		r.wait(t, 0, wire.TypeUpdate)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Error(err)
 		}
 		_ = cmd.Wait()
-		_, next = engine.wait(t, at, "end of the session", func(e speaker.Event) bool { return e.Kind == speaker.SessionDown })
+		_, next = engine.Wait(t, at, "end of the session", func(e speaker.Event) bool { return e.Kind == speaker.SessionDown })
 	}
 	if longest > time.Second {
 		t.Errorf("GoBGP let the next guard wait for %v", longest)

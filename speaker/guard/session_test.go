@@ -34,7 +34,7 @@ func TestMalformedMessageEndsItsOwnSessionOnly(t *testing.T) {
 			bad.say(test.octets)
 			bad.waitNotice(t, test.code, test.subcode)
 			good.say(update(1, 1))
-			engine.waitRoute(t, 0, keyOf(1))
+			engine.WaitRoute(t, 0, keyOf(1))
 			if s := g.waitUp(t, good.address); s.Since != before.Since || s.EngineSince != before.EngineSince {
 				t.Errorf("the other session was reset")
 			}
@@ -60,7 +60,7 @@ func TestTruncatedNLRI(t *testing.T) {
 	good := call(t, address(), g.own())
 	good.establish(t, good.hello())
 	good.say(update(1, 1))
-	engine.waitRoute(t, 0, keyOf(1))
+	engine.WaitRoute(t, 0, keyOf(1))
 }
 
 // TestUnknownEVPNCommunities: what FRR and others put on routes, and GoBGP would take for a withdrawal.
@@ -72,7 +72,7 @@ func TestUnknownEVPNCommunities(t *testing.T) {
 	r.establish(t, r.hello())
 	for n, sub := range []byte{0x06, 0x08, 0x0f, 0xff} {
 		r.say(update(uint32(n), 1, 0xc0, 16, 8, 0x06, sub, 1, 2, 3, 4, 5, 6))
-		engine.waitRoute(t, 0, keyOf(uint32(n)))
+		engine.WaitRoute(t, 0, keyOf(uint32(n)))
 	}
 	if s := g.status(t, r.address); s.RoutesIn != 4 || s.Refused != 0 {
 		t.Errorf("routes %d, refused %d: %v", s.RoutesIn, s.Refused, s.Refusals)

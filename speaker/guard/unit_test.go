@@ -56,29 +56,6 @@ func TestQueueDoesNotGrow(t *testing.T) {
 	}
 }
 
-func TestRouteKeys(t *testing.T) {
-	prefix := func(length int) string { return string(append([]byte{5, byte(length)}, make([]byte, length)...)) }
-	for _, test := range []struct {
-		name string
-		a, b wire.Change
-		same bool
-	}{
-		{"ESI and label of type 2", route(1, 1, 1), route(1, 2, 2), true},
-		{"MAC of type 2", route(1, 1, 1), route(2, 1, 1), false},
-		{"label of type 1", wire.Change{Family: wire.EVPN, NLRI: "\x01\x19" + strings.Repeat("r", 22) + "abc"}, wire.Change{Family: wire.EVPN, NLRI: "\x01\x19" + strings.Repeat("r", 22) + "xyz"}, true},
-		{"tag of type 1", wire.Change{Family: wire.EVPN, NLRI: "\x01\x19" + strings.Repeat("r", 22) + "abc"}, wire.Change{Family: wire.EVPN, NLRI: "\x01\x19" + strings.Repeat("r", 21) + "sabc"}, false},
-		{"gateway of type 5, IPv4", wire.Change{Family: wire.EVPN, NLRI: prefix(34)}, wire.Change{Family: wire.EVPN, NLRI: prefix(34)[:29] + "\x01\x02\x03\x04\x05\x06\x07"}, true},
-		{"gateway of type 5, IPv6", wire.Change{Family: wire.EVPN, NLRI: prefix(58)}, wire.Change{Family: wire.EVPN, NLRI: prefix(58)[:41] + strings.Repeat("g", 19)}, true},
-		{"prefix of type 5", wire.Change{Family: wire.EVPN, NLRI: prefix(34)}, wire.Change{Family: wire.EVPN, NLRI: prefix(34)[:28] + "\x01" + prefix(34)[29:]}, false},
-		{"originator of type 3", wire.Change{Family: wire.EVPN, NLRI: "\x03\x01a"}, wire.Change{Family: wire.EVPN, NLRI: "\x03\x01b"}, false},
-		{"family", wire.Change{Family: wire.RouteTargets, NLRI: "\x00"}, wire.Change{Family: wire.IPv4Unicast, NLRI: "\x00"}, false},
-	} {
-		if got := keyOf(test.a) == keyOf(test.b); got != test.same {
-			t.Errorf("%s: one route %t, want %t", test.name, got, test.same)
-		}
-	}
-}
-
 func TestInnerAddresses(t *testing.T) {
 	e := Engine{Address: netip.MustParseAddrPort("127.64.0.5:1790"), Network: netip.MustParsePrefix("127.64.0.0/29")}
 	p := newPool(e)

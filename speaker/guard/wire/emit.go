@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // emit writes what is left of the message. An error resets the session.
 func (f *Filter) emit() *Error {
@@ -113,11 +110,8 @@ func (f *Filter) wideNumbers() (path, aggregator []byte) {
 
 // without is the withdrawn routes that are not announced by the same UPDATE (RFC 4271 §4.3).
 func without(withdrawn, announced []NLRI) []NLRI {
-	keys := make(map[string]bool, len(announced))
-	key := func(n NLRI) string {
-		b, size := splitKey(fmt.Append(nil, n.Family, " "), n.Family, string(n.Octets))
-		return string(b[:len(b)-len(n.Octets)+size])
-	}
+	keys := make(map[RouteKey]bool, len(announced))
+	key := func(n NLRI) RouteKey { return Change{Family: n.Family, NLRI: string(n.Octets)}.Key() }
 	for _, n := range announced {
 		keys[key(n)] = true
 	}

@@ -1,5 +1,18 @@
 package wire
 
+// RouteKey tells the routes of a table apart: the family, and the NLRI without what is an attribute of the route. It is comparable.
+type RouteKey struct {
+	family Family
+	octets string
+}
+
+// Key is the key of the route that changes.
+func (c Change) Key() RouteKey {
+	var scratch [64]byte
+	b, n := splitKey(scratch[:0], c.Family, c.NLRI)
+	return RouteKey{c.Family, string(b[:n])}
+}
+
 // splitKey is a correct NLRI in another order: its first n octets are the route's key, without length, ESI, labels and gateway, which are attributes of
 // the route (RFC 7432 §7.1, §7.2, RFC 9136 §3.1); joinKey puts it back. Trailing bits of an IPv4 prefix mean nothing (RFC 4271 §4.3) and are cleared.
 func splitKey(b []byte, f Family, nlri string) (_ []byte, n int) {

@@ -48,9 +48,8 @@ func TestKey(t *testing.T) {
 		{"membership", RouteTargets, rtc, set(rtc, 12, 9), false},
 	}
 	for _, tt := range tests {
-		a, n := splitKey(nil, tt.family, string(tt.a))
-		b, m := splitKey(nil, tt.family, string(tt.b))
-		if same := bytes.Equal(a[:n], b[:m]); same != tt.same {
+		a, b := Change{Family: tt.family, NLRI: string(tt.a)}, Change{Family: tt.family, NLRI: string(tt.b)}
+		if same := a.Key() == b.Key(); same != tt.same {
 			t.Errorf("%s: the same route %v, must be %v", tt.name, same, tt.same)
 		}
 	}
