@@ -37,6 +37,9 @@ const observedRoutes = 3
 // markNumber is the number in the route distinguisher of routes of which each announcement and withdrawal is told; their label is told with it.
 const markNumber = 65000
 
+// over is told as a label when a peer's session is over; a label has 24 bits.
+const over = 1 << 24
+
 // report is one line of what the engine tells.
 type report struct {
 	Peer    netip.Addr
@@ -114,7 +117,10 @@ func (h *holdings) observe(events <-chan speaker.Event, tell func(report)) {
 		}
 		n := len(h.of[e.Peer])
 		h.mu.Unlock()
-		if e.Key.RD[6] == markNumber>>8 && e.Key.RD[7] == markNumber&255 {
+		switch {
+		case e.Kind == speaker.SessionDown:
+			tell(report{Peer: e.Peer, Label: over})
+		case e.Key.RD[6] == markNumber>>8 && e.Key.RD[7] == markNumber&255:
 			tell(report{Peer: e.Peer, Label: uint32(e.Route.Label), Holding: n})
 		}
 	}

@@ -230,10 +230,19 @@ func announcing(v routes) []byte {
 	return d.octets()
 }
 
-// talk is one session, as it was prepared.
+// talk is one session, as it was prepared. It ends when GoBGP has told of its end: one that begins before GoBGP is done with the last one may be forgotten by
+// it, and then waits until GoBGP's garbage is collected.
 func (m *mutant) talk(ctx context.Context, engine *observed) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := m.converse(ctx, engine); err != nil {
+		return err
+	}
+	_, err := engine.await(ctx, m.address, over)
+	return err
+}
+
+func (m *mutant) converse(ctx context.Context, engine *observed) error {
 	c, err := tryCall(ctx, m.address, m.guard)
 	if err != nil {
 		return err
