@@ -127,7 +127,7 @@ func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table) (fate, *wir
 }
 
 // meanLength is how many messages a session has.
-const meanLength = 50
+const meanLength = 100
 
 // settleTime is how long the engine may have other routes than the guard let through.
 const settleTime = 20 * time.Second
