@@ -74,6 +74,25 @@ func (d *daemon) kill(name string) {
 	})
 }
 
+// upgrade puts another version into nved's place, and returns how the old one comes back.
+func upgrade(t *testing.T) (old func()) {
+	t.Helper()
+	program := filepath.Join(binaries, "nved")
+	version := "-X github.com/tns-project/tns/cmd/internal/build.version=upgraded"
+	run(t, "go", append(append([]string{"build", "-ldflags", version, "-o", program + ".new"}, raceFlags...), "../../nved")...)
+	if err := os.Link(program, program+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(program+".new", program); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Rename(program+".old", program); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestProcesses(t *testing.T) {
 	w := newWorld(t)
 	w.write("password", "between-tes-and-edge\n")
@@ -148,6 +167,25 @@ func TestProcesses(t *testing.T) {
 				}
 				return nil
 			})
+		}
+	})
+
+	t.Run("the program is replaced and the engine ended: an upgrade that no session notices", func(t *testing.T) {
+		_, before := w.since()
+		old := upgrade(t)
+		defer old()
+		if err := syscall.Kill(nved.process("engine"), syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "wait for the new program", func() error {
+			if s := w.tnsctl("nved", "version"); !strings.Contains(s.out, "upgraded") {
+				return fmt.Errorf("tnsctl version: %s%s", s.out, s.errs)
+			}
+			return nil
+		})
+		w.becomes("nved", "associated", "")
+		if state, since := w.since(); state != "established" || since != before {
+			t.Errorf("the session is %s since %s, was since %s", state, since, before)
 		}
 	})
 
