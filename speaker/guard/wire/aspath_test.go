@@ -48,9 +48,15 @@ func TestTwoOctets(t *testing.T) {
 		t.Errorf("sent\n%x, must be\n%x", out, back)
 	}
 
-	// AGGREGATOR with a number of its own: whoever wrote it knew nothing of AS4_PATH (RFC 6793 §4.2.3).
+	// AGGREGATOR with a number of its own beside AS4_AGGREGATOR: whoever wrote it knew nothing of AS4_PATH (RFC 6793 §4.2.3).
 	v = NewFilter(old).Update(update(nil, nil, reach(EVPN, hop, nlri2), origin, path, attr(0xc0, attrAggregator, unhex("fde8 c0000201")...), path4, aggregator4))
 	want = cat(origin, attr(0x40, attrASPath, unhex("02 02 0000fde8 00005ba0")...), attr(0xc0, attrAggregator, unhex("0000fde8 c0000201")...))
+	if !bytes.Equal(v.Attributes, want) {
+		t.Errorf("attributes\n%x, must be\n%x", v.Attributes, want)
+	}
+	// Alone, it has a number that needs no AS4_AGGREGATOR, and AS4_PATH counts.
+	v = NewFilter(old).Update(update(nil, nil, reach(EVPN, hop, nlri2), origin, path, attr(0xc0, attrAggregator, unhex("fde8 c0000201")...), path4))
+	want = cat(origin, attr(0x40, attrASPath, unhex("02 01 0000fde8 02 01 00010000")...), attr(0xc0, attrAggregator, unhex("0000fde8 c0000201")...))
 	if !bytes.Equal(v.Attributes, want) {
 		t.Errorf("attributes\n%x, must be\n%x", v.Attributes, want)
 	}

@@ -89,21 +89,26 @@ func (f *Filter) writeAttributes() {
 	f.values, f.verdict.Attributes = b, b
 }
 
-// wideNumbers are the values of AS4_PATH and AS4_AGGREGATOR that count: none, if AGGREGATOR has another AS number than AS_TRANS (RFC 6793 §4.2.3).
+// wideNumbers are the values of AS4_PATH and AS4_AGGREGATOR that count: none, if there is an AS4_AGGREGATOR beside an AGGREGATOR with another AS number than
+// AS_TRANS (RFC 6793 §4.2.3).
 func (f *Filter) wideNumbers() (path, aggregator []byte) {
 	if f.session.FourOctetAS {
 		return nil, nil
 	}
+	mapped := false // AGGREGATOR tells the AS number itself
 	for _, a := range f.attributes {
 		v := f.msg[a.value:a.end]
-		switch {
-		case a.typ == attrAggregator && asNumber(v, 2) != asTrans:
-			return nil, nil
-		case a.typ == attrAS4Path:
+		switch a.typ {
+		case attrAggregator:
+			mapped = asNumber(v, 2) != asTrans
+		case attrAS4Path:
 			path = v
-		case a.typ == attrAS4Aggregator:
+		case attrAS4Aggregator:
 			aggregator = v
 		}
+	}
+	if mapped && aggregator != nil {
+		return nil, nil
 	}
 	return path, aggregator
 }

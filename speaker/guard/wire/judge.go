@@ -73,7 +73,13 @@ func (f *Filter) judgeAttribute(a *attribute, l layout) (stays bool, err *Error)
 		return true, nil
 	case r.name == "":
 		return f.judgeUnknown(a)
-	case a.flags&optionalTransitive != r.flags:
+	case a.flags&optionalTransitive == r.flags:
+	case a.typ == attrMPReach || a.typ == attrMPUnreach:
+		return false, f.attributeError(a, r.subcode, "with wrong flags (RFC 7606 §5.3)")
+	case a.typ == attrAIGP:
+		f.discard(a, "with wrong flags (RFC 7311 §3.2)")
+		return false, nil
+	default:
 		f.withdraw(a, UpdateFlags, "with wrong flags (RFC 7606 §3 c)")
 	}
 	if a.flags&^flagExtended != plainFlags(a.flags) {

@@ -1,11 +1,14 @@
 package wire
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // rule is what is done about one type of attribute.
 type rule struct {
 	name      string // empty: it is not known here
-	flags     byte   // optional and transitive; others are a treat-as-withdraw (RFC 7606 §3 c)
+	flags     byte   // optional and transitive; others are a treat-as-withdraw (RFC 7606 §3 c), but see judgeAttribute
 	malformed Decision
 	subcode   uint8 // of UpdateError, should a reset become necessary
 	section   string
@@ -41,9 +44,9 @@ var rules = [256]rule{
 	attrAS4Path:         {"AS4_PATH", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Path, anywhere},
 	attrAS4Aggregator:   {"AS4_AGGREGATOR", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 6793 §6", wrongAS4Aggregator, anywhere},
 	attrPMSITunnel:      {"PMSI_TUNNEL", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 6514 §5", wrongPMSI, anywhere},
-	attrTunnelEncap:     {"TUNNEL_ENCAPSULATION", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 9012 §13", nil, nowhere},
+	attrTunnelEncap:     {"TUNNEL_ENCAPSULATION", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 9012 §13", wrongTunnels, nowhere},
 	attrIPv6Extended:    {"IPV6 EXTENDED COMMUNITIES", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 7606 §7.15", multipleOf(20), nowhere},
-	attrAIGP:            {"AIGP", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 7311 §3", nil, nowhere},
+	attrAIGP:            {"AIGP", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 7311 §3.2", nil, nowhere},
 	attrLinkState:       {"BGP-LS", optionalNonTransitive, Discard, UpdateOptionalAttribute, "RFC 9552 §8.2.2", nil, nowhere},
 	attrLarge:           {"LARGE_COMMUNITY", optionalTransitive, Withdraw, UpdateOptionalAttribute, "RFC 8092 §6", multipleOf(12), anywhere},
 	attrPrefixSID:       {"PREFIX_SID", optionalTransitive, Discard, UpdateOptionalAttribute, "RFC 8669 §6", nil, nowhere},
@@ -123,7 +126,41 @@ func wrongAS4Aggregator(v []byte, _ *Session) string {
 	return wrongAggregator(v, &Session{FourOctetAS: true})
 }
 
-// wrongPMSI wants an address behind ingress replication, and the fixed part of any other tunnel (RFC 6514 §5).
+// wrongTunnels wants at least one TLV, and each to end with its last sub-TLV, whose length has two octets from type 128 on (RFC 9012 §2, §13).
+func wrongTunnels(v []byte, _ *Session) string {
+	const cut = "with a TLV that is cut off"
+	if len(v) == 0 {
+		return "of a wrong length"
+	}
+	for len(v) > 0 {
+		if len(v) < 4 || len(v)-4 < int(binary.BigEndian.Uint16(v[2:])) {
+			return cut
+		}
+		subs := v[4 : 4+binary.BigEndian.Uint16(v[2:])]
+		for v = v[4+len(subs):]; len(subs) > 0; {
+			header, length := 2, 0
+			if subs[0] >= 128 {
+				header = 3
+			}
+			switch {
+			case len(subs) < header:
+				return cut
+			case header == 3:
+				length = int(binary.BigEndian.Uint16(subs[1:]))
+			default:
+				length = int(subs[1])
+			}
+			if len(subs) < header+length {
+				return cut
+			}
+			subs = subs[header+length:]
+		}
+	}
+	return ""
+}
+
+// wrongPMSI wants an address behind ingress replication, and the fixed part of any other tunnel (RFC 6514 §5). A type that is not defined there is no error
+// here: others were defined since (RFC 7385).
 func wrongPMSI(v []byte, _ *Session) string {
 	const fixed, ingressReplication = 5, 6
 	if len(v) < fixed || v[1] == ingressReplication && len(v) != fixed+4 && len(v) != fixed+16 {
