@@ -15,15 +15,8 @@ import (
 	"github.com/tns-project/tns/cmd/internal/supervisor"
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/linux"
-	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/nve"
 	"github.com/tns-project/tns/lifecycle/nve/store"
-)
-
-// How much of the past is kept for people.
-const (
-	eventsInAll = 65536
-	eventsPerVM = 256
 )
 
 // buildEngine makes the parts. The control socket comes first: it tells whether another nved runs. The kernel's devices are made last, when nothing else
@@ -66,7 +59,10 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	undo.Add(kernel.Close)
 	table := dataplane.NewReconciler(kernel)
 	started := newStart(table)
-	events := history.New(eventsInAll, eventsPerVM)
+	events := story(parent)
+	following, unfollow := context.WithCancel(context.Background())
+	undo.Add(unfollow)
+	happening := events.Follow(following)
 	edge, err := nve.New(edgeConfig(c), nve.Parts{
 		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, History: events, Log: log.WithField("part", "edge"),
 	})
@@ -83,6 +79,10 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		{Name: "forwarding table", Run: table.Run},
 		{Name: "TES plane", Run: tesPlane.Run},
 		{Name: "fabric", Run: fabric.Run},
+		{Name: "story", Run: func(ctx context.Context) error {
+			defer unfollow()
+			return handOn(ctx, happening, parent)
+		}},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},
 		{Name: "renewal", Run: func(ctx context.Context) error { return started.renew(ctx, log, h.TES.client(), h.Fabric.client()) }},

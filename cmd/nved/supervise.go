@@ -52,8 +52,8 @@ func (h handover) log() (config.Log, error) {
 	return c.Log, nil
 }
 
-// supervise makes the supervisor, which has neither sessions nor state: only the lock that makes it the one nved here, and the guard's control sockets,
-// which it opens because the guard may not.
+// supervise makes the supervisor, which has neither sessions nor state: only the lock that makes it the one nved here, the guard's control sockets, which it
+// opens because the guard may not, and the story that one engine tells the next.
 func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func(), err error) {
 	var undo daemon.Undo
 	defer undo.Unless(&err)
@@ -93,7 +93,7 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 		Program: program, Log: log,
 		Children: []supervisor.Child{
 			{Name: guardProcess, Handover: h, Files: inherited, NoNewPrivileges: true},
-			{Name: engineProcess, Handover: h, Files: inherited[:inheritedLock+1], MemoryLimit: c.Engine.MemoryLimit},
+			{Name: engineProcess, Handover: h, Files: inherited[:inheritedLock+1], MemoryLimit: c.Engine.MemoryLimit, Keep: eventsHandedOn},
 		},
 	}
 	parts = []daemon.Part{{Name: "supervisor", Run: s.Run}}

@@ -170,6 +170,14 @@ func TestProcesses(t *testing.T) {
 		}
 	})
 
+	t.Run("the next engine knows the story", func(t *testing.T) {
+		// three suspensions by three engines, and the association before them
+		story := w.tnsctl("nved", "vm", "explain", vmid).out
+		if n := strings.Count(story, "suspended"); n < 3 || !strings.Contains(story, " fdb ") {
+			t.Errorf("%d times suspended, want three in\n%s", n, story)
+		}
+	})
+
 	t.Run("the program is replaced and the engine ended: an upgrade that no session notices", func(t *testing.T) {
 		_, before := w.since()
 		old := upgrade(t)

@@ -20,6 +20,7 @@ type Child struct {
 	Handover    any        // what it is told, as JSON
 	Files       []*os.File // what it inherits, from descriptor 4 on
 	MemoryLimit int64      // octets of resident memory above which it is replaced; 0: none
+	Keep        int        // at most so much of what it asks to keep is handed to the next; the newest
 
 	NoNewPrivileges bool // no program that it executes gets more privileges than it has
 }
@@ -34,19 +35,20 @@ const stopTime = 12 * time.Second
 type process struct {
 	command *exec.Cmd
 	socket  net.Conn
+	kept    *ring
 	ready   chan struct{} // closed when it says so
 	ended   chan struct{} // closed when it has ended
 	status  error         // why, once ended
 }
 
 // start starts a child in a process group of its own, so that a signal of the terminal is the supervisor's to pass on.
-func start(program string, c Child) (*process, error) {
+func start(program string, c Child, kept *ring) (*process, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	defer theirs.Close()
-	p := &process{command: exec.Command(program, c.Name), socket: ours, ready: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{command: exec.Command(program, c.Name), socket: ours, kept: kept, ready: make(chan struct{}), ended: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = os.Stdout, os.Stderr
 	p.command.ExtraFiles = append([]*os.File{theirs}, c.Files...)
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -57,11 +59,11 @@ func start(program string, c Child) (*process, error) {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		p.tell(c.Handover)
+		p.talk(c.Handover)
 	}()
 	go func() {
 		p.status = p.command.Wait()
-		<-told // its last word may have been that it is ready
+		<-told // its last words count
 		ours.Close()
 		close(p.ended)
 	}()
@@ -85,18 +87,34 @@ func (p *process) launch(noNewPrivileges bool) error {
 	return <-done
 }
 
-// tell hands over and waits for the answer. What fails here ends the child, which then tells why.
-func (p *process) tell(handover any) {
-	var a answer
-	err := json.NewEncoder(p.socket).Encode(handover)
+// message is what goes over the socket: the handover, once, and what a child says.
+type message struct {
+	Handover json.RawMessage   `json:"handover,omitempty"`
+	Kept     []json.RawMessage `json:"kept,omitempty"` // beside the handover: what the child before asked to keep
+	Keep     json.RawMessage   `json:"keep,omitempty"`
+	Ready    bool              `json:"ready,omitempty"`
+}
+
+// talk hands over and hears the child until it ends. What fails here ends the child, which then tells why.
+func (p *process) talk(handover any) {
+	defer p.socket.Close()
+	h, err := json.Marshal(handover)
 	if err == nil {
-		err = json.NewDecoder(p.socket).Decode(&a)
+		err = json.NewEncoder(p.socket).Encode(message{Handover: h, Kept: p.kept.all()})
 	}
-	switch {
-	case err == nil && a.Ready:
-		close(p.ready)
-	default:
-		p.socket.Close()
+	said := json.NewDecoder(p.socket)
+	for ready := false; err == nil; {
+		var m message
+		if err = said.Decode(&m); err != nil {
+			return
+		}
+		if m.Keep != nil {
+			p.kept.add(m.Keep)
+		}
+		if m.Ready && !ready {
+			ready = true
+			close(p.ready)
+		}
 	}
 }
 

@@ -2,7 +2,7 @@
 // anew whenever one ends.
 //
 //	nved ──┬── nved guard     what a child is to know comes over a socket, of which each side holds an end:
-//	       └── nved engine    the handover, then "ready" back; its end tells that the other side is gone
+//	       └── nved engine    the handover, then "ready" back, and what the next one is to know; its end tells that the other side is gone
 //
 // Nothing is passed in arguments or in the environment, where others could read it. A child whose supervisor is gone, however that ended, stops.
 package supervisor

@@ -27,7 +27,7 @@ const (
 // first. A child that ends before it was ever ready is an error: what keeps it from starting is most likely there to stay.
 func (s *Supervisor) Run(ctx context.Context) error {
 	for _, c := range s.Children {
-		k := &keeper{Supervisor: s, child: c, log: s.Log.WithField("process", c.Name), ready: make(chan struct{}), done: make(chan struct{})}
+		k := &keeper{Supervisor: s, child: c, log: s.Log.WithField("process", c.Name), kept: &ring{limit: c.Keep}, ready: make(chan struct{}), done: make(chan struct{})}
 		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 		go k.run(keeping)
 		defer func() {
@@ -52,7 +52,8 @@ type keeper struct {
 	*Supervisor
 	child    Child
 	log      *logrus.Entry
-	started  bool          // it was ready once
+	started  bool // it was ready once
+	kept     *ring
 	recycled time.Time     // when it was replaced for its memory last
 	ready    chan struct{} // closed at the first time
 	done     chan struct{} // closed when it does not run any more
@@ -87,7 +88,7 @@ func (k *keeper) run(ctx context.Context) {
 
 // once starts the child and waits for its end, or stops it at the end of ctx.
 func (k *keeper) once(ctx context.Context) error {
-	p, err := start(k.Program, k.child)
+	p, err := start(k.Program, k.child, k.kept)
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,15 @@ func child(name string) error {
 		return err
 	}
 	say("ready")
+	if o.Behave == "keeps" {
+		say(fmt.Sprintf("kept %s", p.Kept()))
+		for n := range 3 {
+			if err := p.Keep(map[string]int{"pid": os.Getpid(), "n": n}); err != nil {
+				return err
+			}
+		}
+		say("told")
+	}
 	var grown []byte
 	if o.Behave == "grows" {
 		grown = make([]byte, 64<<20)
@@ -307,6 +316,27 @@ func TestChildThatGrowsIsReplaced(t *testing.T) {
 	}
 	if weighed != 1 {
 		t.Errorf("%d warnings, want one", weighed)
+	}
+}
+
+// What a child asks to keep its successor has, also if it is killed right after.
+func TestChildLeavesSomething(t *testing.T) {
+	s := newStage(t)
+	s.run(Child{Name: "first", Handover: order{Socket: s.socket, Behave: "keeps"}, Keep: 4})
+	var pids []int
+	var want []string
+	for range 3 {
+		pids = append(pids, s.pid("first"))
+		if got := s.hear("first kept"); got != "["+strings.Join(want[max(0, len(want)-4):], " ")+"]" {
+			t.Errorf("kept is %s, want the last four of %v", got, want)
+		}
+		s.hear("first told")
+		for n := range 3 {
+			want = append(want, fmt.Sprintf(`{"n":%d,"pid":%d}`, n, pids[len(pids)-1]))
+		}
+		if err := syscall.Kill(pids[len(pids)-1], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
