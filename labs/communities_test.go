@@ -66,7 +66,7 @@ func TestCommunities(t *testing.T) {
 					l.in(t).installs(s, wire, via.source, byte(i), c.communities, c.subtypes)
 				})
 			}
-			t.Run("MAC mobility beside others still ranks", func(t *testing.T) { l.in(t).outranks(s, rr, newVM(byte(2+turn)), foreign[len(foreign)-1].communities) })
+			t.Run("MAC mobility beside others still ranks", func(t *testing.T) { l.in(t).outranks(s, rr, newVM(2+turn), foreign[len(foreign)-1].communities) })
 			if err := s.Failed(); err != nil {
 				t.Errorf("the session has ended: %v", err)
 			}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ type lab struct {
 }
 
 // most is the longest time that one lab may take.
-const most = 3 * time.Minute
+const most = 4 * time.Minute
 
 // deploy brings a lab up for one test and takes it down with it. When the test has failed, what the daemons logged is shown.
 func deploy(t *testing.T, topology string) lab {
@@ -154,26 +153,44 @@ func (l lab) stands(edge, vm, tes, state, mark string) {
 	})
 }
 
+// session is what a daemon tells of one.
+type session struct {
+	Plane, Peer, State, Engine string
+	Since                      time.Time
+	Received                   int // UPDATEs
+	Sessions                   int // that there have been
+	Restarts                   int `json:"engine_restarts"`
+	Renewing                   bool
+}
+
+// up reports whether the session stands.
+func (s session) up() bool { return s.State == "established" }
+
+// sessions are those of a daemon.
+func (l lab) sessions(node string) (all []session, err error) {
+	text, err := l.Output(l.ctx, node, "tnsctl", "--json", "sessions")
+	if err != nil {
+		return nil, err
+	}
+	return all, json.Unmarshal([]byte(text), &all)
+}
+
 // established waits until a daemon has so many sessions.
 func (l lab) established(node string, count int) {
 	l.t.Helper()
 	l.soon("sessions of "+node, func() error {
-		text, err := l.Output(l.ctx, node, "tnsctl", "--json", "sessions")
+		all, err := l.sessions(node)
 		if err != nil {
 			return err
 		}
-		var sessions []struct{ Peer, State string }
-		if err := json.Unmarshal([]byte(text), &sessions); err != nil {
-			return err
-		}
 		up := 0
-		for _, s := range sessions {
-			if strings.EqualFold(s.State, "established") {
+		for _, s := range all {
+			if s.up() {
 				up++
 			}
 		}
 		if up < count {
-			return fmt.Errorf("%d of %d sessions are established: %v", up, count, sessions)
+			return fmt.Errorf("%d of %d sessions are established: %+v", up, count, all)
 		}
 		return nil
 	})
@@ -213,11 +230,11 @@ type vm struct {
 }
 
 // newVM makes the n-th VM of a test.
-func newVM(n byte) vm {
-	mac := net.HardwareAddr{2, 0, 0, 0, 1, n}
+func newVM(n int) vm {
+	mac := net.HardwareAddr{2, 0, 0, byte(n >> 16), 1 + byte(n>>8), byte(n)}
 	return vm{
 		id:  fmt.Sprintf("11111111-0000-4000-8000-%012x", n),
 		mac: mac,
-		nic: fmt.Sprintf("vn=blue,mac=%s,ip=10.1.0.%d", mac, n),
+		nic: fmt.Sprintf("vn=blue,mac=%s,ip=10.1.%d.%d", mac, byte(n>>8), byte(n)),
 	}
 }

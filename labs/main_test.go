@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,9 @@ import (
 
 // binaries is where the programs are that the labs' nodes run.
 var binaries string
+
+// seed makes a test with a random order do again what it did.
+var seed = flag.Uint64("seed", 0, "of the random order of events; 0: another each time")
 
 func TestMain(m *testing.M) {
 	code, err := buildAndRun(m)

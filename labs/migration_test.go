@@ -141,17 +141,25 @@ func (l lab) manager(node string) *manager {
 // does asks for an operation that must succeed.
 func (m *manager) does(v vm, op tnsv1.Op, immigration bool) {
 	m.l.t.Helper()
-	ctx, cancel := context.WithTimeout(m.l.ctx, patience)
+	if err := m.asks(m.l.ctx, v, op, immigration); err != nil {
+		m.l.t.Fatal(err)
+	}
+}
+
+// asks for an operation. What is not a success is an error.
+func (m *manager) asks(ctx context.Context, v vm, op tnsv1.Op, immigration bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request := &tnsv1.OperateRequest{Vmid: v.id, Op: op, Immigration: immigration, Timeout: durationpb.New(5 * time.Second)}
+	request := &tnsv1.OperateRequest{Vmid: v.id, Op: op, Immigration: immigration, Timeout: durationpb.New(patience)}
 	if op == tnsv1.Op_OP_ASSOCIATE || op == tnsv1.Op_OP_PRE_ASSOCIATE {
 		request.Nics = []*tnsv1.NIC{{Vn: &tnsv1.VN{Id: &tnsv1.VN_Name{Name: "blue"}}, Mac: v.mac.String()}}
 	}
 	r, err := m.client.Operate(ctx, request)
 	if err != nil {
-		m.l.t.Fatalf("%s at %s: %v", op, m.node, err)
+		return failure{fmt.Errorf("%s of %s at %s: %w", op, v.id, m.node, err), v}
 	}
 	if r.Status != tnsv1.Status_STATUS_SUCCESS {
-		m.l.t.Fatalf("%s at %s: %v, want success", op, m.node, r)
+		return failure{fmt.Errorf("%s of %s at %s: %v, want success", op, v.id, m.node, r), v}
 	}
+	return nil
 }

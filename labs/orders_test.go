@@ -114,7 +114,7 @@ func TestMigrationOrders(t *testing.T) {
 	for i, o := range orders {
 		t.Run(o.name, func(t *testing.T) {
 			l := l.in(t)
-			v := newVM(byte(i + 1))
+			v := newVM(i + 1)
 			l.does("tes1", "associate", v.id, "--nic", v.nic)
 			l.knows("vtep", v.mac, fdb.To(edge1))
 			l.knows("edge2", v.mac, fdb.To(edge1))

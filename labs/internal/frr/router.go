@@ -56,6 +56,22 @@ func (r Router) WaitSessions(ctx context.Context, limit time.Duration, peers ...
 	})
 }
 
+// Neighbour is what FRR tells of a session.
+type Neighbour struct {
+	Epoch       int64 `json:"bgpTimerUpEstablishedEpoch"` // since when it stands: Unix time, give or take a second
+	Established int   `json:"connectionsEstablished"`     // sessions so far
+	Dropped     int   `json:"connectionsDropped"`
+	Messages    struct {
+		Updates int `json:"updatesRecv"`
+	} `json:"messageStats"`
+}
+
+// Neighbours reads all sessions, by the peer's address.
+func (r Router) Neighbours(ctx context.Context) (map[string]Neighbour, error) {
+	var all map[string]Neighbour
+	return all, r.decode(ctx, "show bgp neighbors json", &all)
+}
+
 // Route is one path of an EVPN route in FRR's table.
 type Route struct {
 	RD, Prefix  string // Prefix as FRR writes it: [2]:[0]:[48]:[02:00:…]
