@@ -77,7 +77,7 @@ func (p *peer) checkEngine(m *machine, o *wire.Open) *wire.Error {
 func (p *peer) engineUp(m *machine) {
 	p.engines++
 	p.count.Engines++
-	m.attempts = 0
+	m.attempts, m.unanswered = 0, 0
 	p.engineAway.stop()
 	p.routes.engineUp(p.engines > 1 && p.session.received.GracefulRestart == nil && p.now().Sub(p.session.since) > engineEnds)
 	p.renew()

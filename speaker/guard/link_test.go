@@ -82,6 +82,23 @@ func TestPeerEndsInnerSession(t *testing.T) {
 	}
 }
 
+// TestForgottenConnection: an engine that takes a connection and never answers is called again soon.
+func TestForgottenConnection(t *testing.T) {
+	c := setting(anyone())
+	g := run(t, c)
+	accept := await(t, c.Engine.Address.Addr())
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	start := time.Now()
+	accept().wait(t, 0, wire.TypeOpen)
+	accept().wait(t, 0, wire.TypeOpen)
+	handmade(t, c, accept)
+	g.waitUp(t, r.address)
+	if took := time.Since(start); took < 3*time.Second || took > 30*time.Second {
+		t.Errorf("the engine that answers is called after %v, want 1 s and 2 s", took)
+	}
+}
+
 // TestOwnNextHop: where the engine names its address on the inner link, the peer is told ours on the outer one.
 func TestOwnNextHop(t *testing.T) {
 	c := setting(anyone())

@@ -29,6 +29,7 @@ type machine struct {
 	hold           time.Duration // agreed; 0 is none
 	heard          time.Time     // the last message
 	attempts       int           // that failed, or lasted too briefly, in a row
+	unanswered     int           // inner OPENs since the last session
 	control        []byte        // messages that wait for the socket and go before routes
 	last           []byte        // the NOTIFICATION to end with
 
@@ -145,6 +146,10 @@ func (p *peer) act(m *machine, a Action, from State, c cause) {
 		}
 	case StartOpenHold:
 		m.hold, m.heard = openHold, p.now()
+		if m == p.inner {
+			m.hold = min(innerOpen<<min(m.unanswered, 10), openHold)
+			m.unanswered++
+		}
 		p.arm(m, &m.holding, m.hold, HoldExpires)
 	case StartHold:
 		p.agree(m)

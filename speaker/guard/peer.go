@@ -75,6 +75,7 @@ const (
 	innerBackoff = 20 * time.Millisecond
 	innerMost    = 160 * time.Millisecond
 	innerDial    = 200 * time.Millisecond // an engine that listens and has no key yet lets the first SYN vanish, the next is due after 1 s
+	innerOpen    = time.Second            // doubled each time: GoBGP forgets a connection that comes before it is done with the neighbour's last one
 	innerHold    = 90 * time.Second       // where the peer wants none
 )
 
