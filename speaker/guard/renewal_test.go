@@ -40,7 +40,7 @@ func TestRenewalEnds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := established(t, Config{Renewal: test.how, SettleTime: time.Second, RenewTime: 30 * time.Second})
+				p, _ := established(t, Config{Renewal: test.how, SettleTime: time.Second, RenewTime: 30 * time.Second})
 				start := time.Now().Add(time.Second)
 				do := func(f func()) {
 					if !p.post(happening{do: f}) {
@@ -104,18 +104,22 @@ func TestRenewalEnds(t *testing.T) {
 	}
 }
 
-// established is the loop of a peer whose session is up, without sockets.
-func established(t *testing.T, c Config) *peer {
+// established is the loop of a peer whose session has its routes, without sockets, and the other end of its connection. Nothing is written to it before the
+// session's state is Established.
+func established(t *testing.T, c Config) (*peer, net.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	c.Log, c.EngineTime = discard(), time.Hour
-	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer)}
+	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), recorder: &recorder{}}
 	p := newPeer(g, ctx, Peer{Passive: true}, loopback.Addr(), loopback.Addr())
 	g.peers[p.address] = p
 	here, there := net.Pipe()
+	inner, _ := net.Pipe()
 	session := wire.Session{Families: []wire.Family{wire.EVPN}, FourOctetAS: true, Internal: true}
 	p.session = &machine{side: p.outer(), since: p.now(), received: &wire.Open{GracefulRestart: &wire.GracefulRestart{}}}
-	p.session.conn, p.inner.conn = &conn{Conn: here}, &conn{Conn: there}
+	m := p.session
+	m.conn = newConn(here, nil, &p.work, func(v chunk) { p.post(happening{machine: m, chunk: v}) })
+	p.inner.conn, p.accepted = &conn{Conn: inner}, []*machine{m}
 	p.routes = newExchange(session)
 	done := make(chan struct{})
 	go func() {
@@ -125,8 +129,7 @@ func established(t *testing.T, c Config) *peer {
 	t.Cleanup(func() {
 		cancel()
 		<-done
-		here.Close()
 		there.Close()
 	})
-	return p
+	return p, there
 }
