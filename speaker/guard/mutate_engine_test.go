@@ -188,7 +188,10 @@ func (o *observed) read(from io.Reader) {
 			return
 		}
 		if r.Stats != nil || r.Keys != nil {
-			o.answer <- r
+			select {
+			case o.answer <- r:
+			default: // nobody waits any more
+			}
 			continue
 		}
 		o.mu.Lock()
@@ -219,21 +222,40 @@ func (o *observed) await(ctx context.Context, peer netip.Addr, label uint32) (re
 	}
 }
 
-// ask is the answer to a line.
-func (o *observed) ask(ctx context.Context, line string) (r report, err error) {
+// ask is the answer to a line that is wanted; others are to who did not wait for them.
+func (o *observed) ask(ctx context.Context, line string, wanted func(report) bool) (r report, err error) {
 	o.asking.Lock()
 	defer o.asking.Unlock()
 	if _, err := fmt.Fprintln(o.input, line); err != nil {
 		return r, err
 	}
-	select {
-	case r = <-o.answer:
-		return r, nil
-	case <-o.ended:
-		return r, o.err
-	case <-ctx.Done():
-		return r, fmt.Errorf("ask the engine: %w", ctx.Err())
+	for {
+		select {
+		case r = <-o.answer:
+			if wanted(r) {
+				return r, nil
+			}
+		case <-o.ended:
+			return r, o.err
+		case <-ctx.Done():
+			return r, fmt.Errorf("ask the engine: %w", ctx.Err())
+		}
 	}
+}
+
+// askStats asks for its counters.
+func (o *observed) askStats(ctx context.Context) (gobgp.Stats, error) {
+	r, err := o.ask(ctx, "", func(r report) bool { return r.Stats != nil })
+	if err != nil {
+		return gobgp.Stats{}, err
+	}
+	return *r.Stats, nil
+}
+
+// askKeys asks for the routes that it has of a peer.
+func (o *observed) askKeys(ctx context.Context, peer netip.Addr) ([]string, error) {
+	r, err := o.ask(ctx, peer.String(), func(r report) bool { return r.Peer == peer })
+	return r.Keys, err
 }
 
 // gone reports whether it has ended.

@@ -377,7 +377,9 @@ func (w *author) large(d *draft) {
 	nlri := [][]byte{w.macIP(0)}
 	switch w.random.IntN(6) {
 	case 0:
-		nlri = several(40+w.random.IntN(40), func() []byte { return w.macIP(0) })
+		if w.one(3) {
+			nlri = several(40+w.random.IntN(40), func() []byte { return w.macIP(0) })
+		}
 	case 1:
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.communities(100 + w.random.IntN(380))})
 	case 2:

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +75,7 @@ type plan struct {
 	deep    [][]byte           // reaches GoBGP, as the mark behind it does
 	label   uint32             // of the mark
 	holding []string           // routes of types 2 and 3 that GoBGP has then
+	left    map[string]bool    // of these, and besides, those that GoBGP left out: what it had before may stand
 	last    [][]byte           // what ends the session, with some before it
 	notice  *wire.Notification // that the guard says at last; nil for none
 	count   tally
@@ -85,7 +88,12 @@ func newMutant(seed uint64, number int, address, guard netip.Addr, as uint32, s 
 }
 
 // judge tells a message's fate, and the NOTIFICATION that it is answered with if it ends the session.
-func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table) (fate, *wire.Notification) {
+func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table, left map[string]bool) (f fate, n *wire.Notification, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("the filter cannot read %x: %v\n%s", msg, e, debug.Stack())
+		}
+	}()
 	notice := func(err error) *wire.Notification {
 		if bad, ok := errors.AsType[*wire.Error](err); ok {
 			n := bad.Notification()
@@ -94,36 +102,41 @@ func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table) (fate, *wir
 		return nil
 	}
 	if _, _, err := wire.CheckHeader(msg); err != nil {
-		return resetting, notice(err)
+		return resetting, notice(err), nil
 	}
 	switch wire.TypeOf(msg) {
 	case wire.TypeOpen:
-		return resetting, &wire.Notification{Code: wire.StateMachineError, Subcode: wire.StateInEstablished}
+		return resetting, &wire.Notification{Code: wire.StateMachineError, Subcode: wire.StateInEstablished}, nil
 	case wire.TypeNotification:
-		return resetting, nil
+		return resetting, nil, nil
 	case wire.TypeRouteRefresh:
 		if _, err := wire.ParseRouteRefresh(msg); err != nil {
-			return resetting, notice(err)
+			return resetting, notice(err), nil
 		}
-		return noUpdate, nil
+		return noUpdate, nil, nil
 	case wire.TypeKeepalive:
-		return noUpdate, nil
+		return noUpdate, nil, nil
 	}
 	v := m.filter.Update(msg)
 	count.updates++
 	count.refusals += uint64(len(v.Refusals))
-	routes.Apply(v.Changes())
+	for _, c := range v.Changes() {
+		routes.Set(c)
+		if isObserved(c) {
+			left[keyOfNLRI([]byte(c.NLRI))] = !c.Withdrawal() && looped(v.Attributes)
+		}
+	}
 	switch {
 	case v.Reset != nil:
-		return resetting, notice(v.Reset)
+		return resetting, notice(v.Reset), nil
 	case len(v.Forward) == 0:
-		return dropped, nil
+		return dropped, nil, nil
 	case v.Decision == wire.Withdraw:
-		return withdrawn, nil
+		return withdrawn, nil, nil
 	case v.Decision > wire.Accept || len(v.Forward) > 1 || !bytes.Equal(v.Forward[0], msg):
-		return changed, nil
+		return changed, nil, nil
 	}
-	return unchanged, nil
+	return unchanged, nil, nil
 }
 
 // meanLength is how many messages a session has.
@@ -133,9 +146,9 @@ const meanLength = 100
 const settleTime = 20 * time.Second
 
 // prepare makes the next session, of at most so many messages.
-func (m *mutant) prepare(most int) {
+func (m *mutant) prepare(most int) error {
 	random, table := m.mutator.random, wire.NewTable()
-	p := plan{label: uint32(1+m.count.sessions) & 0xffffff}
+	p := plan{label: uint32(1+m.count.sessions) & 0xffffff, left: make(map[string]bool)}
 	deep, behind := min(most, 1+random.IntN(2*meanLength-2)), 0
 	ended := most == deep || random.IntN(16) == 0 // by ourselves
 	if !ended && random.IntN(4) == 0 {
@@ -144,12 +157,14 @@ func (m *mutant) prepare(most int) {
 	for !ended || len(p.deep) < deep {
 		var count tally
 		msg := m.mutator.next()
-		to, scratch := &p.deep, table
+		to, routes, left := &p.deep, table, p.left
 		if len(p.deep) == deep {
-			to, scratch = &p.last, wire.NewTable()
+			to, routes, left = &p.last, wire.NewTable(), make(map[string]bool)
 		}
-		f, notice := m.judge(msg, &count, scratch)
+		f, notice, err := m.judge(msg, &count, routes, left)
 		switch {
+		case err != nil:
+			return err
 		case f == resetting && len(p.deep) == deep && len(p.last) == behind:
 			ended, p.notice = true, notice
 		case f == resetting || len(p.deep) == deep && len(p.last) == behind:
@@ -162,41 +177,76 @@ func (m *mutant) prepare(most int) {
 		p.count.add(count)
 	}
 	for c := range table.All() {
-		if c.Family == wire.EVPN && (c.NLRI[0] == 2 || c.NLRI[0] == 3) {
+		if isObserved(c) {
 			p.holding = append(p.holding, keyOfNLRI([]byte(c.NLRI)))
 		}
 	}
+	maps.DeleteFunc(p.left, func(_ string, is bool) bool { return !is })
 	p.count.sessions = 1
 	m.current = p
+	return nil
 }
 
-// keyOfNLRI is the key of a route of type 2 or 3 (RFC 7432 §7.2, §7.3), as people read it.
+// keyOfNLRI is the key of a route of type 2 or 3 (RFC 7432 §7.2, §7.3), as people read it; octets if it is too short to be one.
 func keyOfNLRI(n []byte) string {
-	k := evpn.RouteKey{Type: evpn.RouteType(n[0]), RD: evpn.RouteDistinguisher(n[2:10])}
-	tag, ip := n[10:14], n[15:]
-	if k.Type == evpn.MACIPAdvertisement {
-		tag, ip = n[20:24], n[32:32+n[31]/8]
-		k.MAC = evpn.MAC(n[25:31])
+	k := evpn.RouteKey{Type: evpn.RouteType(n[0])}
+	switch {
+	case k.Type == evpn.MACIPAdvertisement && len(n) > 31 && len(n) >= 32+int(n[31])/8:
+		k.Tag, k.MAC = evpn.EthernetTag(binary.BigEndian.Uint32(n[20:])), evpn.MAC(n[25:])
+		k.IP, _ = netip.AddrFromSlice(n[32 : 32+n[31]/8])
+	case k.Type != evpn.MACIPAdvertisement && len(n) > 15:
+		k.Tag = evpn.EthernetTag(binary.BigEndian.Uint32(n[10:]))
+		k.IP, _ = netip.AddrFromSlice(n[15:])
+	default:
+		return fmt.Sprintf("%x", n)
 	}
-	k.Tag = evpn.EthernetTag(binary.BigEndian.Uint32(tag))
-	k.IP, _ = netip.AddrFromSlice(ip)
+	k.RD = evpn.RouteDistinguisher(n[2:])
 	return fmt.Sprint(k)
 }
 
-// difference are the lines that only one of two lists has.
-func difference(must, has []string) string {
+// difference are the lines that only one of two lists has, but for some.
+func difference(must, has []string, but map[string]bool) string {
 	var b strings.Builder
 	for _, s := range must {
-		if !slices.Contains(has, s) {
+		if !but[s] && !slices.Contains(has, s) {
 			fmt.Fprintf(&b, "\n  it has not %s", s)
 		}
 	}
 	for _, s := range has {
-		if !slices.Contains(must, s) {
+		if !but[s] && !slices.Contains(must, s) {
 			fmt.Fprintf(&b, "\n  it has %s", s)
 		}
 	}
 	return b.String()
+}
+
+// isObserved reports whether the route is one of those that the engine tells its roles.
+func isObserved(c wire.Change) bool {
+	return c.Family == wire.EVPN && (c.NLRI[0] == 2 || c.NLRI[0] == 3)
+}
+
+// looped reports whether the AS_PATH among well-formed attributes has our AS, for which GoBGP leaves the route out (RFC 4271 §9.1.2).
+func looped(attributes []byte) bool {
+	const typePath, flagExtended = 2, 0x10
+	for len(attributes) > 0 {
+		header, size := 3, int(attributes[2])
+		if attributes[0]&flagExtended != 0 {
+			header, size = 4, int(binary.BigEndian.Uint16(attributes[2:]))
+		}
+		if attributes[1] == typePath {
+			for b := attributes[header : header+size]; len(b) > 0; {
+				segment := b[2 : 2+4*int(b[1])]
+				b = b[2+len(segment):]
+				for ; len(segment) > 0; segment = segment[4:] {
+					if binary.BigEndian.Uint32(segment) == as {
+						return true
+					}
+				}
+			}
+		}
+		attributes = attributes[header+size:]
+	}
+	return false
 }
 
 // open is the peer's OPEN.
@@ -260,7 +310,7 @@ func (m *mutant) converse(ctx context.Context, engine *observed) error {
 	if err != nil {
 		return err
 	}
-	if r.Holding != len(p.holding)+1 {
+	if r.Holding != len(p.holding)+1 || len(p.left) > 0 {
 		if err := m.settle(ctx, engine); err != nil {
 			return err
 		}
@@ -280,11 +330,11 @@ func (m *mutant) converse(ctx context.Context, engine *observed) error {
 // settle waits until the engine has the routes that it must have: withdrawals leave the guard behind what is announced with them.
 func (m *mutant) settle(ctx context.Context, engine *observed) error {
 	for start := time.Now(); ; {
-		r, err := engine.ask(ctx, m.address.String())
+		keys, err := engine.askKeys(ctx, m.address)
 		if err != nil {
 			return err
 		}
-		wrong := difference(m.current.holding, slices.DeleteFunc(r.Keys, func(k string) bool { return k == keyOfNLRI(markNLRI(m.mutator.rd, 1)) }))
+		wrong := difference(append(m.current.holding, keyOfNLRI(markNLRI(m.mutator.rd, 1))), keys, m.current.left)
 		if wrong == "" {
 			return nil
 		}
@@ -372,7 +422,9 @@ func (m *mutant) part(c net.Conn, want *wire.Notification) error {
 // run sends so many messages.
 func (m *mutant) run(ctx context.Context, n int, session func(talk func(*observed) error) error) error {
 	for left := n; left > 0; {
-		m.prepare(left)
+		if err := m.prepare(left); err != nil {
+			return err
+		}
 		if err := session(func(engine *observed) error { return m.talk(ctx, engine) }); err != nil {
 			return err
 		}

@@ -223,12 +223,10 @@ func (f *field) replaceEngine(ctx context.Context) {
 // endEngine keeps an engine's figures.
 func (f *field) endEngine(ctx context.Context) {
 	_, most := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
-	r, err := f.engine.ask(ctx, "")
-	if err != nil || r.Stats == nil {
+	s, err := f.engine.askStats(ctx)
+	if err != nil {
 		f.t.Errorf("the engine's counters: %v", err)
-		return
 	}
-	s := r.Stats
 	f.most = max(f.most, most)
 	f.stats.Received += s.Received
 	f.stats.Skipped += s.Skipped
