@@ -27,7 +27,8 @@ func differ[T any](what string, want, got T) error {
 // vteps of the engine lab by node.
 var vteps = map[string]string{"edge1": edge1, "edge2": edge2, "vtep": vtep}
 
-// agree reports whether all that can be asked says the same of where VMs are: the kernels of all VTEPs, nved, and FRR's tables. No entry is missing and none is left over.
+// agree reports whether all that can be asked says the same of where VMs are: the kernels of all VTEPs, nved, and FRR's
+// tables. No entry is missing and none is left over.
 func (l lab) agree(vms []placed) error {
 	problems := []error{l.fabricAgrees(vms), l.plainAgrees(vms)}
 	for _, edge := range []string{"edge1", "edge2"} {

@@ -29,7 +29,8 @@ var sites = []site{
 	{"tes3", "198.51.100.13", "edge2", edge2, "tes3-blue"},
 }
 
-// whereabouts is where VMs are and in which state, as the operations that were answered left them. Its methods may be called by several goroutines.
+// whereabouts is where VMs are and in which state, as the operations that were answered left them. Its methods may be
+// called by several goroutines.
 type whereabouts struct {
 	mu         sync.Mutex
 	vms        map[string]placed // by VMID
@@ -98,8 +99,9 @@ func (l lab) explain(err error) {
 	}
 }
 
-// manages leads VMs through lives of their own, one operation at a time, in a random order: they come, are suspended, migrate within an edge and between edges, and go,
-// or stay what they are. It ends between two operations when done is closed, and with an error when an operation does not end as asked.
+// manages leads VMs through lives of their own, one operation at a time, in a random order: they come, are suspended,
+// migrate within an edge and between edges, and go, or stay what they are. It ends between two operations when done is
+// closed, and with an error when an operation does not end as asked.
 func manages(ctx context.Context, done <-chan struct{}, managers map[string]*manager, w *whereabouts, random *rand.Rand, first int) error {
 	over := func() bool {
 		select {

@@ -27,8 +27,8 @@ const (
 	ipv6Field = "bgp.evpn.nlri.ipv6.addr"
 )
 
-// TestCommunities has routes with extended communities that GoBGP v3 does not know, or refuses routes for, installed as any other: FRR's MAC/IP of a
-// router, and what a speaker by hand announces, through FRR's reflector and directly.
+// TestCommunities has routes with extended communities that GoBGP v3 does not know, or refuses routes for, installed as
+// any other: FRR's MAC/IP of a router, and what a speaker by hand announces, through FRR's reflector and directly.
 func TestCommunities(t *testing.T) {
 	l := deploy(t, "communities/topology.clab.yml")
 	l.established("edge1", 2)
@@ -76,7 +76,8 @@ func TestCommunities(t *testing.T) {
 	l.knows("vtep", member.mac, fdb.To(edge1))
 }
 
-// announcesRouter has FRR announce an IPv6 router: an address with the ND community (RFC 9047), because the neighbour has the router flag.
+// announcesRouter has FRR announce an IPv6 router: an address with the ND community (RFC 9047), because the neighbour
+// has the router flag.
 func (l lab) announcesRouter(rr frr.Router) {
 	l.t.Helper()
 	const address = "2001:db8:1::100"
@@ -157,7 +158,8 @@ func (l lab) installs(s *bgp.Session, wire *tshark.Capture, source string, n byt
 	l.floods("edge1", vtep)
 }
 
-// outranks lets a VM come to the edge whose MAC is announced with communities of which one is MAC mobility, of sequence 5: its route gets 6.
+// outranks lets a VM come to the edge whose MAC is announced with communities of which one is MAC mobility, of sequence
+// 5: its route gets 6.
 func (l lab) outranks(s *bgp.Session, rr frr.Router, v vm, communities []bgp.Community) {
 	l.t.Helper()
 	const vni = 10100
@@ -223,7 +225,8 @@ func (l lab) capture(node string) *tshark.Capture {
 	return c
 }
 
-// carried checks that a route came from an address with extended communities of type 0x06 of each of the sub-types: the octets were on the wire.
+// carried checks that a route came from an address with extended communities of type 0x06 of each of the sub-types: the
+// octets were on the wire.
 func (l lab) carried(wire *tshark.Capture, source, field, address string, subtypes ...string) {
 	l.t.Helper()
 	l.soon("tshark", func() error {

@@ -22,8 +22,8 @@ const (
 	busyKills  = 70
 )
 
-// A supervisor starts what has lived a second again at once, else it waits first. So most kills leave each engine that long, in turns; one of four is followed by
-// another of the same edge, which hits the next engine while it starts.
+// A supervisor starts what has lived a second again at once, else it waits first. So most kills leave each engine that
+// long, in turns; one of four is followed by another of the same edge, which hits the next engine while it starts.
 const (
 	shortestGap = 550 * time.Millisecond
 	longestGap  = 850 * time.Millisecond
@@ -33,9 +33,10 @@ const (
 // sessionsOf is how many sessions each daemon of the engine lab has.
 var sessionsOf = map[string]int{"edge1": 3, "edge2": 2, "tes1": 1, "tes2": 1, "tes3": 1}
 
-// TestEngineKilled kills the engines of two edges a hundred times, at random moments. No peer's session notices, FRR gets no UPDATE while no route changes, no
-// frame of a millisecond's flows between three places is lost or flooded, each operation ends as asked, and afterwards everybody knows where every VM is. Then a
-// guard is killed, and a supervisor: sessions come back, and the kernel keeps its entries meanwhile.
+// TestEngineKilled kills the engines of two edges a hundred times, at random moments. No peer's session notices, FRR
+// gets no UPDATE while no route changes, no frame of a millisecond's flows between three places is lost or flooded,
+// each operation ends as asked, and afterwards everybody knows where every VM is. Then a guard is killed, and a
+// supervisor: sessions come back, and the kernel keeps its entries meanwhile.
 func TestEngineKilled(t *testing.T) {
 	random := newRandom(t)
 	l := deploy(t, "engine/topology.clab.yml")
@@ -281,7 +282,8 @@ func (f flow) judge(l lab) {
 	}
 }
 
-// killGuard kills the guard of an edge: the same engine goes on, and its kernel keeps every entry until the sessions are back, and after.
+// killGuard kills the guard of an edge: the same engine goes on, and its kernel keeps every entry until the sessions
+// are back, and after.
 func (l lab) killGuard(edge string, w *whereabouts) {
 	l.t.Helper()
 	engine, err := l.Process(edge, "engine")

@@ -22,7 +22,8 @@ const (
 	startBound = 5 * time.Second // generous: the figure is what counts
 )
 
-// TestEngineStartMeasured prints how long it takes from the death of an engine until the next one has its whole table again: a thousand MACs of FRR's among it.
+// TestEngineStartMeasured prints how long it takes from the death of an engine until the next one has its whole table
+// again: a thousand MACs of FRR's among it.
 func TestEngineStartMeasured(t *testing.T) {
 	l := deploy(t, "engine/topology.clab.yml")
 	l.established("edge1", sessionsOf["edge1"])

@@ -43,7 +43,8 @@ func (s *Session) MACIP(vni uint32, mac net.HardwareAddr, ip netip.Addr) Route {
 	return Route{nlri: append([]byte{2, byte(len(value))}, value...)}
 }
 
-// InclusiveMulticast is the route of type 3 that asks for flooded frames by ingress replication, with its PMSI Tunnel attribute (RFC 7432 §7.3, RFC 6514 §5).
+// InclusiveMulticast is the route of type 3 that asks for flooded frames by ingress replication, with its PMSI Tunnel
+// attribute (RFC 7432 §7.3, RFC 6514 §5).
 //
 //	| RD 8 | tag 4 | IP bits 1 | originator 4 |
 func (s *Session) InclusiveMulticast(vni uint32) Route {

@@ -27,7 +27,11 @@ func (p Process) is(program string) bool {
 
 // Processes are those of the node's `cmd`: the one that was started, then its children. There are none when it does not run.
 func (l *Lab) Processes(node string) ([]Process, error) {
-	program := filepath.Base(strings.Fields(l.Topology.Nodes[node].Cmd)[0])
+	command := strings.Fields(l.Topology.Nodes[node].Cmd)
+	if len(command) == 0 {
+		return nil, nil
+	}
+	program := filepath.Base(command[0])
 	all, err := children(l.machine(node).pid)
 	if err != nil {
 		return nil, fmt.Errorf("processes of %s: %w", node, err)
@@ -85,7 +89,8 @@ func children(of int) ([]Process, error) {
 	return all, nil
 }
 
-// Signal sends a signal (KILL, STOP, CONT) to all processes of the node's `cmd`, the one that was started first: nobody is left to start another.
+// Signal sends a signal (KILL, STOP, CONT) to all processes of the node's `cmd`, the one that was started first: nobody
+// is left to start another.
 func (l *Lab) Signal(node, signal string) error {
 	_, err := l.signal(node, signal)
 	return err

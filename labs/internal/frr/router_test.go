@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,31 @@ func TestThreeVTEPs(t *testing.T) {
 	}
 	if macs, err := (frr.Router{Lab: lab, Node: "left"}).MACs(ctx, 10100); err != nil || macs[mac.String()].RemoteVTEP != "192.0.2.2" {
 		t.Errorf("zebra's table at left: %v, %v; want %s behind 192.0.2.2", macs, err, mac)
+	}
+	table, err := fdb.Read(left, "vx-blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(table.Flood), "[192.0.2.2 192.0.2.3]"; got != want {
+		t.Errorf("left floods to %s, want %s", got, want)
+	}
+	if got := table.MACs[mac.String()]; len(table.MACs) != 1 || got != fdb.To("192.0.2.2") {
+		t.Errorf("left has %v, want %s behind 192.0.2.2", table.MACs, mac)
+	}
+	if macs, err := fdb.Behind(right, "host"); err != nil || !slices.Contains(macs, mac.String()) {
+		t.Errorf("right has %v, %v on the host's port, want %s", macs, err, mac)
+	}
+	neighbours, err := rr.Neighbours(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for peer, n := range neighbours {
+		if n.Established != 1 || n.Dropped != 0 || n.Messages.Updates == 0 || time.Since(time.Unix(n.Epoch, 0)).Abs() > time.Minute {
+			t.Errorf("rr's session with %s: %+v, want the first, of now, with UPDATEs", peer, n)
+		}
+	}
+	if len(neighbours) != 3 {
+		t.Errorf("rr has %d sessions, want 3: %v", len(neighbours), neighbours)
 	}
 	routes, err := rr.Routes(ctx)
 	if err != nil {

@@ -44,7 +44,8 @@ type Capture struct {
 	failed   error
 }
 
-// Start reads what passes an interface of a node, and returns when it has seen a message, a KEEPALIVE at the latest: none after that is missed.
+// Start reads what passes an interface of a node, and returns when it has seen a message, a KEEPALIVE at the latest:
+// none after that is missed.
 func Start(ctx context.Context, l *clab.Lab, node, device string, limit time.Duration) (*Capture, error) {
 	ctx, stop := context.WithCancel(ctx)
 	// Its files are in the node's own /run, and gone with it.
