@@ -10,8 +10,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 )
 
 // Guard keeps the sessions with outside peers and passes routes between them and the engine. Its methods are safe for concurrent use.
@@ -114,7 +116,7 @@ func (g *Guard) Run(ctx context.Context) error {
 	}
 	var accepting sync.WaitGroup
 	for _, l := range g.listeners {
-		accepting.Go(func() { failed <- g.acceptAll(l) })
+		accepting.Go(func() { failed <- g.acceptAll(ctx, l) })
 	}
 	var err error
 	select {
@@ -149,16 +151,30 @@ func (g *Guard) addStatic(ctx context.Context) error {
 // Closing makes the end of Run tell the peers (CEASE, administrative shutdown): for a guard that ends for good.
 func (g *Guard) Closing() { g.closing.Store(true) }
 
-// acceptAll hands connections to their peers until the listener is closed.
-func (g *Guard) acceptAll(l *net.TCPListener) error {
-	for {
+// acceptPause is how long nobody is accepted when the system has no room for another connection.
+const acceptPause = 100 * time.Millisecond
+
+// acceptAll hands connections to their peers until the listener is closed. A system that has no room costs no session: the next connections wait.
+func (g *Guard) acceptAll(ctx context.Context, l *net.TCPListener) error {
+	for told := false; ; {
 		c, err := l.AcceptTCP()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil
+		case full(err):
+			if !told {
+				told = true
+				g.config.Log.WithError(err).Error("connections have to wait")
+			}
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
+			continue
 		case err != nil:
 			return fmt.Errorf("accept on %v: %w", l.Addr(), err)
 		}
+		told = false
 		if err := g.accept(c); err != nil {
 			g.mu.Lock()
 			g.strangers++
@@ -167,6 +183,16 @@ func (g *Guard) acceptAll(l *net.TCPListener) error {
 			c.Close()
 		}
 	}
+}
+
+// full reports whether an error is the system's want of descriptors or memory, which passes.
+func full(err error) bool {
+	for _, e := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // accept finds the peer of a connection, or makes a dynamic one.

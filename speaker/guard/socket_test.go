@@ -2,12 +2,15 @@ package guard_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	logtest "github.com/sirupsen/logrus/hooks/test"
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/speaker/guard"
@@ -239,6 +242,50 @@ func TestOwnTTL(t *testing.T) {
 // least lets in packets with at least a TTL.
 func least(n int) func(fd int) error {
 	return func(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, n) }
+}
+
+// TestNoDescriptors: a guard that has no room for another connection lets it wait, and lives on.
+func TestNoDescriptors(t *testing.T) {
+	base, lines := logtest.NewNullLogger()
+	c := setting(anyone())
+	c.Log = base.WithField("part", "guard")
+	g := run(t, c)
+	from := address()
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(socket), "peer")
+	defer file.Close()
+	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: from.As4()}); err != nil {
+		t.Fatal(err)
+	}
+	free, err := unix.Dup(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(free)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(free), Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err = unix.Connect(socket, &unix.SockaddrInet4{Addr: g.own().As4(), Port: port})
+	eventually(t, "the connection has to wait", func() bool { return err != nil || len(loud(lines.AllEntries())) > 0 })
+	if err := errors.Join(err, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := listenTo(t, conn, from)
+	r.establish(t, r.hello())
+	if said := loud(lines.AllEntries()); len(said) != 1 || !strings.Contains(said[0], "have to wait") {
+		t.Errorf("it says %q", said)
+	}
 }
 
 // TestSocketErrorsAreErrors: a protection that cannot be had is never left out.
