@@ -18,7 +18,7 @@ import (
 	"github.com/tns-project/tns/speaker/gobgp"
 )
 
-// observedVariable makes this program a GoBGP as nved has it, that tells what it hears; it holds a gobgp.Config.
+// observedVariable makes this program a GoBGP as nved has it, that tells what it hears; it holds an engineConfig.
 const observedVariable = "GUARD_TEST_OBSERVED_ENGINE"
 
 func init() {
@@ -29,6 +29,15 @@ func init() {
 		}
 		os.Exit(0)
 	}
+}
+
+// engineConfig is the part of a gobgp.Config that an engine behind a guard has.
+type engineConfig struct {
+	RouterID     evpn.RouterID
+	AS           uint32
+	Address      netip.AddrPort
+	Peers        []gobgp.Peer
+	RouteTargets []evpn.RouteTarget
 }
 
 // observedRoutes is how many routes it announces by itself.
@@ -51,11 +60,14 @@ type report struct {
 
 // beObserved runs until its input ends. Each line of it asks for Stats or, if it is a peer's address, for Keys.
 func beObserved(config string) error {
-	var c gobgp.Config
+	var c engineConfig
 	if err := json.Unmarshal([]byte(config), &c); err != nil {
 		return err
 	}
-	g, err := gobgp.NewGuarded(c)
+	g, err := gobgp.NewGuarded(gobgp.Config{
+		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Address.Port()), ListenAddresses: []netip.Addr{c.Address.Addr()}, Peers: c.Peers,
+		RouteTargets: c.RouteTargets,
+	})
 	if err != nil {
 		return err
 	}
@@ -150,7 +162,7 @@ type observed struct {
 }
 
 // startObserved starts one.
-func startObserved(t testing.TB, c gobgp.Config) *observed {
+func startObserved(t testing.TB, c engineConfig) *observed {
 	t.Helper()
 	config, err := json.Marshal(c)
 	if err != nil {

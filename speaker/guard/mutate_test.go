@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -26,8 +27,7 @@ const (
 const (
 	defaultMutations = 20_000
 	checkEvery       = 500     // messages between two changes of the clean peer
-	tellEvery        = 250_000 // messages between two lines of figures
-	engineMemory     = 1 << 20 // kB: an engine that has more is killed, and another one started
+	tellEvery        = 250_000 // messages between two lines about memory
 )
 
 // TestMutatedMessages lets established peers of four kinds, two of each, send mutated messages through real sessions, the guard and, in a process of its own,
@@ -56,7 +56,6 @@ func TestMutatedMessages(t *testing.T) {
 	c.Peers = append(c.Peers, guard.Peer{Prefix: netip.PrefixFrom(cleanAddress, 32), Passive: true, AS: as, HoldTime: 90 * time.Second})
 	f := &field{t: t, guard: run(t, c), mutants: mutants, start: time.Now()}
 	f.startEngine()
-	defer func() { f.engine.end() }()
 	f.startClean(cleanAddress)
 	f.memory("start")
 	f.all(count, seed)
@@ -89,22 +88,14 @@ type field struct {
 	slowest time.Duration
 	start   time.Time
 	sent    atomic.Int64
-
-	between sync.RWMutex // held while a session goes on, and for writing while the engine is replaced
 	engine  *observed
-	engines int
-	stats   gobgp.Stats // of those that are gone
-	most    int         // kB that an engine had
 }
 
 // startEngine starts GoBGP with the inner peers that the guard says.
 func (f *field) startEngine() {
 	f.t.Helper()
 	c := f.guard.config
-	e := gobgp.Config{
-		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Engine.Address.Port()), ListenAddresses: []netip.Addr{c.Engine.Address.Addr()},
-		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.RouterID)},
-	}
+	e := engineConfig{RouterID: c.RouterID, AS: c.AS, Address: c.Engine.Address, RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.RouterID)}}
 	inner, err := c.InnerPeers()
 	if err != nil {
 		f.t.Fatal(err)
@@ -113,7 +104,7 @@ func (f *field) startEngine() {
 		e.Peers = append(e.Peers, gobgp.Peer{Prefix: p.Prefix, Dynamic: true, AS: p.Peer.AS, HoldTime: 90 * time.Second, Password: c.Engine.Password})
 	}
 	f.engine = startObserved(f.t, e)
-	f.engines++
+	f.t.Cleanup(f.engine.end)
 }
 
 // startClean brings the clean peer up.
@@ -167,18 +158,13 @@ func (f *field) all(count, seed int) {
 			if i < count%len(f.mutants) {
 				n++
 			}
-			failed[i] = m.run(ctx, n, func(talk func(*observed) error) error {
-				f.between.RLock()
-				defer f.between.RUnlock()
-				err := talk(f.engine)
-				now := f.sent.Add(int64(m.current.count.executions()))
-				if before := now - int64(m.current.count.executions()); before/checkEvery != now/checkEvery {
+			failed[i] = m.run(ctx, n, f.engine, func(messages int) {
+				if now := f.sent.Add(int64(messages)); (now-int64(messages))/checkEvery != now/checkEvery {
 					select {
 					case check <- struct{}{}:
 					default:
 					}
 				}
-				return err
 			})
 			if failed[i] != nil {
 				cancel(failed[i])
@@ -196,44 +182,24 @@ func (f *field) all(count, seed int) {
 				told = now
 				f.memory(fmt.Sprintf("%d messages", now))
 			}
-			if now, _ := memory(strconv.Itoa(f.engine.cmd.Process.Pid)); now > engineMemory && ctx.Err() == nil {
-				f.replaceEngine(ctx)
-			}
 		}
 	})
 	mutants.Wait()
 	close(check)
 	clean.Wait()
+	if f.engine.gone() {
+		f.t.Errorf("the engine has ended by itself: %v", f.engine.err)
+	}
 	for i, err := range failed {
-		if err != nil && (err == context.Cause(ctx) || f.engine.gone()) {
-			m := f.mutants[i]
-			f.t.Errorf("seed %d, %d messages: mutant %d, session %d, after %d messages: %v\n%s", seed, count, i, 1+m.count.sessions, m.count.executions(), err, m.current.octets())
+		if err == nil || err != context.Cause(ctx) && !f.engine.gone() {
+			continue // only the first failure is one
 		}
+		if f.engine.gone() {
+			err = errors.New("among these is what ended the engine, it seems")
+		}
+		m := f.mutants[i]
+		f.t.Errorf("seed %d, %d messages: mutant %d, session %d, after %d messages: %v\n%s", seed, count, i, 1+m.count.sessions, m.count.executions(), err, m.current.octets())
 	}
-}
-
-// replaceEngine kills the engine between two sessions of the mutants, as nved does with one whose memory has grown; the clean peer is not to notice.
-func (f *field) replaceEngine(ctx context.Context) {
-	f.between.Lock()
-	defer f.between.Unlock()
-	f.endEngine(ctx)
-	f.startEngine()
-}
-
-// endEngine keeps an engine's figures.
-func (f *field) endEngine(ctx context.Context) {
-	_, most := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
-	s, err := f.engine.askStats(ctx)
-	if err != nil {
-		f.t.Errorf("the engine's counters: %v", err)
-	}
-	f.most = max(f.most, most)
-	f.stats.Received += s.Received
-	f.stats.Skipped += s.Skipped
-	f.stats.Refused += s.Refused
-	f.stats.TreatedAsWithdraw += s.TreatedAsWithdraw
-	f.stats.Ignored += s.Ignored
-	f.engine.end()
 }
 
 // memory writes down what both processes have now.
@@ -246,30 +212,34 @@ func (f *field) memory(when string) {
 // verdict compares what was counted, and tells it.
 func (f *field) verdict() {
 	took := time.Since(f.start)
-	f.endEngine(f.t.Context())
+	engine, err := f.engine.askStats(f.t.Context())
+	if err != nil {
+		f.t.Errorf("the engine's counters: %v", err)
+	}
 	var all tally
 	for _, m := range f.mutants {
 		s := f.guard.status(f.t, m.address)
-		if !f.t.Failed() && (s.Sessions != uint64(m.count.sessions) || s.Filtered != m.count.refusals) {
-			f.t.Errorf("%v: the guard counts %d sessions and %d refusals, must count %d and %d", m.address, s.Sessions, s.Filtered, m.count.sessions, m.count.refusals)
+		if c := m.count; !f.t.Failed() && (s.Sessions != uint64(c.sessions) || s.Received != c.updates || s.Filtered != c.refusals) {
+			f.t.Errorf("the guard counts %d sessions, %d UPDATEs and %d refusals of %v, must count %d, %d and %d", s.Sessions, s.Received, s.Filtered, m.address, c.sessions, c.updates, c.refusals)
 		}
 		all.add(m.count)
 	}
 	now := f.guard.status(f.t, f.clean.address)
-	if now.State != guard.Established || now.Since != f.before.Since || now.Sessions != 1 || now.Engines != uint64(f.engines) {
+	if now.State != guard.Established || now.Since != f.before.Since || now.EngineSince != f.before.EngineSince {
 		f.t.Errorf("the clean peer's session was disturbed: %+v, before %+v", now, f.before)
 	}
 	if n := f.clean.count(wire.TypeUpdate); n != f.heard {
 		f.t.Errorf("the clean peer has heard %d UPDATEs, had heard %d before the others came", n, f.heard)
 	}
-	if f.stats.TreatedAsWithdraw+f.stats.Ignored > 0 {
-		f.t.Errorf("GoBGP found errors in what the guard let through: %d UPDATEs treated as withdraw, %d ignored", f.stats.TreatedAsWithdraw, f.stats.Ignored)
+	if engine.TreatedAsWithdraw+engine.Ignored+engine.Refused > 0 {
+		f.t.Errorf("GoBGP, or who reads what it tells, found errors in what the guard let through: %+v", engine)
 	}
 	_, here := memory("self")
+	_, there := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
 	n := all.executions()
 	f.t.Logf("%d messages in %d sessions, in %v: %.0f a second", n, all.sessions, took.Round(time.Millisecond), float64(n)/took.Seconds())
 	f.t.Logf("unchanged %d, changed %d, treated as withdraw %d, nothing left %d, no UPDATE %d, session reset %d; in one write with a reset, before it: %d",
 		all.messages[unchanged], all.messages[changed], all.messages[withdrawn], all.messages[dropped], all.messages[noUpdate], all.messages[resetting], all.behind)
-	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3 and %d of other types, %d could not be read; %d engines", f.stats.Received, f.stats.Skipped, f.stats.Refused, f.engines)
-	f.t.Logf("clean peer: %d changes, the slowest after %v; most memory: %d MB in the guard with this test, %d MB in GoBGP", f.changes, f.slowest.Round(time.Millisecond), here>>10, f.most>>10)
+	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3, and of %d of other types", engine.Received, engine.Skipped)
+	f.t.Logf("clean peer: %d changes, the slowest after %v; most memory: %d MB in the guard with this test, %d MB in GoBGP", f.changes, f.slowest.Round(time.Millisecond), here>>10, there>>10)
 }
