@@ -74,13 +74,13 @@ func (d *draft) octets() []byte {
 	return message(wire.TypeUpdate, append(append(body, attributes...), d.nlri...))
 }
 
-// author writes UPDATEs of every kind that passes between a TES, an NVE, and other VTEPs, for one session; no two have the same content.
+// author writes UPDATEs of every kind that passes between a TES, an NVE, and other VTEPs, for one session.
 type author struct {
 	random  *rand.Rand
 	session wire.Session
 	as      uint32 // its own
 	rd      [8]byte
-	turn    uint32 // of the keys, so that one comes again only after keysInUse others
+	turn    uint32 // of the MAC addresses, so that one comes again only after keysInUse others, and is not merged with itself on the way
 }
 
 // keysInUse is how many MAC addresses there are, so that GoBGP's memory of what was withdrawn does not grow by that; mutations bring more.
@@ -323,9 +323,9 @@ func (w *author) ours(subs ...byte) (b []byte) {
 func (w *author) next() *draft {
 	d := &draft{attributes: w.well()}
 	add := func(a ...attribute) { d.attributes = append(a, d.attributes...) }
-	families := w.random.IntN(20)
+	kind := w.random.IntN(20)
 	switch {
-	case families < 5: // a TES's request, an NVE's response
+	case kind < 5: // a TES's request, an NVE's response
 		subs := []byte{1, 2, 3, 4, 5}
 		if w.one(2) {
 			subs = []byte{2, 3, 4, 7, 8, 9, 0x0e, 0x0f}
@@ -333,33 +333,33 @@ func (w *author) next() *draft {
 		add(w.reach(evpnFamily, w.macIP(uint32(w.random.IntN(2)))))
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.ours(subs...)},
 			attribute{flags: 0xc0, typ: attrLarge, value: append([]byte{0, 0, 0xfd, 0xe8}, w.some(8)...)})
-	case families < 6: // a beacon
+	case kind < 6: // a beacon
 		add(w.reach(evpnFamily, w.multicast()))
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.ours(9, 0x10)}, w.tunnel())
-	case families < 9: // the fabric's
+	case kind < 9: // the fabric's
 		add(w.reach(evpnFamily, several(1+w.random.IntN(5), func() []byte { return w.macIP(0) })...))
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.communities(1 + w.random.IntN(5))})
-	case families < 10:
+	case kind < 10:
 		add(w.reach(evpnFamily, w.multicast()))
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.communities(2)}, w.tunnel())
-	case families < 12: // every type of route
+	case kind < 12: // every type of route
 		add(w.reach(evpnFamily, append(several(1+w.random.IntN(3), w.other), w.macIP(0), w.other())...))
 		d.attributes = append(d.attributes, attribute{flags: 0xc0, typ: attrExtended, value: w.communities(1 + w.random.IntN(5))})
-	case families < 14: // withdrawals, also of what is not there
+	case kind < 14: // withdrawals, also of what is not there
 		w.turn -= uint32(w.random.IntN(64))
 		d.attributes = []attribute{w.unreach(evpnFamily, append(several(w.random.IntN(6), func() []byte { return w.macIP(0) }), w.multicast(), w.other())...)}
-	case families < 15: // both
+	case kind < 15: // both
 		add(w.unreach(evpnFamily, w.macIP(0), w.other()), w.reach(evpnFamily, w.macIP(0)))
-	case families < 17 && (w.session.Has(wire.RouteTargets) || w.one(16)): // memberships
+	case kind < 17 && (w.session.Has(wire.RouteTargets) || w.one(16)): // memberships
 		add(w.reach(targetsFamily, several(1+w.random.IntN(3), w.membership)...))
 		if w.one(3) {
 			d.attributes = []attribute{w.unreach(targetsFamily, several(1+w.random.IntN(3), w.membership)...)}
 		}
-	case families < 17: // IPv4, which no session carries
+	case kind < 17: // IPv4, which no session carries
 		add(w.reach(evpnFamily, w.macIP(0)))
 		d.withdrawn, d.nlri = []byte{24, 192, 0, 2}, []byte{16, 10, 1, 8, 11}
 		d.attributes = append(d.attributes, attribute{flags: 0x40, typ: 3, value: []byte{10, 0, 0, 9}})
-	case families < 18: // large
+	case kind < 18: // large
 		w.large(d)
 	case w.one(8):
 		d.attributes = []attribute{w.unreach(evpnFamily)} // End-of-RIB

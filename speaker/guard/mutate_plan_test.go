@@ -28,6 +28,11 @@ const (
 	fates
 )
 
+// String is the fate as the figures in docs/fuzzing.md call it.
+func (f fate) String() string {
+	return [fates]string{"unchanged", "changed", "treated as withdraw", "nothing left", "no UPDATE", "session reset"}[f]
+}
+
 // tally counts messages by their fate, and what the guard is to count.
 type tally struct {
 	messages [fates]int

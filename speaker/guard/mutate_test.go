@@ -234,12 +234,18 @@ func (f *field) verdict() {
 	if engine.TreatedAsWithdraw+engine.Ignored+engine.Refused > 0 {
 		f.t.Errorf("GoBGP, or who reads what it tells, found errors in what the guard let through: %+v", engine)
 	}
+	fateful := ""
+	for is, n := range all.messages {
+		fateful += fmt.Sprintf("%v %d, ", fate(is), n)
+		if n == 0 && f.sent.Load() >= defaultMutations {
+			f.t.Errorf("%v: no message is; the mutations are too weak", fate(is))
+		}
+	}
 	_, here := memory("self")
 	_, there := memory(strconv.Itoa(f.engine.cmd.Process.Pid))
 	n := all.executions()
 	f.t.Logf("%d messages in %d sessions, in %v: %.0f a second", n, all.sessions, took.Round(time.Millisecond), float64(n)/took.Seconds())
-	f.t.Logf("unchanged %d, changed %d, treated as withdraw %d, nothing left %d, no UPDATE %d, session reset %d; in one write with a reset, before it: %d",
-		all.messages[unchanged], all.messages[changed], all.messages[withdrawn], all.messages[dropped], all.messages[noUpdate], all.messages[resetting], all.behind)
+	f.t.Logf("%sin one write with a reset, before it: %d", fateful, all.behind)
 	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3, and of %d of other types", engine.Received, engine.Skipped)
 	f.t.Logf("clean peer: %d changes, the slowest after %v; most memory: %d MB in the guard with this test, %d MB in GoBGP", f.changes, f.slowest.Round(time.Millisecond), here>>10, there>>10)
 }
