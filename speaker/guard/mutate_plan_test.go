@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -62,7 +61,6 @@ type plan struct {
 	deep    [][]byte           // reaches GoBGP, as the mark behind it does
 	label   uint32             // of the mark
 	holding []string           // routes of types 2 and 3 that GoBGP has then
-	left    map[string]bool    // routes that GoBGP left out: what it had of them before may stand
 	last    [][]byte           // what ends the session, with some before it
 	notice  *wire.Notification // that the guard says at last; nil for none
 	count   tally
@@ -81,7 +79,7 @@ func (p *plan) octets() (s string) {
 
 // judge tells a message's fate, and the NOTIFICATION that it is answered with if it ends the session; it counts, and brings the routes up to date. An error is
 // a filter that panics.
-func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table, left map[string]bool) (f fate, n *wire.Notification, err error) {
+func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table) (f fate, n *wire.Notification, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			err = fmt.Errorf("the filter cannot read %x: %v\n%s", msg, e, debug.Stack())
@@ -113,12 +111,7 @@ func (m *mutant) judge(msg []byte, count *tally, routes *wire.Table, left map[st
 	v := m.filter.Update(msg)
 	count.updates++
 	count.refusals += uint64(len(v.Refusals))
-	for _, c := range v.Changes() {
-		routes.Set(c)
-		if isObserved(c) {
-			left[keyOfNLRI([]byte(c.NLRI))] = !c.Withdrawal() && looped(v.Attributes)
-		}
-	}
+	routes.Apply(v.Changes())
 	switch {
 	case v.Reset != nil:
 		return resetting, notice(v.Reset), nil
@@ -138,7 +131,7 @@ const meanLength = 100
 // prepare makes the next session, of at most so many messages.
 func (m *mutant) prepare(most int) error {
 	random, table := m.mutator.random, wire.NewTable()
-	p := plan{label: uint32(1+m.count.sessions) & 0xffffff, left: make(map[string]bool)}
+	p := plan{label: uint32(1+m.count.sessions) & 0xffffff}
 	deep, behind := min(most, 1+random.IntN(2*meanLength-2)), 0
 	ended := most == deep || random.IntN(16) == 0 // by ourselves
 	if !ended && random.IntN(4) == 0 {
@@ -147,11 +140,11 @@ func (m *mutant) prepare(most int) error {
 	for !ended || len(p.deep) < deep {
 		var count tally
 		msg := m.mutator.next()
-		to, routes, left := &p.deep, table, p.left
+		to, routes := &p.deep, table
 		if len(p.deep) == deep {
-			to, routes, left = &p.last, wire.NewTable(), make(map[string]bool)
+			to, routes = &p.last, wire.NewTable()
 		}
-		f, notice, err := m.judge(msg, &count, routes, left)
+		f, notice, err := m.judge(msg, &count, routes)
 		switch {
 		case err != nil:
 			return err
@@ -167,11 +160,10 @@ func (m *mutant) prepare(most int) error {
 		p.count.add(count)
 	}
 	for c := range table.All() {
-		if isObserved(c) {
+		if c.Family == wire.EVPN && (c.NLRI[0] == 2 || c.NLRI[0] == 3) {
 			p.holding = append(p.holding, keyOfNLRI([]byte(c.NLRI)))
 		}
 	}
-	maps.DeleteFunc(p.left, func(_ string, is bool) bool { return !is })
 	p.count.sessions, p.count.updates = 1, p.count.updates+1 // the mark
 	if m.session.Has(wire.RouteTargets) {
 		p.count.updates += 2 // a membership, and their End-of-RIB
@@ -197,47 +189,18 @@ func keyOfNLRI(n []byte) string {
 	return fmt.Sprint(k)
 }
 
-// difference are the lines that only one of two lists has, but for some.
-func difference(must, has []string, but map[string]bool) string {
+// difference are the lines that only one of two lists has.
+func difference(must, has []string) string {
 	var b strings.Builder
 	for _, s := range must {
-		if !but[s] && !slices.Contains(has, s) {
+		if !slices.Contains(has, s) {
 			fmt.Fprintf(&b, "\n  it has not %s", s)
 		}
 	}
 	for _, s := range has {
-		if !but[s] && !slices.Contains(must, s) {
+		if !slices.Contains(must, s) {
 			fmt.Fprintf(&b, "\n  it has %s", s)
 		}
 	}
 	return b.String()
-}
-
-// isObserved reports whether the route is one of those that the engine tells its roles.
-func isObserved(c wire.Change) bool {
-	return c.Family == wire.EVPN && (c.NLRI[0] == 2 || c.NLRI[0] == 3)
-}
-
-// looped reports whether the AS_PATH among well-formed attributes has our AS, for which GoBGP leaves the route out (RFC 4271 §9.1.2).
-func looped(attributes []byte) bool {
-	const typePath, flagExtended = 2, 0x10
-	for len(attributes) > 0 {
-		header, size := 3, int(attributes[2])
-		if attributes[0]&flagExtended != 0 {
-			header, size = 4, int(binary.BigEndian.Uint16(attributes[2:]))
-		}
-		if attributes[1] == typePath {
-			for b := attributes[header : header+size]; len(b) > 0; {
-				segment := b[2 : 2+4*int(b[1])]
-				b = b[2+len(segment):]
-				for ; len(segment) > 0; segment = segment[4:] {
-					if binary.BigEndian.Uint32(segment) == as {
-						return true
-					}
-				}
-			}
-		}
-		attributes = attributes[header+size:]
-	}
-	return false
 }

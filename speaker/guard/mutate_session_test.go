@@ -112,7 +112,7 @@ func (m *mutant) converse(ctx context.Context, engine *observed) error {
 	if err != nil {
 		return err
 	}
-	if r.Holding != len(p.holding)+1 || len(p.left) > 0 {
+	if r.Holding != len(p.holding)+1 {
 		if err := m.settle(ctx, engine); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (m *mutant) settle(ctx context.Context, engine *observed) error {
 		if err != nil {
 			return err
 		}
-		wrong := difference(append(m.current.holding, keyOfNLRI(markNLRI(m.mutator.rd, 1))), keys, m.current.left)
+		wrong := difference(append(m.current.holding, keyOfNLRI(markNLRI(m.mutator.rd, 1))), keys)
 		if wrong == "" {
 			return nil
 		}

@@ -44,7 +44,7 @@ func TestMutatedMessages(t *testing.T) {
 	}
 	var mutants []*mutant
 	for i := range 8 {
-		s, its := wire.Session{Families: families[:1+i%2], FourOctetAS: i%4 != 3, Internal: i%4 < 2}, uint32(as)
+		s, its := wire.Session{Families: families[:1+i%2], FourOctetAS: i%4 != 3, Internal: i%4 < 2, AS: as, RouterID: id(own)}, uint32(as)
 		if !s.Internal {
 			its = as + 1
 		}

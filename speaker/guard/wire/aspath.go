@@ -66,6 +66,20 @@ func wrongPath(path []byte, size int, internal bool) string {
 	return ""
 }
 
+// passes reports whether a path with AS numbers of four octets has that one, which is not 0.
+func passes(path []byte, as uint32) bool {
+	for len(path) > 0 {
+		s, rest, _ := nextSegment(path, 4)
+		for at := 0; at < len(s.ases); at += 4 {
+			if asNumber(s.ases[at:], 4) == as {
+				return true
+			}
+		}
+		path = rest
+	}
+	return false
+}
+
 func asNumber(b []byte, size int) uint32 {
 	if size == 2 {
 		return uint32(binary.BigEndian.Uint16(b))

@@ -1,6 +1,11 @@
 package wire
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/tns-project/tns/evpn"
+)
 
 // emit writes what is left of the message. An error resets the session.
 func (f *Filter) emit() *Error {
@@ -17,6 +22,10 @@ func (f *Filter) emit() *Error {
 		f.writeAttributes()
 	} else if f.others { // nobody's: withdrawals have no attributes
 		f.changed = true
+	}
+	if f.loop { // no error, but no route (RFC 4271 §9.1.2, RFC 4456 §8)
+		f.changed = true
+		v.Withdrawn, v.Announced, v.Attributes = append(v.Withdrawn, v.Announced...), v.Announced[:0], nil
 	}
 	if len(v.Announced) > 0 && len(v.Withdrawn) > 0 {
 		f.changed = true
@@ -52,7 +61,8 @@ func (f *Filter) rewrite() {
 	v.Forward = w.messages(v.Forward)
 }
 
-// writeAttributes writes the attributes that stay as GoBGP is to see them.
+// writeAttributes writes the attributes that stay as GoBGP is to see them. It looks for loops on the way: GoBGP leaves out routes that have been here, but its
+// watchers are not told that what they replace is gone.
 func (f *Filter) writeAttributes() {
 	b := f.values
 	path, aggregator := f.wideNumbers()
@@ -68,10 +78,15 @@ func (f *Filter) writeAttributes() {
 			b, hidden, changed = appendCommunities(b, a.flags, v)
 			f.verdict.Hidden += hidden
 			f.changed = f.changed || changed
+		case a.typ == attrOriginatorID:
+			f.loop = f.loop || evpn.RouterID(binary.BigEndian.Uint32(v)) == f.session.RouterID && f.session.RouterID != 0
+			b = appendAttribute(b, a.flags, a.typ, v)
 		case f.session.FourOctetAS:
+			f.loop = f.loop || a.typ == attrASPath && passes(v, f.session.AS)
 			b = appendAttribute(b, a.flags, a.typ, v)
 		case a.typ == attrASPath:
 			wide := appendWidePath(nil, v, path)
+			f.loop = f.loop || passes(wide, f.session.AS)
 			b = appendAttribute(b, a.flags, a.typ, wide)
 			f.changed = true
 		case a.typ == attrAggregator && aggregator != nil:

@@ -27,6 +27,7 @@ type Filter struct {
 	others     bool        // attributes beside MP_UNREACH_NLRI
 	reachable  bool        // some NLRI is announced, carried or not
 	changed    bool        // the message cannot go on as it came
+	loop       bool        // the routes have been here
 	invalid    *Error      // the first reason to treat it as a withdrawal
 
 	values []byte // of Update.Attributes

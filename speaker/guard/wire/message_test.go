@@ -179,15 +179,15 @@ func TestMalformedOpen(t *testing.T) {
 }
 
 func TestNegotiate(t *testing.T) {
-	ours := &Open{AS: 65000, FourOctetAS: true, Families: []Family{EVPN, RouteTargets}}
+	ours := &Open{AS: 65000, RouterID: 7, FourOctetAS: true, Families: []Family{EVPN, RouteTargets}}
 	tests := []struct {
 		name   string
 		theirs Open
 		want   Session
 	}{
-		{"the same", *ours, Session{Families: []Family{EVPN, RouteTargets}, FourOctetAS: true, Internal: true}},
-		{"FRR, another AS", Open{AS: 65001, FourOctetAS: true, Families: []Family{IPv4Unicast, EVPN}}, Session{Families: []Family{EVPN}, FourOctetAS: true}},
-		{"old", Open{AS: 65000}, Session{Internal: true}},
+		{"the same", *ours, Session{Families: []Family{EVPN, RouteTargets}, FourOctetAS: true, Internal: true, AS: 65000, RouterID: 7}},
+		{"FRR, another AS", Open{AS: 65001, FourOctetAS: true, Families: []Family{IPv4Unicast, EVPN}}, Session{Families: []Family{EVPN}, FourOctetAS: true, AS: 65000, RouterID: 7}},
+		{"old", Open{AS: 65000}, Session{Internal: true, AS: 65000, RouterID: 7}},
 	}
 	for _, tt := range tests {
 		if got := Negotiate(ours, &tt.theirs); !reflect.DeepEqual(got, tt.want) {
