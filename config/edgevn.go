@@ -6,8 +6,8 @@ import (
 	"github.com/tns-project/tns/evpn"
 )
 
-// edgeVNs checks the VNs of an edge.
-func (c *checker) edgeVNs(raw []rawEdgeVN) []VN {
+// edgeVNs checks the VNs of an edge. That a TES is unknown can be judged if told.
+func (c *checker) edgeVNs(raw []rawEdgeVN, peers []TESPeer, told bool) []VN {
 	var vns []VN
 	names, numbers, devices := firsts[string]{}, firsts[evpn.VNI]{}, firsts[string]{}
 	for i := range raw {
@@ -27,6 +27,11 @@ func (c *checker) edgeVNs(raw []rawEdgeVN) []VN {
 			Export:         each(c, join(key, "export"), r.Export, routeTarget),
 			PerVMKeepAlive: preset(c, join(key, "keepalive"), r.KeepAlive, perVM),
 			MTU:            preset(c, join(key, "mtu"), r.MTU, mtu),
+			Credentialed:   preset(c, join(key, "authorization"), r.Authorize, credentialed),
+			TES:            c.knownTESs(join(key, "tes"), r.TES, peers, told),
+		}
+		if r.TES != nil && len(r.TES) == 0 {
+			c.report(join(key, "tes"), nil, "an empty list", "list at least one TES-ID, or leave the key out")
 		}
 		vn.Bridge = c.device(join(key, "bridge"), r.Bridge, fmt.Sprintf("tnsbr%d", n), ok, devices)
 		vn.VXLAN = c.device(join(key, "vxlan"), r.VXLAN, fmt.Sprintf("tnsvx%d", n), ok, devices)

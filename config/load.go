@@ -39,8 +39,8 @@ func ParseTES(name string, r io.Reader) (*TES, error) {
 }
 
 // parse reads a file that the raw struct R mirrors, and checks it into a C, as far as it can be read.
-// secret reads password files.
-func parse[R, C any](name string, r io.Reader, secret func(path string) (string, error), check func(*checker, *R) C) (none C, err error) {
+// secret reads password and key files.
+func parse[R, C any](name string, r io.Reader, secret func(path string, private bool) (string, error), check func(*checker, *R) C) (none C, err error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return none, fmt.Errorf("read configuration: %w", err)

@@ -81,6 +81,10 @@ type VN struct {
 	Bridge, VXLAN  string             // device names; default tnsbr<VNI>, tnsvx<VNI>
 	MTU            int                // default 0 = leave
 	NVE            evpn.RouterID      // tesd only: which NVE serves it, default the first
+
+	TES          []evpn.RouterID               // nved only: who may use it; empty: every TES behind one of its ports
+	Credentialed bool                          // nved only: `authorization: credential`, bindings need one as well
+	Keys         map[uint16]evpn.CredentialKey // nved only: that its credentials are made with, by number
 }
 
 // Port is a port of the edge that a TES is behind.

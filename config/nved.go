@@ -42,8 +42,10 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.Fabric = c.fabric(raw.Fabric)
 	n.TES = c.tesPeers(raw.TES, n.ID)
 	c.twoPlanes(n.Fabric, n.TES, raw.TES)
-	n.VNs = c.edgeVNs(raw.VNs)
-	n.Ports = c.ports(raw.Ports, n, c.tellTESs(raw.TES))
+	told := c.tellTESs(raw.TES)
+	n.VNs = c.edgeVNs(raw.VNs, n.TES, told)
+	c.credentialKeys(raw.Keys, n.VNs)
+	n.Ports = c.ports(raw.Ports, n, told)
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
 		{"record", n.Record},

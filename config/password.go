@@ -3,9 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 )
 
 // maxPassword is the longest key of TCP MD5 on Linux (TCP_MD5SIG_MAXKEYLEN).
@@ -41,7 +38,7 @@ func (c *checker) password(key string, raw *rawSession) string {
 		if !ok {
 			return ""
 		}
-		value, err := c.secret(path)
+		value, err := c.secret(path, false)
 		if err == nil {
 			_, err = password.parse(value)
 		}
@@ -51,33 +48,4 @@ func (c *checker) password(key string, raw *rawSession) string {
 		return value
 	}
 	return ""
-}
-
-// readSecret reads a password file; a line end after the password does not belong to it.
-func readSecret(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", reason(err)
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", reason(err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, 4096))
-	if err != nil {
-		return "", reason(err)
-	}
-	return strings.TrimRight(string(text), "\r\n"), nil
-}
-
-// reason is why the system refused, without the path, which the problem shows already.
-func reason(err error) error {
-	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

@@ -13,6 +13,7 @@ var (
 	nvedState    = absolutePath("/var/lib/tns/nved.db")
 	tesdState    = absolutePath("/var/lib/tns/tesd.db")
 	passwordPath = absolutePath("/etc/tns/bgp.password")
+	keyPath      = absolutePath("/etc/tns/blue.key")
 )
 
 // absolutePath is the path of a file such as the example.

@@ -26,16 +26,12 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 		if !c.sound(join(key, "port")) {
 			p.Name = ""
 		}
-		p.VN = c.portVN(join(key, "vn"), r.VN, n.VNs)
+		p.VN = c.vnOf(join(key, "vn"), r.VN, n.VNs)
 		if len(r.TES) == 0 && c.sound(join(key, "tes")) {
 			c.report(join(key, "tes"), nil, "missing", "want the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
 		}
-		p.TES = each(c, join(key, "tes"), r.TES, routerID)
+		p.TES = c.knownTESs(join(key, "tes"), r.TES, n.TES, told)
 		for _, tes := range p.TES {
-			if told && !slices.ContainsFunc(n.TES, func(t TESPeer) bool { return t.speaksFor(tes) }) {
-				text := tes.String()
-				c.report(join(key, "tes"), &text, "no entry of tes: may speak for that TES-ID", "want one of those in tes:, or an entry for it there")
-			}
 			if other, taken := pairs[pair{p.VN, tes}]; taken && p.VN != "" {
 				text := tes.String()
 				c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, p.VN), "want one port for each VN and TES")
@@ -47,8 +43,20 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 	return ports
 }
 
-// portVN is the name of a port's VN.
-func (c *checker) portVN(key string, text *string, vns []VN) string {
+// knownTESs is a list of TESs, each of which somebody may speak for. That one is unknown can be judged if told.
+func (c *checker) knownTESs(key string, raw []string, peers []TESPeer, told bool) []evpn.RouterID {
+	ids := each(c, key, raw, routerID)
+	for _, id := range ids {
+		if told && !slices.ContainsFunc(peers, func(t TESPeer) bool { return t.speaksFor(id) }) {
+			text := id.String()
+			c.report(key, &text, "no entry of tes: may speak for that TES-ID", "want one of those in tes:, or an entry for it there")
+		}
+	}
+	return ids
+}
+
+// vnOf is the name of a VN that something belongs to.
+func (c *checker) vnOf(key string, text *string, vns []VN) string {
 	name, ok := need(c, key, text, kind[string]{"the name of one of vns:", func(s string) (string, error) { return s, nil }})
 	unread := len(vns) == 0 && !c.sound("vns")
 	if !ok || unread || slices.ContainsFunc(vns, func(vn VN) bool { return vn.Name == name || vn.Name == "" }) {

@@ -38,7 +38,7 @@ func (p *Problem) Error() string {
 // checker gathers the problems of one file.
 type checker struct {
 	file     string
-	secret   func(path string) (string, error)
+	secret   func(path string, private bool) (string, error)
 	problems []*Problem
 	broken   []string // keys with a problem
 }

@@ -13,6 +13,7 @@ type rawNVE struct {
 	Fabric       []rawFabric  `mapstructure:"fabric"`
 	TES          []rawTESPeer `mapstructure:"tes"`
 	VNs          []rawEdgeVN  `mapstructure:"vns"`
+	Keys         []rawKey     `mapstructure:"credential_keys"`
 	Ports        []rawPort    `mapstructure:"ports"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
@@ -95,6 +96,8 @@ type rawEdgeVN struct {
 	Import    []string `mapstructure:"import"`
 	Export    []string `mapstructure:"export"`
 	KeepAlive *string  `mapstructure:"keepalive"`
+	Authorize *string  `mapstructure:"authorization"`
+	TES       []string `mapstructure:"tes"`
 	Bridge    *string  `mapstructure:"bridge"`
 	VXLAN     *string  `mapstructure:"vxlan"`
 	MTU       *string  `mapstructure:"mtu"`
@@ -106,6 +109,13 @@ type rawHostVN struct {
 	VNI       *string `mapstructure:"vni"`
 	NVE       *string `mapstructure:"nve"`
 	KeepAlive *string `mapstructure:"keepalive"`
+}
+
+// rawKey is a key of credentials of nved.
+type rawKey struct {
+	ID   *string  `mapstructure:"id"`
+	File *string  `mapstructure:"file"`
+	VNs  []string `mapstructure:"vns"`
 }
 
 type rawPort struct {

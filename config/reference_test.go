@@ -41,7 +41,12 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 		if err != nil {
 			t.Fatal(err)
 		}
-		secret := func(path string) (string, error) { return "the password in " + path, nil }
+		secret := func(path string, private bool) (string, error) {
+			if private {
+				return strings.Repeat("5e", 32), nil
+			}
+			return "the password in " + path, nil
+		}
 		return parse("reference", bytes.NewReader(text), secret, check)
 	}
 	loadWith := func(e entry, value *string) (loaded C, err error) {

@@ -19,6 +19,7 @@ const seconds16 = math.MaxUint16 * time.Second
 var (
 	asNumber = number[uint32]("an AS number", 1, math.MaxUint32-1)
 	vni      = number[evpn.VNI]("a VNI", 1, uint64(evpn.MaxVNI))
+	keyID    = number[uint16]("a number", 1, math.MaxUint16)
 
 	ttlSecurityHops = number[uint8]("a number of hops", 1, 254)
 
@@ -42,6 +43,7 @@ var (
 	portMode     = setting[PortMode]{word([]string{"untagged"}, Untagged), Untagged}
 	routeTargets = setting[RouteTargetForm]{word([]string{"as-vni", "rfc8365"}, ASVNI, RFC8365), ASVNI}
 	perVM        = setting[bool]{keepAlive, false}
+	credentialed = setting[bool]{word([]string{"tes", "credential"}, false, true), false}
 	reflector    = setting[bool]{truth, false}
 	gobgpWrite   = setting[bool]{truth, false}
 

@@ -8,14 +8,14 @@ import (
 )
 
 // NVESource is all that nved's configuration was read from. It goes to the processes of nved with encoding/json, so that they have the same
-// configuration whatever became of the files. It holds passwords.
+// configuration whatever became of the files. It holds passwords and keys.
 type NVESource struct {
 	Name    string            // of the file, in errors
 	Text    []byte            // of the file
-	Secrets map[string][]byte // what each password file holds, by its path
+	Secrets map[string][]byte // what each password or key file holds, by its path
 }
 
-// ReadNVE reads nved's configuration file and the password files that it names. The NVE and the error are those of LoadNVE; beside an error the source
+// ReadNVE reads nved's configuration file and the password and key files that it names. The NVE and the error are those of LoadNVE; beside an error the source
 // is nil.
 func ReadNVE(path string) (*NVESource, *NVE, error) {
 	text, err := os.ReadFile(path)
@@ -35,17 +35,17 @@ func (s *NVESource) NVE() (*NVE, error) {
 	return parse(s.Name, bytes.NewReader(s.Text), s.kept, (*checker).nve)
 }
 
-// read reads a password file and keeps what it holds.
-func (s *NVESource) read(path string) (string, error) {
-	secret, err := readSecret(path)
+// read reads a password or key file and keeps what it holds.
+func (s *NVESource) read(path string, private bool) (string, error) {
+	secret, err := readSecret(path, private)
 	if err == nil {
 		s.Secrets[path] = []byte(secret)
 	}
 	return secret, err
 }
 
-// kept is what a password file held.
-func (s *NVESource) kept(path string) (string, error) {
+// kept is what a password or key file held.
+func (s *NVESource) kept(path string, _ bool) (string, error) {
 	secret, ok := s.Secrets[path]
 	if !ok {
 		return "", errors.New("not among what was read with the configuration")

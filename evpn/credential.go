@@ -1,6 +1,6 @@
 package evpn
 
-// Credential is CREDENTIAL: proof of the VM manager's consent, which the hypervisor only passes on (SPEC §2).
+// Credential is CREDENTIAL: proof of the VM manager's consent, which the hypervisor only passes on (SPEC §2). [Consent] tells what it says.
 //
 //	CREDENTIAL-a | key id 16 | tag octets 0-3 |
 //	CREDENTIAL-b | tag octets 4-9             |

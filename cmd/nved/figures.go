@@ -64,6 +64,16 @@ func edgeFigures(n nve.Stats) []metrics.Figure {
 		figures = append(figures, metrics.Count("nve_responses_total", "Responses, by status and reason.", n.Responses[a],
 			metrics.Label{Name: "status", Value: a.Status.String()}, metrics.Label{Name: "reason", Value: a.Reason.String()}))
 	}
+	for _, u := range slices.SortedFunc(maps.Keys(n.Unauthorized), func(a, b nve.Unauthorized) int {
+		return cmp.Or(cmp.Compare(a.TES, b.TES), cmp.Compare(a.Reason, b.Reason))
+	}) {
+		tes := "other"
+		if u.TES != 0 {
+			tes = u.TES.String()
+		}
+		figures = append(figures, metrics.Count("nve_authorization_failures_total", "Routes of requests, dry runs too, that were refused for want of authorization, by TES and reason.",
+			n.Unauthorized[u], metrics.Label{Name: "tes", Value: tes}, metrics.Label{Name: "reason", Value: u.Reason.String()}))
+	}
 	return figures
 }
 

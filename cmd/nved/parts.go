@@ -83,7 +83,10 @@ func edgeConfig(c *config.NVE) nve.Config {
 		e.Neighbors = append(e.Neighbors, nve.Neighbor{Prefix: t.Prefix, IDs: t.IDs, Reflector: t.Reflector})
 	}
 	for _, v := range c.VNs {
-		n := nve.VN{Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive}
+		n := nve.VN{
+			Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive,
+			TES: v.TES, Credentialed: v.Credentialed, Keys: v.Keys,
+		}
 		for _, p := range c.Ports {
 			if p.VN == v.Name {
 				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES})

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,40 +34,6 @@ type credentialView struct {
 	Expiry uint32 `json:"expiry"` // Unix seconds
 }
 
-// credentialBinding is what a credential says: this VM, at this TES, may have this address in this VN (SPEC §2, Credential).
-type credentialBinding struct {
-	VM     evpn.VMID
-	TES    evpn.RouterID
-	VNI    evpn.VNI    // 0 when the VN is named
-	VNName evpn.VNName // zero when the VN is numbered
-	MAC    evpn.MAC
-	IP     netip.Addr // invalid: the MAC alone
-	Policy evpn.Policy
-	Expiry uint32
-	KeyID  uint16
-}
-
-// tag is the credential: HMAC-SHA-256 over the binding, truncated to 128 bits.
-func (b credentialBinding) tag(key []byte) [16]byte {
-	m := make([]byte, 0, 96)
-	m = append(m, "tns-credential-1"...)
-	m = append(m, b.VM[:]...)
-	m = binary.BigEndian.AppendUint32(m, uint32(b.TES))
-	m = binary.BigEndian.AppendUint32(m, uint32(b.VNI))
-	m = append(m, b.VNName[:]...)
-	m = append(m, b.MAC[:]...)
-	ip := b.IP.AsSlice()
-	m = append(m, byte(len(ip)))
-	m = append(m, ip...)
-	m = append(m, byte(b.Policy.Type>>16), byte(b.Policy.Type>>8), byte(b.Policy.Type), b.Policy.Version)
-	m = binary.BigEndian.AppendUint32(m, b.Expiry)
-	m = binary.BigEndian.AppendUint16(m, b.KeyID)
-
-	mac := hmac.New(sha256.New, key)
-	mac.Write(m)
-	return [16]byte(mac.Sum(nil))
-}
-
 func (a *app) credential() *cobra.Command {
 	c := &cobra.Command{Use: "credential", Short: "Make credentials, as a VM manager does"}
 	group(c)
@@ -90,8 +54,11 @@ func (a *app) credentialMint() *cobra.Command {
 		Short: "Make the credentials for a VM's bindings at one TES",
 		Long: `Make the credentials for a VM's bindings at one TES, and print them as JSON for --credentials.
 
-The key is one that the VM manager and the edge share and the hypervisor has not: a file of hexadecimal digits, at least 32. A
-credential holds for the VN as it is named on the wire: by number where --nic says vn=VNI, by name where it says vn=NAME.`,
+The key is one that the VM manager and the edge share and the hypervisor has not: a file of mode 0600 with 32 to 128 octets as
+hexadecimal digits, as "openssl rand -hex 32" makes them. Its number is the one that the edge knows it by (credential_keys).
+
+A credential holds for the VN as the hypervisor names it to the edge. Say vn=VNI where tesd's configuration has the VN's vni, and
+vn=NAME where it has the name only.`,
 		Example: "  tnsctl credential mint --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --tes 198.51.100.11 --key blue.key --key-id 7 \\\n" +
 			"    --nic vn=10100,mac=02:00:00:00:00:01,ip=10.1.0.1 >vm.credentials\n" +
 			"  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --nic vn=10100,mac=02:00:00:00:00:01,ip=10.1.0.1 --credentials vm.credentials",
@@ -104,28 +71,31 @@ credential holds for the VN as it is named on the wire: by number where --nic sa
 					return fmt.Errorf("%s: --%s is missing", c.CommandPath(), flag)
 				}
 			}
+			if keyID == 0 {
+				return fmt.Errorf("%s: --key-id 0: want 1 to 65535", c.CommandPath())
+			}
 			if c.Flags().Changed("expiry") && c.Flags().Changed("valid") {
 				return fmt.Errorf("%s: --expiry and --valid: want one of them", c.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			b := credentialBinding{KeyID: keyID, Expiry: expiry}
+			what := evpn.Consent{Expiry: expiry}
 			if expiry == 0 {
-				b.Expiry = uint32(time.Now().Add(valid).Unix())
+				what.Expiry = uint32(time.Now().Add(valid).Unix())
 			}
 			var err error
-			if b.VM, err = evpn.ParseVMID(vm); err != nil {
+			if what.VM, err = evpn.ParseVMID(vm); err != nil {
 				return usageError{err}
 			}
-			if b.TES, err = evpn.ParseRouterID(tes); err != nil {
+			if what.TES, err = evpn.ParseRouterID(tes); err != nil {
 				return usageError{err}
 			}
 			key, err := readKey(keyFile)
 			if err != nil {
 				return err
 			}
-			file, err := mint(b, nics, key)
+			file, err := mint(what, nics, key, keyID)
 			if err != nil {
 				return err
 			}
@@ -137,55 +107,71 @@ credential holds for the VN as it is named on the wire: by number where --nic sa
 	f.StringVar(&tes, "tes", "", "`TES-ID` of the hypervisor that may have the VM")
 	f.Var(&nics, "nic", "a network card, once for each: "+nicHelp+"; all digits are a VNI")
 	f.StringVar(&keyFile, "key", "", "`file` with the key in hexadecimal")
-	f.Uint16Var(&keyID, "key-id", 0, "number of the key")
+	f.Uint16Var(&keyID, "key-id", 0, "`number` of the key, 1 to 65535")
 	f.DurationVar(&valid, "valid", 10*time.Minute, "how long from now the bindings may first be accepted")
 	f.Uint32Var(&expiry, "expiry", 0, "or until when, in Unix seconds")
 	return c
 }
 
 // mint makes the credential of each binding of the NICs: of each MAC alone and of each of its addresses.
-func mint(b credentialBinding, nics []*tnsv1.NIC, key []byte) (credentialsFile, error) {
-	file := credentialsFile{VMID: b.VM.String(), TES: b.TES.String()}
+func mint(what evpn.Consent, nics []*tnsv1.NIC, key evpn.CredentialKey, id uint16) (credentialsFile, error) {
+	file := credentialsFile{VMID: what.VM.String(), TES: what.TES.String()}
 	for _, nic := range nics {
 		vn := nic.Vn.GetName()
-		b.VNI, b.VNName = evpn.VNI(nic.Vn.GetVni()), evpn.VNName{}
+		what.VNI, what.VNName = evpn.VNI(nic.Vn.GetVni()), evpn.VNName{}
 		if vn == "" {
 			vn = fmt.Sprint(nic.Vn.GetVni())
 		} else {
-			b.VNName = evpn.HashVNName(vn)
+			what.VNName = evpn.HashVNName(vn)
 		}
 		var err error
-		if b.MAC, err = evpn.ParseMAC(nic.Mac); err != nil {
+		if what.MAC, err = evpn.ParseMAC(nic.Mac); err != nil {
 			return file, err
 		}
-		b.Policy = evpn.Policy{Type: nic.Policy.GetId(), Version: uint8(nic.Policy.GetVersion())}
+		what.Policy = evpn.Policy{Type: nic.Policy.GetId(), Version: uint8(nic.Policy.GetVersion())}
 		for _, ip := range append([]string{""}, nic.Ips...) {
-			b.IP = netip.Addr{}
+			what.IP = netip.Addr{}
 			if ip != "" {
-				if b.IP, err = netip.ParseAddr(ip); err != nil {
+				if what.IP, err = netip.ParseAddr(ip); err != nil {
 					return file, err
 				}
 			}
-			tag := b.tag(key)
+			c := what.Credential(key, id)
 			file.Credentials = append(file.Credentials, credentialView{
-				VN: vn, MAC: nic.Mac, IP: ip, Policy: policyWords(nic.Policy), KeyID: b.KeyID, Tag: hex.EncodeToString(tag[:]), Expiry: b.Expiry,
+				VN: vn, MAC: nic.Mac, IP: ip, Policy: policyWords(nic.Policy), KeyID: c.KeyID, Tag: hex.EncodeToString(c.Tag[:]), Expiry: what.Expiry,
 			})
 		}
 	}
 	return file, nil
 }
 
-// readKey reads a key file.
-func readKey(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+// readKey reads a key file, which nobody but its owner may have access to.
+func readKey(file string) (evpn.CredentialKey, error) {
+	key, err := openKey(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the key: %w", err)
-	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) < 16 {
-		return nil, fmt.Errorf("read the key %s: want at least 32 hexadecimal digits", file)
+		return key, fmt.Errorf("read the key %s: %w", file, err)
 	}
 	return key, nil
+}
+
+func openKey(path string) (key evpn.CredentialKey, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return key, errors.Unwrap(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return key, errors.Unwrap(err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return key, fmt.Errorf("its mode is %#o, so that others than its owner have access: want 0600", mode)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, 4096))
+	if err != nil {
+		return key, err
+	}
+	return evpn.ParseCredentialKey(string(text))
 }
 
 // readCredentials reads the credentials for a VM.

@@ -74,6 +74,7 @@ func (e *Edge) refuseSet(r *record, v Verdict) {
 			why = evpn.IncompleteSet
 		}
 		r.decisions[k].refusal = why
+		e.stats.unauthorized(r.key.TES, why)
 		e.conclude(r, k, e.refusal(r, why, r.sequence))
 	}
 	e.Log.WithFields(map[string]any{"vm": r.key.VM, "tes": r.key.TES, "sequence": r.sequence, "reasons": v}).Info("refused")

@@ -36,6 +36,10 @@ type VN struct {
 	Export         []evpn.RouteTarget
 	PerVMKeepAlive bool // beacons do not refresh its VMs
 	Ports          []Port
+
+	TES          []evpn.RouterID               // who may use it; empty: every TES behind one of its ports
+	Credentialed bool                          // a new binding needs a credential
+	Keys         map[uint16]evpn.CredentialKey // that credentials are made with, by number
 }
 
 // Port is a port of the VN and the TESs that are behind it.

@@ -76,8 +76,10 @@ func (e *Edge) judge(r *record, s *set) (lifecycle.Arrow, Verdict) {
 		return arrow, s.all(evpn.InvalidFormat) // nothing but the sequence may change with K
 	case r.Outranked && ask.Op == lifecycle.OpAssociate && !ask.KeepAlive && !ask.Claims():
 		return arrow, s.all(evpn.Duplicate)
+	case ask.Op == lifecycle.OpTerminate && !ask.KeepAlive:
+		return arrow, nil // it needs no checks (§3.3.7)
 	case !arrow.MayFail():
-		return arrow, nil // nothing new is asked for: no facts can stand against it (§3.3.3, §3.3.7)
+		return arrow, e.checkCredentials(s) // nothing new is asked for: no other facts can stand against it (§3.3.3)
 	}
 	return arrow, e.check(r, s, arrow)
 }
@@ -95,11 +97,27 @@ func (e *Edge) same(r *record, s *set) bool {
 	return true
 }
 
+// checkCredentials is what is wrong with the credentials that are there.
+func (e *Edge) checkCredentials(s *set) Verdict {
+	v := Verdict{}
+	for _, k := range routesOf(s.offers) {
+		o := s.offers[k]
+		if o.vn == nil || o.request.Credential == nil {
+			continue
+		}
+		if why, text := e.vouched(o); why != evpn.ReasonNone {
+			e.unauthorized(o, why, text)
+			v[k] = why
+		}
+	}
+	return v
+}
+
 // check is what speaks against the bindings of a set, by route.
 func (e *Edge) check(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 	v := Verdict{}
-	for k, o := range s.offers {
-		if why := e.checkRoute(o); why != evpn.ReasonNone {
+	for _, k := range routesOf(s.offers) {
+		if why := e.checkRoute(s.offers[k]); why != evpn.ReasonNone {
 			v[k] = why
 		}
 	}
@@ -166,10 +184,12 @@ func (e *Edge) checkRoute(o *offer) evpn.Reason {
 		return evpn.InvalidVNMACOrTag
 	case o.route.IP.IsValid() && !unicast(o.route.IP), q.Proposal != nil && q.Proposal.Type > 1:
 		return evpn.UnsupportedType
-	case q.Credential != nil:
-		return evpn.BadCredential // no VN has a key: nothing there verifies
 	}
-	return evpn.ReasonNone
+	why, text := e.authorized(o)
+	if why != evpn.ReasonNone {
+		e.unauthorized(o, why, text)
+	}
+	return why
 }
 
 // unicast reports whether a station can have the address.

@@ -41,7 +41,7 @@ func (e *Edge) tried(o *offer) {
 		asked[c.route.RouteKey] = k
 	}
 	arrow, verdict := e.judge(r, own)
-	if len(verdict) > 0 || !arrow.MayFail() {
+	if len(verdict) > 0 || !arrow.MayFail() || e.Authorizer == nil {
 		e.tellTried(s, r.Association, arrow, verdict, asked)
 		return
 	}
@@ -66,6 +66,7 @@ func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arro
 	refused := Verdict{}
 	for k, why := range v {
 		refused[asked[k]] = why
+		e.stats.unauthorized(s.offers[asked[k]].vm.TES, why)
 	}
 	a := answer{status: evpn.Success, state: arrow.To, sequence: s.sequence}
 	switch {

@@ -19,7 +19,7 @@ type Parts struct {
 	TES        Announcer // responses
 	Fabric     Announcer // types 2 and 3 towards other edges
 	Forwarder  Forwarder
-	Authorizer Authorizer // nil: allowed by VN and TES
+	Authorizer Authorizer // nil: nobody else is asked
 	Store      Store      // nil: nothing is remembered
 	History    *history.Log
 	Log        *logrus.Entry
@@ -86,9 +86,6 @@ func New(c Config, p Parts) (*Edge, error) {
 	}
 	if e.History == nil {
 		e.History = history.New(1024, 64)
-	}
-	if e.Authorizer == nil {
-		e.Authorizer = newAllowance(e.config.VNs)
 	}
 	if e.Store != nil {
 		m, err := e.Store.Load()
@@ -184,6 +181,9 @@ func (e *Edge) start() {
 	e.recall()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
+	if len(e.memory.Acceptances) > 0 {
+		e.timers.after(e.now, e.config.Lifetimes.Orphaned, e.forgetUnclaimed)
+	}
 	e.checkFabricKnown()
 	e.checkComplete()
 }

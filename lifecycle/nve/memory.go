@@ -16,6 +16,8 @@ type Memory struct {
 	TESs      map[evpn.RouterID]struct{} // those that were there
 	Sequences map[VMKey]uint32           // highest request sequence decided
 	Mobility  map[StationKey]Mobility
+
+	Acceptances map[VMKey]map[BindingKey]Acceptance // of credentials
 }
 
 // VMKey names a record: a VM at a TES.
@@ -51,6 +53,9 @@ func (m *Memory) init() {
 	}
 	if m.Mobility == nil {
 		m.Mobility = map[StationKey]Mobility{}
+	}
+	if m.Acceptances == nil {
+		m.Acceptances = map[VMKey]map[BindingKey]Acceptance{}
 	}
 }
 

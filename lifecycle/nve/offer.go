@@ -70,6 +70,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		o.foreign = true
 		e.refused[foreignKey{p.address, r.RouteKey}] = o
 		e.note(history.Event{Kind: history.KindAlarm, VM: req.VM.String(), TES: id.String(), Peer: p.address.String(), Detail: complaint})
+		e.stats.unauthorized(id, evpn.FailedAuthorization)
 		e.respond(o, answer{status: evpn.Fail, reason: evpn.FailedAuthorization, sequence: req.Sequence})
 		return
 	}

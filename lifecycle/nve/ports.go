@@ -19,7 +19,8 @@ type Forwarder interface {
 	Complete()
 }
 
-// Authorizer decides whether a TES may have what it asks for. It calls answer once, at once or later, from any goroutine.
+// Authorizer decides whether a TES may have what it asks for, when the edge itself has nothing against it. It calls answer once, at once or later, from any
+// goroutine.
 type Authorizer interface {
 	Authorize(q Question, answer func(Verdict))
 }
@@ -54,4 +55,6 @@ type Store interface {
 	DropSequence(evpn.VMID, evpn.RouterID)
 	PutMobility(evpn.VNI, evpn.MAC, Mobility)
 	DropMobility(evpn.VNI, evpn.MAC)
+	PutAcceptance(VMKey, BindingKey, Acceptance)
+	DropAcceptance(VMKey, BindingKey)
 }

@@ -110,6 +110,9 @@ func (e *Edge) commit(p *procedure) {
 	for k := range r.bindings {
 		e.bound[k] = r
 	}
+	if p.set != nil && r.alive() && !onlyAccepts(p.arrow) {
+		e.accept(r, p.set)
+	}
 	switch p.event {
 	case lifecycle.Outranked:
 		r.displaced = e.displaced(r)

@@ -101,6 +101,9 @@ func (e *Edge) enter(r *record, a lifecycle.Association, because string) {
 		r.since = e.now
 		e.stats.transitions++
 	}
+	if !r.alive() {
+		e.forgetAcceptances(r.key)
+	}
 	if before.Orphaned != a.Orphaned {
 		r.refreshed = e.now
 		e.armLifetime(r)

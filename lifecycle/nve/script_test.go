@@ -19,7 +19,9 @@ import (
 //	up|down|eor PEER                    a session, of the TES plane or (frr) of the fabric
 //	session ADDRESS                     one more session of the TES plane
 //	ask TES OP VM BINDING…              all routes of a request, BINDING = VN/MAC[/IP]; base=, seq=, flags=MKD, policy=ID, via=PEER, rd=TES, nexthop=,
-//	                                    only=INDEX, count=, name (by VN Name), credential, tag=; else base and seq are what a good TES has
+//	                                    only=INDEX, count=, name (by VN Name), credential (one of zeros), tag=; else base and seq are what a good TES has
+//	                                    key=N: with credentials by that key, expiry=10m from now, for=vm:,tes:,vn:,mac:,ip:,policy:,VALUE,… not for what is
+//	                                    asked; bare: without those that were there
 //	again TES VM                        the same routes as they were
 //	withdraw TES VM [BINDING]           via=PEER
 //	garbage TES BINDING WHAT            a request that cannot be read, or is not for us
@@ -255,9 +257,6 @@ func (w *world) ask(tes, op, vmid string, bindings []string, opts map[string]str
 			by[b] = true
 		}
 	}
-	if by["credential"] {
-		q.Credential = &evpn.Credential{KeyID: 1}
-	}
 	if by["echo"] {
 		q.Echo = &evpn.Echo{Change: 1}
 	}
@@ -270,6 +269,8 @@ func (w *world) ask(tes, op, vmid string, bindings []string, opts map[string]str
 		for _, r := range old.routes {
 			was, _ := evpn.DecodeRequest(r.Communities)
 			q.Index, q.Count, q.VNName, q.Policy = was.Index, was.Count, was.VNName, was.Policy
+			q.Credential, q.Expiry = was.Credential, was.Expiry
+			w.vouch(&q, key.TES, &r, by, opts)
 			r.Communities = append([]evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.RequestTarget(w.config.ID))}, q.Communities()...)
 			routes = append(routes, r)
 		}
@@ -301,11 +302,61 @@ func (w *world) ask(tes, op, vmid string, bindings []string, opts map[string]str
 		if nh := opts["nexthop"]; nh != "" {
 			r.NextHop = addr(nh)
 		}
+		q.Credential, q.Expiry = nil, nil
+		w.vouch(&q, key.TES, &r, by, opts)
 		r.Communities = append([]evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.RequestTarget(w.config.ID))}, q.Communities()...)
 		r.LargeCommunities = []evpn.LargeCommunity{q.Mirror(64512)}
 		routes = append(routes, r)
 	}
 	w.send(tes, name, q.Sequence, routes, opts)
+}
+
+// vouch puts a credential into a request that is to be asked for with the route.
+func (w *world) vouch(q *evpn.Request, tes evpn.RouterID, r *evpn.Route, by map[string]bool, opts map[string]string) {
+	switch {
+	case by["bare"]:
+		q.Credential, q.Expiry = nil, nil
+	case by["credential"]:
+		q.Credential = &evpn.Credential{KeyID: 7}
+	}
+	n, err := strconv.ParseUint(opts["key"], 10, 16)
+	if err != nil {
+		return
+	}
+	valid := 10 * time.Minute
+	if s := opts["expiry"]; s != "" {
+		if valid, err = time.ParseDuration(s); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	expiry := uint32(w.now.Add(valid).Unix())
+	q.Expiry = &expiry
+	what := q.Consent(tes, r)
+	for change := range strings.SplitSeq(opts["for"], ",") {
+		switch field, value, _ := strings.Cut(change, ":"); field {
+		case "":
+		case "vm":
+			what.VM = vmOf(value)
+		case "tes":
+			what.TES = id(names[value].String())
+		case "vn":
+			what.VNI, what.VNName = vnis[value], evpn.VNName{}
+		case "name":
+			what.VNI, what.VNName = 0, evpn.HashVNName(value)
+		case "mac":
+			what.MAC = macOf(value)
+		case "ip":
+			what.IP, _ = netip.ParseAddr(value)
+		case "policy":
+			n, _ := strconv.Atoi(value)
+			what.Policy = evpn.Policy{Type: uint32(n), Version: 1}
+		case "expiry":
+			what.Expiry++
+		default:
+			w.t.Fatalf("a credential has no %q", field)
+		}
+	}
+	q.Credential = new(what.Credential(keyOf(uint16(n)), uint16(n)))
 }
 
 func (w *world) send(tes, name string, seq uint32, routes []evpn.Route, opts map[string]string) {

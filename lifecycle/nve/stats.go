@@ -2,6 +2,7 @@ package nve
 
 import (
 	"context"
+	"maps"
 
 	"github.com/tns-project/tns/evpn"
 )
@@ -13,6 +14,7 @@ type counters struct {
 	duplicates, duplicateTES, kernelErrors                              uint64
 	fabricAnnounced, fabricWithdrawn                                    uint64
 	responses                                                           map[Answered]uint64
+	unauthorizedBy                                                      map[Unauthorized]uint64
 }
 
 // Answered is a kind of response, as counted.
@@ -26,6 +28,31 @@ func (c *counters) answered(s evpn.Status, r evpn.Reason) {
 		c.responses = map[Answered]uint64{}
 	}
 	c.responses[Answered{s, r}]++
+}
+
+// Unauthorized is a kind of refusal that a TES met with: 6 (failed authorization) or 13 (bad, missing or expired credential). TES is 0 for those beyond the
+// TESs that are counted one by one.
+type Unauthorized struct {
+	TES    evpn.RouterID
+	Reason evpn.Reason
+}
+
+// maxUnauthorized bounds what is counted one by one: behind a reflector a TES-ID is whatever its sender makes it.
+const maxUnauthorized = 4096
+
+// unauthorized counts a refused route, if it was for want of authorization.
+func (c *counters) unauthorized(tes evpn.RouterID, why evpn.Reason) {
+	if why != evpn.FailedAuthorization && why != evpn.BadCredential {
+		return
+	}
+	if c.unauthorizedBy == nil {
+		c.unauthorizedBy = map[Unauthorized]uint64{}
+	}
+	k := Unauthorized{tes, why}
+	if _, known := c.unauthorizedBy[k]; !known && len(c.unauthorizedBy) >= maxUnauthorized {
+		k.TES = 0
+	}
+	c.unauthorizedBy[k]++
 }
 
 // Stats is what the edge has counted since it started, and how much it holds now.
@@ -46,6 +73,7 @@ type Stats struct {
 	FabricAnnounced  uint64 // routes
 	FabricWithdrawn  uint64
 	Responses        map[Answered]uint64
+	Unauthorized     map[Unauthorized]uint64 // routes
 
 	Records  map[evpn.State]int
 	Orphans  int
@@ -67,6 +95,7 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 		for k, n := range c.responses {
 			s.Responses[k] = n
 		}
+		s.Unauthorized = maps.Clone(c.unauthorizedBy)
 		for _, r := range e.records {
 			s.Records[wireState(r.State)]++
 			if r.Orphaned {

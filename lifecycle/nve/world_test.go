@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ import (
 
 // world is an edge with everything around it pretended: time, both planes, the kernel, the disk. What the edge does is written down as lines.
 //
-// There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one; tes1, tes2 and tes4 behind the edge, tes3 behind
+// There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one, and gold (10400), which wants credentials by one
+// of the keys 7 and 8; red has key 7 too. Of those behind gold's ports, tes2 may not use it. There are tes1, tes2 and tes4 behind the edge, tes3 behind
 // the signalling reflector srr; another edge, edge2 at 192.0.2.2, and edge0 at 192.0.1.9, whose address is lower than ours, behind the fabric's reflector.
 type world struct {
 	t      reporter
@@ -92,7 +94,7 @@ func nameOf(a netip.Addr) string {
 	return a.String()
 }
 
-var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "nowhere": 99999, "elsewhere": 88888}
+var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "gold": 10400, "nowhere": 99999, "elsewhere": 88888}
 
 func vnOf(v evpn.VNI) string {
 	for n, w := range vnis {
@@ -110,10 +112,15 @@ func worldConfig() Config {
 	}
 	green := vn("green", "eth3")
 	green.PerVMKeepAlive = true
+	red, gold := vn("red", "eth2"), vn("gold", "eth4")
+	red.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7)}
+	gold.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7), 8: keyOf(8)}
+	gold.Ports = append(gold.Ports, Port{Name: "eth43", TES: []evpn.RouterID{id("198.51.100.14")}})
+	gold.Credentialed, gold.TES = true, []evpn.RouterID{id("198.51.100.11"), id("198.51.100.13"), id("198.51.100.14")}
 	direct := func(s string) Neighbor { return Neighbor{Prefix: netip.PrefixFrom(addr(s), 32)} }
 	return Config{
 		ID: id("192.0.2.1"), AS: 65000, VTEP: nveID,
-		VNs: []VN{vn("blue", "eth1"), vn("red", "eth2"), green},
+		VNs: []VN{vn("blue", "eth1"), red, green, gold},
 		Neighbors: []Neighbor{
 			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
 			{Prefix: netip.MustParsePrefix("192.0.2.253/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
@@ -195,22 +202,30 @@ func (w *world) pass(d time.Duration) {
 	w.turn(func() {})
 }
 
-// Authorize is the world's authorizer: the configuration's, and what the test refuses.
+// keyOf is a credential key of the world.
+func keyOf(id uint16) evpn.CredentialKey {
+	key, err := evpn.ParseCredentialKey(strings.Repeat(fmt.Sprintf("%02x", id), 32))
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// Authorize is the world's authorizer: what the test refuses.
 func (w *world) Authorize(q Question, answer func(Verdict)) {
 	w.check(slices.IsSortedFunc(q.Bindings, func(a, b QuestionBinding) int { return compareRoutes(a.Key, b.Key) }), "the question's bindings have no order")
-	newAllowance(w.config.VNs).Authorize(q, func(v Verdict) {
-		for _, b := range q.Bindings {
-			if why := w.verdicts[b.Key.MAC]; why != 0 {
-				v[b.Key] = why
-			}
+	v := Verdict{}
+	for _, b := range q.Bindings {
+		if why := w.verdicts[b.Key.MAC]; why != 0 {
+			v[b.Key] = why
 		}
-		if w.holdAnswers {
-			w.say("authorize %s for %s", vmName(q.VM), nameOf(q.TES.Addr()))
-			w.answers = append(w.answers, func() { answer(v) })
-			return
-		}
-		answer(v)
-	})
+	}
+	if w.holdAnswers {
+		w.say("authorize %s for %s", vmName(q.VM), nameOf(q.TES.Addr()))
+		w.answers = append(w.answers, func() { answer(v) })
+		return
+	}
+	answer(v)
 }
 
 func (w *world) check(ok bool, format string, args ...any) {
@@ -456,6 +471,9 @@ func (d *disk) Load() (Memory, error) {
 	for k, v := range d.m.Mobility {
 		m.Mobility[k] = v
 	}
+	for k, v := range d.m.Acceptances {
+		m.Acceptances[k] = maps.Clone(v)
+	}
 	return m, nil
 }
 
@@ -468,6 +486,18 @@ func (d *disk) PutMobility(v evpn.VNI, mac evpn.MAC, m Mobility) {
 	d.m.Mobility[StationKey{v, mac}] = m
 }
 func (d *disk) DropMobility(v evpn.VNI, mac evpn.MAC) { delete(d.m.Mobility, StationKey{v, mac}) }
+func (d *disk) PutAcceptance(k VMKey, b BindingKey, a Acceptance) {
+	if d.m.Acceptances[k] == nil {
+		d.m.Acceptances[k] = map[BindingKey]Acceptance{}
+	}
+	d.m.Acceptances[k][b] = a
+}
+func (d *disk) DropAcceptance(k VMKey, b BindingKey) {
+	delete(d.m.Acceptances[k], b)
+	if len(d.m.Acceptances[k]) == 0 {
+		delete(d.m.Acceptances, k)
+	}
+}
 
 // tesEvent and fabricEvent hand the edge what a peer says.
 func (w *world) tesEvent(ev speaker.Event) {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -49,20 +50,69 @@ func decodeMobility(b []byte) (m nve.Mobility, err error) {
 	return m, nil
 }
 
+// acceptanceKey is the octets of a binding of a VM at a TES, the IP last.
+func acceptanceKey(k nve.VMKey, b nve.BindingKey) string {
+	return string(k.VM[:]) + string(be32(uint32(k.TES))) + vniKey(b.VNI) + string(b.Name[:]) + string(b.MAC[:]) + string(b.IP.AsSlice())
+}
+
+const acceptanceKeyLen = 16 + 4 + 4 + 12 + 6 // without the IP
+
+func decodeAcceptanceKey(key []byte) (k nve.VMKey, b nve.BindingKey, err error) {
+	if len(key) < acceptanceKeyLen {
+		return k, b, fmt.Errorf("%d octets, want %d and an IP", len(key), acceptanceKeyLen)
+	}
+	k = nve.VMKey{VM: evpn.VMID(key[:16]), TES: evpn.RouterID(binary.BigEndian.Uint32(key[16:]))}
+	b = nve.BindingKey{VNI: evpn.VNI(binary.BigEndian.Uint32(key[20:])), Name: evpn.VNName(key[24:36]), MAC: evpn.MAC(key[36:42])}
+	if ip := key[acceptanceKeyLen:]; len(ip) > 0 {
+		var ok bool
+		if b.IP, ok = netip.AddrFromSlice(ip); !ok {
+			return k, b, fmt.Errorf("an IP of %d octets, want 0, 4 or 16", len(ip))
+		}
+	}
+	return k, b, nil
+}
+
+func encodeAcceptance(a nve.Acceptance) []byte {
+	b := binary.BigEndian.AppendUint32(nil, a.Policy.Type<<8|uint32(a.Policy.Version))
+	b = binary.BigEndian.AppendUint32(b, a.Expiry)
+	b = binary.BigEndian.AppendUint16(b, a.Credential.KeyID)
+	return append(b, a.Credential.Tag[:]...)
+}
+
+func decodeAcceptance(b []byte) (a nve.Acceptance, err error) {
+	if len(b) != 26 {
+		return a, fmt.Errorf("%d octets, want 26", len(b))
+	}
+	policy := binary.BigEndian.Uint32(b)
+	a.Policy = evpn.Policy{Type: policy >> 8, Version: uint8(policy)}
+	a.Expiry = binary.BigEndian.Uint32(b[4:])
+	a.Credential = evpn.Credential{KeyID: binary.BigEndian.Uint16(b[8:]), Tag: [16]byte(b[10:])}
+	return a, nil
+}
+
 // Load reads everything. An entry that makes no sense is left out and logged: the rest is as good as before.
 func (s *Store) Load() (nve.Memory, error) {
 	m := nve.Memory{
 		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
 		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
+		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{},
 	}
 	odd := 0
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		each := func(bucket string, keyLen int, read func(k, v []byte) error) error {
+		all := func(bucket string, read func(k, v []byte) error) error {
 			return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
-				if len(k) != keyLen || read(k, v) != nil {
+				if read(k, v) != nil {
 					odd++
 				}
 				return nil
+			})
+		}
+		each := func(bucket string, keyLen int, read func(k, v []byte) error) error {
+			return all(bucket, func(k, v []byte) error {
+				if len(k) != keyLen {
+					return fmt.Errorf("%d octets, want %d", len(k), keyLen)
+				}
+				return read(k, v)
 			})
 		}
 		fixed := func(v []byte, n int) error {
@@ -96,6 +146,21 @@ func (s *Store) Load() (nve.Memory, error) {
 					m.Mobility[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k)), MAC: evpn.MAC(k[4:])}] = mob
 				}
 				return err
+			}),
+			all(acceptanceBucket, func(k, v []byte) error {
+				vm, b, err := decodeAcceptanceKey(k)
+				if err != nil {
+					return err
+				}
+				a, err := decodeAcceptance(v)
+				if err != nil {
+					return err
+				}
+				if m.Acceptances[vm] == nil {
+					m.Acceptances[vm] = map[nve.BindingKey]nve.Acceptance{}
+				}
+				m.Acceptances[vm][b] = a
+				return nil
 			}),
 		)
 	})

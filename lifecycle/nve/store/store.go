@@ -18,14 +18,15 @@ import (
 	"github.com/tns-project/tns/lifecycle/nve"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket}
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket}
 
 const (
-	metaBucket     = "meta"
-	numberBucket   = "number"
-	tesBucket      = "tes"
-	sequenceBucket = "sequence"
-	mobilityBucket = "mobility"
+	metaBucket       = "meta"
+	numberBucket     = "number"
+	tesBucket        = "tes"
+	sequenceBucket   = "sequence"
+	mobilityBucket   = "mobility"
+	acceptanceBucket = "acceptance"
 
 	version = "1"
 )
@@ -269,4 +270,14 @@ func (s *Store) PutMobility(v evpn.VNI, m evpn.MAC, mob nve.Mobility) {
 // DropMobility forgets them.
 func (s *Store) DropMobility(v evpn.VNI, m evpn.MAC) {
 	s.put(mobilityBucket, vniKey(v)+string(m[:]), nil)
+}
+
+// PutAcceptance remembers the credential that a binding was accepted with.
+func (s *Store) PutAcceptance(k nve.VMKey, b nve.BindingKey, a nve.Acceptance) {
+	s.put(acceptanceBucket, acceptanceKey(k, b), encodeAcceptance(a))
+}
+
+// DropAcceptance forgets it.
+func (s *Store) DropAcceptance(k nve.VMKey, b nve.BindingKey) {
+	s.put(acceptanceBucket, acceptanceKey(k, b), nil)
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,13 @@ var (
 	gone = time.Unix(1790000000, 0)
 	some = nve.Mobility{Seen: 7, Other: true, Gone: gone, Own: 6}
 	ours = nve.Mobility{Seen: 3, Own: 3, Active: true}
+
+	key        = nve.VMKey{VM: vm, TES: tes}
+	macAlone   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac}
+	withIPv4   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac, IP: netip.MustParseAddr("10.0.0.1")}
+	withIPv6   = nve.BindingKey{VNI: 10200, MAC: mac, IP: netip.MustParseAddr("2001:db8::1")}
+	accepted   = nve.Acceptance{Credential: evpn.Credential{KeyID: 7, Tag: [16]byte{1, 15: 2}}, Expiry: 1790000000}
+	acceptedAs = nve.Acceptance{Policy: evpn.Policy{Type: 0xabcdef, Version: 255}, Credential: evpn.Credential{KeyID: 65535}, Expiry: 1<<32 - 1}
 )
 
 func quiet() *logrus.Entry {
@@ -66,6 +74,9 @@ func fill(s *store.Store) {
 	s.PutSequence(vm, tes, 42)
 	s.PutMobility(10100, mac, some)
 	s.PutMobility(10200, mac, ours)
+	s.PutAcceptance(key, macAlone, accepted)
+	s.PutAcceptance(key, withIPv4, acceptedAs)
+	s.PutAcceptance(key, withIPv6, accepted)
 }
 
 func load(t *testing.T, s *store.Store) nve.Memory {
@@ -92,11 +103,15 @@ func isFull(t *testing.T, m nve.Memory) {
 	if len(m.Mobility) != 2 || a != some || b != ours {
 		t.Errorf("mobility %v, want %v and %v", m.Mobility, some, ours)
 	}
+	all := m.Acceptances[key]
+	if len(m.Acceptances) != 1 || len(all) != 3 || all[macAlone] != accepted || all[withIPv4] != acceptedAs || all[withIPv6] != accepted {
+		t.Errorf("acceptances %v", m.Acceptances)
+	}
 }
 
 func isEmpty(t *testing.T, m nve.Memory) {
 	t.Helper()
-	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility) > 0 {
+	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances) > 0 {
 		t.Errorf("left over: %+v", m)
 	}
 }
@@ -116,6 +131,9 @@ func TestWhatIsPutIsThereAfterReopening(t *testing.T) {
 	s.DropSequence(vm, tes)
 	s.DropMobility(10100, mac)
 	s.DropMobility(10200, mac)
+	for _, b := range []nve.BindingKey{macAlone, withIPv4, withIPv6} {
+		s.DropAcceptance(key, b)
+	}
 	stop()
 	s, _, _ = open(t, path)
 	m := load(t, s)
@@ -218,11 +236,20 @@ func TestEntriesThatMakeNoSenseAreLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, bucket := range []string{"number", "tes", "sequence", "mobility"} {
+		for _, bucket := range []string{"number", "tes", "sequence", "mobility", "acceptance"} {
 			b := tx.Bucket([]byte(bucket))
 			if err := b.Put([]byte("odd"), []byte("odd")); err != nil {
 				return err
 			}
+		}
+		b := tx.Bucket([]byte("acceptance"))
+		for _, length := range []int{41, 43, 45, 47, 57, 59} { // octets of a key: none of an IP
+			if err := b.Put(make([]byte, length), make([]byte, 26)); err != nil {
+				return err
+			}
+		}
+		if err := b.Put(make([]byte, 42), make([]byte, 27)); err != nil {
+			return err
 		}
 		return tx.Bucket([]byte("sequence")).Put(make([]byte, 20), []byte{1})
 	})
