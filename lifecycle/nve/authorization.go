@@ -31,7 +31,9 @@ func (v *vn) allows(id evpn.RouterID) bool {
 func (e *Edge) vouched(o *offer) (why evpn.Reason, text string) {
 	q := &o.request
 	accepted, before := e.memory.Acceptances[o.vm][o.bindingKey()]
-	before = before && accepted.Policy == credentialed(q.Policy)
+	policy := credentialed(q.Policy)
+	unspoken := q.Policy != nil && policy == evpn.Policy{} // a credential speaks of no policy in these words
+	before = before && accepted.Policy == policy && !unspoken
 	if q.Credential == nil {
 		if o.vn.Credentialed && !before {
 			return evpn.BadCredential, "a credential is missing"
@@ -47,7 +49,7 @@ func (e *Edge) vouched(o *offer) (why evpn.Reason, text string) {
 	switch {
 	case !known:
 		return evpn.BadCredential, fmt.Sprintf("the VN has no key %d", q.Credential.KeyID)
-	case !q.Credential.Says(&what, key), q.Policy != nil && what.Policy.Type == 0 && what.Policy.Version == 0: // which is how no policy is credentialed
+	case unspoken, !q.Credential.Says(&what, key):
 		return evpn.BadCredential, fmt.Sprintf("the credential by key %d is not for this", q.Credential.KeyID)
 	case !before && !e.now.Before(expiry):
 		return evpn.BadCredential, "the credential expired at " + expiry.Format(time.RFC3339)

@@ -1,10 +1,42 @@
 package nve
 
 import (
+	"maps"
+
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 )
+
+// accepted holds what is held against what the VM manager has vouched for, and the journal against both.
+func (w *world) accepted(fail func(string, ...any)) {
+	w.t.Helper()
+	e := w.edge
+	for _, r := range e.records {
+		held := map[BindingKey]evpn.Policy{}
+		for _, b := range r.bindings {
+			k := BindingKey{b.vn.VNI, b.vn.hash, b.mac, b.ip}
+			held[k] = credentialed(b.policy)
+			if !b.vn.Credentialed {
+				continue
+			}
+			if !w.vouched[vouched{r.key, k, held[k]}] {
+				fail("%v: %v with policy %v is held, and was never vouched for", r.key, k, held[k])
+			}
+			if a, ok := e.memory.Acceptances[r.key][k]; !ok || a.Policy != held[k] {
+				fail("%v: %v with policy %v is held, and the journal has %v, %+v", r.key, k, held[k], ok, a)
+			}
+		}
+		for k, a := range e.memory.Acceptances[r.key] {
+			if policy, ok := held[k]; (!ok || policy != a.Policy) && r.State != lifecycle.Null { // without a record it is from before a restart
+				fail("%v: %s, and the journal has %v with policy %v", r.key, r.State, k, a.Policy)
+			}
+		}
+	}
+	if !maps.EqualFunc(e.memory.Acceptances, w.disk.m.Acceptances, func(a, b map[BindingKey]Acceptance) bool { return maps.Equal(a, b) }) {
+		fail("the journal is %v, on disk %v", e.memory.Acceptances, w.disk.m.Acceptances)
+	}
+}
 
 // invariants holds what the edge has asked for against its states. It needs no input to have been left over: nothing runs.
 func (w *world) invariants(after string) {
@@ -17,6 +49,7 @@ func (w *world) invariants(after string) {
 		w.t.Helper()
 		w.t.Errorf("after %q: "+format, append([]any{after}, args...)...)
 	}
+	w.accepted(fail)
 	members := map[*vn]int{}
 	for _, r := range e.records {
 		in := map[*vn]bool{}

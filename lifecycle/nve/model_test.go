@@ -30,7 +30,8 @@ func TestModel(t *testing.T) {
 		up := map[string]bool{"tes1": true, "tes2": true, "srr": true, "frr": true}
 		session := map[string]string{"tes1": "tes1", "tes2": "tes2", "tes3": "srr"}
 		oneOf := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(r, label) }
-		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2"}
+		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4"}
+		credentials := []string{"", "", " key=7", " key=8", " key=7 expiry=1s", " key=7 expiry=-1s", " credential", " key=7 for=vm:vm9", " key=7 policy=5", " policy=5"}
 		tes := func() string { return oneOf("tes", "tes1", "tes2", "tes3") }
 		vms := func() string { return oneOf("vm", "vm1", "vm2", "vm3") }
 		remotes := func() string {
@@ -45,14 +46,14 @@ func TestModel(t *testing.T) {
 				op := oneOf("op", "pre-associate", "associate", "associate", "associate", "suspend", "resume", "emigrate", "terminate")
 				flags := oneOf("flags", "", "", "", " flags=M", " flags=K", " flags=D")
 				only := oneOf("only", "", "", "", "", " only=1")
-				do("ask %s %s %s %s%s%s", from, op, vms(), oneOf("bindings", bindings...), flags, only)
+				do("ask %s %s %s %s%s%s", from, op, vms(), oneOf("bindings", bindings...), flags, only+oneOf("credentials", credentials...))
 			},
 			"go on": func(*rapid.T) {
 				from, vm := tes(), vms()
 				if set := w.sets[from+" "+vm]; !up[session[from]] || set == nil || len(set.routes) == 0 {
 					return
 				}
-				do("ask %s %s %s%s", from, oneOf("op", "associate", "associate", "suspend", "resume", "emigrate", "terminate"), vm, oneOf("flags", "", "", " flags=M"))
+				do("ask %s %s %s%s", from, oneOf("op", "associate", "associate", "suspend", "resume", "emigrate", "terminate"), vm, oneOf("flags", "", "", " flags=M", " flags=K")+oneOf("credentials", "", "", "", " bare", " key=8", " key=7 expiry=-1s", " credential"))
 			},
 			"again": func(*rapid.T) {
 				from, vm := tes(), vms()
@@ -149,7 +150,7 @@ func (w *world) leftovers() string {
 		"requests": len(e.requests), "refused": len(e.refused), "records": len(e.records), "bound": len(e.bound), "dry": len(e.dry), "stations": len(e.stations),
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
-		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "TESs on disk": len(w.disk.m.TESs),
+		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
 		"responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
 	} {
 		if n > 0 {

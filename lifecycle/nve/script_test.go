@@ -357,6 +357,12 @@ func (w *world) vouch(q *evpn.Request, tes evpn.RouterID, r *evpn.Route, by map[
 		}
 	}
 	q.Credential = new(what.Credential(keyOf(uint16(n)), uint16(n)))
+	for _, v := range w.config.VNs {
+		h := evpn.HashVNName(v.Name)
+		if _, known := v.Keys[uint16(n)]; known && valid > 0 && opts["for"] == "" && (r.Label == v.VNI || q.VNName != nil && *q.VNName == h) {
+			w.vouched[vouched{VMKey{q.VM, tes}, BindingKey{v.VNI, h, r.MAC, r.IP}, credentialed(q.Policy)}] = true
+		}
+	}
 }
 
 func (w *world) send(tes, name string, seq uint32, routes []evpn.Route, opts map[string]string) {

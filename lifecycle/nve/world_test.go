@@ -38,9 +38,17 @@ type world struct {
 	holdAnswers bool                     // the authorizer answers when told to
 	answers     []func()
 
-	peers  map[netip.Addr]*sessions
-	sets   map[string]*asked // the last set that a TES asked with, by "tes vm"
-	states map[VMKey]evpn.State
+	peers   map[netip.Addr]*sessions
+	sets    map[string]*asked // the last set that a TES asked with, by "tes vm"
+	states  map[VMKey]evpn.State
+	vouched map[vouched]bool // what the VM manager has made good credentials for
+}
+
+// vouched is a binding and the policy for it.
+type vouched struct {
+	VMKey
+	BindingKey
+	policy evpn.Policy
 }
 
 // reporter is a test, a benchmark, or one run of a property.
@@ -145,7 +153,7 @@ func newWorld(t reporter, change ...func(*Config)) *world {
 func emptyWorld(t reporter, change ...func(*Config)) *world {
 	w := &world{
 		t: t, now: start, config: worldConfig(), disk: newDisk(),
-		verdicts: map[evpn.MAC]evpn.Reason{}, peers: map[netip.Addr]*sessions{}, sets: map[string]*asked{}, states: map[VMKey]evpn.State{},
+		verdicts: map[evpn.MAC]evpn.Reason{}, peers: map[netip.Addr]*sessions{}, sets: map[string]*asked{}, states: map[VMKey]evpn.State{}, vouched: map[vouched]bool{},
 	}
 	for _, f := range change {
 		f(&w.config)
