@@ -47,7 +47,7 @@ func TestCommunities(t *testing.T) {
 		open         func(n *netns.Namespace, self netip.Addr) (*bgp.Session, error)
 	}{
 		{"through the reflector", reflector, func(n *netns.Namespace, self netip.Addr) (*bgp.Session, error) {
-			return bgp.Dial(l.ctx, n, 65000, self, netip.MustParseAddr(reflector))
+			return bgp.Dial(l.ctx, n, 65000, self, netip.MustParseAddr(reflector), nil)
 		}},
 		{"directly", byHand, func(n *netns.Namespace, self netip.Addr) (*bgp.Session, error) {
 			return bgp.Accept(n, 65000, self, patience)

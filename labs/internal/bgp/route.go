@@ -36,7 +36,7 @@ type Route struct {
 //
 //	| RD 8 | ESI 10 | tag 4 | 48 | MAC 6 | IP bits 1 | IP 0, 4, 16 | label 3 |
 func (s *Session) MACIP(vni uint32, mac net.HardwareAddr, ip netip.Addr) Route {
-	value := append(s.distinguisher(), make([]byte, 10+4)...)
+	value := append(distinguisher(s.address), make([]byte, 10+4)...)
 	value = append(append(value, 48), mac...)
 	value = append(append(value, byte(ip.BitLen())), ip.AsSlice()...)
 	value = append(value, label(vni)...)
@@ -48,7 +48,7 @@ func (s *Session) MACIP(vni uint32, mac net.HardwareAddr, ip netip.Addr) Route {
 //
 //	| RD 8 | tag 4 | IP bits 1 | originator 4 |
 func (s *Session) InclusiveMulticast(vni uint32) Route {
-	value := append(s.distinguisher(), make([]byte, 4)...)
+	value := append(distinguisher(s.address), make([]byte, 4)...)
 	value = append(append(value, 32), s.address.AsSlice()...)
 	tunnel := append(append([]byte{0, 6}, label(vni)...), s.address.AsSlice()...)
 	return Route{
@@ -58,23 +58,28 @@ func (s *Session) InclusiveMulticast(vni uint32) Route {
 }
 
 // distinguisher is the RD address:1, of type 1 (RFC 4364 §4.2).
-func (s *Session) distinguisher() []byte {
-	return append(append([]byte{0, 1}, s.address.AsSlice()...), 0, 1)
+func distinguisher(address netip.Addr) []byte {
+	return append(append([]byte{0, 1}, address.AsSlice()...), 0, 1)
 }
 
 // label is a VNI in the place of an MPLS label (RFC 8365 §5.1.3).
 func label(vni uint32) []byte { return binary.BigEndian.AppendUint32(nil, vni)[1:] }
 
 // Announce announces a route, its next hop the speaker itself.
+func (s *Session) Announce(r Route, communities ...Community) error {
+	return s.announce(r, s.address, communities)
+}
+
+// announce announces a route with an IPv4 next hop.
 //
 //	MP_REACH_NLRI (RFC 4760 §3): | AFI 2 | SAFI 1 | length 1 | next hop 4 | 0 | NLRI |
-func (s *Session) Announce(r Route, communities ...Community) error {
+func (s *Session) announce(r Route, nextHop netip.Addr, communities []Community) error {
 	attributes := []byte{
 		0x40, 1, 1, 0, // ORIGIN: IGP
 		0x40, 2, 0, // AS_PATH: empty
 		0x40, 5, 4, 0, 0, 0, 100, // LOCAL_PREF
 	}
-	reach := append(append([]byte{0, afi, safi, 4}, s.address.AsSlice()...), 0)
+	reach := append(append([]byte{0, afi, safi, 4}, nextHop.AsSlice()...), 0)
 	reach = append(reach, r.nlri...)
 	attributes = append(append(attributes, 0x80, 14, byte(len(reach))), reach...)
 	attributes = append(attributes, 0xc0, 16, byte(len(communities)*len(Community{})))

@@ -36,12 +36,14 @@ type Session struct {
 	connection net.Conn
 	done       chan struct{}
 	failed     error // why the session ended; read after done is closed
+	heard      func(update []byte)
 
 	writing sync.Mutex
 }
 
-// Dial brings up an iBGP session in a two-octet AS, from an address in a namespace.
-func Dial(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Addr) (*Session, error) {
+// Dial brings up an iBGP session in a two-octet AS, from an address in a namespace. Heard, if it is not nil, is called with the body of each UPDATE, one
+// after the other.
+func Dial(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Addr, heard func(update []byte)) (*Session, error) {
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: handshake}
 	dialer.SetMultipathTCP(false)
 	var connection net.Conn
@@ -52,7 +54,7 @@ func Dial(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Add
 	if err != nil {
 		return nil, fmt.Errorf("BGP session of %v: %w", from, err)
 	}
-	return start(connection, as, from)
+	return start(connection, as, from, heard)
 }
 
 // Accept brings up an iBGP session with whoever calls an address in a namespace first, within the limit.
@@ -73,12 +75,12 @@ func Accept(n *netns.Namespace, as uint16, at netip.Addr, limit time.Duration) (
 	if err != nil {
 		return nil, fmt.Errorf("BGP session of %v: %w", at, err)
 	}
-	return start(connection, as, at)
+	return start(connection, as, at, nil)
 }
 
 // start brings a session up on a connection, which is closed on an error.
-func start(c net.Conn, as uint16, address netip.Addr) (*Session, error) {
-	s := &Session{address: address, connection: c, done: make(chan struct{})}
+func start(c net.Conn, as uint16, address netip.Addr, heard func([]byte)) (*Session, error) {
+	s := &Session{address: address, connection: c, done: make(chan struct{}), heard: heard}
 	if err := s.establish(as); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("BGP session of %v with %v: %w", address, c.RemoteAddr(), err)
@@ -127,6 +129,8 @@ func (s *Session) run() {
 			s.failed = fmt.Errorf("NOTIFICATION %x", body)
 		case typ == typeKeepalive:
 			s.failed = s.say(typeKeepalive, nil)
+		case typ == typeUpdate && s.heard != nil:
+			s.heard(body)
 		}
 		if s.failed != nil {
 			return
