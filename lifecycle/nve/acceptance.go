@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -25,6 +26,9 @@ type Acceptance struct {
 	Expiry     uint32 // Unix seconds
 }
 
+// endOf is from when on nothing new is accepted with that EXPIRY.
+func endOf(expiry uint32) time.Time { return time.Unix(int64(expiry), 0).UTC() }
+
 // bindingKey names the binding that a request is for; its VN is known.
 func (o *offer) bindingKey() BindingKey {
 	return BindingKey{VNI: o.vn.VNI, Name: o.vn.hash, MAC: o.route.MAC, IP: o.route.IP}
@@ -37,11 +41,16 @@ func (e *Edge) accept(r *record, s *set) {
 	for _, route := range routesOf(s.offers) {
 		o := s.offers[route]
 		k, q := o.bindingKey(), &o.request
-		if old, ok := before[k]; ok && old.Policy == credentialed(q.Policy) {
+		old, honoured := before[k]
+		honoured = honoured && old.Policy == credentialed(q.Policy)
+		if honoured {
 			after[k] = old
 		}
-		if q.Credential != nil {
-			after[k] = Acceptance{credentialed(q.Policy), *q.Credential, q.Consent(o.vm.TES, &o.route).Expiry}
+		if q.Credential == nil {
+			continue
+		}
+		if a := (Acceptance{credentialed(q.Policy), *q.Credential, q.Consent(o.vm.TES, &o.route).Expiry}); !honoured || e.now.Before(endOf(a.Expiry)) {
+			after[k] = a
 		}
 	}
 	for k := range before {

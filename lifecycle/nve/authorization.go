@@ -45,14 +45,14 @@ func (e *Edge) vouched(o *offer) (why evpn.Reason, text string) {
 		return evpn.ReasonNone, ""
 	}
 	key, known := o.vn.Keys[q.Credential.KeyID]
-	expiry := time.Unix(int64(what.Expiry), 0).UTC()
+	end := endOf(what.Expiry)
 	switch {
 	case !known:
 		return evpn.BadCredential, fmt.Sprintf("the VN has no key %d", q.Credential.KeyID)
 	case unspoken, !q.Credential.Says(&what, key):
 		return evpn.BadCredential, fmt.Sprintf("the credential by key %d is not for this", q.Credential.KeyID)
-	case !before && !e.now.Before(expiry):
-		return evpn.BadCredential, "the credential expired at " + expiry.Format(time.RFC3339)
+	case !before && !e.now.Before(end):
+		return evpn.BadCredential, "the credential expired at " + end.Format(time.RFC3339)
 	}
 	return evpn.ReasonNone, ""
 }

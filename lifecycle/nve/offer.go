@@ -68,6 +68,9 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		}
 		e.dropFrom(p, r.RouteKey, withdrew) // what it said before, it says no more
 		o.foreign = true
+		if err != nil {
+			o.request.VM = evpn.VMID{} // its index and count may be none, and would be in the response
+		}
 		e.refused[foreignKey{p.address, r.RouteKey}] = o
 		e.note(history.Event{Kind: history.KindAlarm, VM: req.VM.String(), TES: id.String(), Peer: p.address.String(), Detail: complaint})
 		e.stats.unauthorized(id, evpn.FailedAuthorization)
