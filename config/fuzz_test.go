@@ -17,7 +17,7 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	for _, name := range []string{"keys", "neighbours", "ports", "processes", "vns", "times"} {
+	for _, name := range []string{"keys", "neighbours", "ports", "processes", "credentials", "vns", "times"} {
 		archive, err := txtar.ParseFile("testdata/wrong/" + name + ".txtar")
 		if err != nil {
 			f.Fatal(err)

@@ -12,7 +12,9 @@ import (
 type NVESource struct {
 	Name    string            // of the file, in errors
 	Text    []byte            // of the file
-	Secrets map[string][]byte // what each password or key file holds, by its path
+	Secrets map[string][]byte // what each password file holds, by its path
+	Keys    map[string][]byte // what each key file holds, by its path
+	Keyless bool              // the keys are withheld: the VNs have none
 }
 
 // ReadNVE reads nved's configuration file and the password and key files that it names. The NVE and the error are those of LoadNVE; beside an error the source
@@ -22,7 +24,7 @@ func ReadNVE(path string) (*NVESource, *NVE, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	s := &NVESource{Name: path, Text: text, Secrets: make(map[string][]byte)}
+	s := &NVESource{Name: path, Text: text, Secrets: make(map[string][]byte), Keys: make(map[string][]byte)}
 	n, err := parse(path, bytes.NewReader(text), s.read, (*checker).nve)
 	if err != nil {
 		return nil, n, err
@@ -35,19 +37,38 @@ func (s *NVESource) NVE() (*NVE, error) {
 	return parse(s.Name, bytes.NewReader(s.Text), s.kept, (*checker).nve)
 }
 
+// WithoutKeys is the source for a process that has no use for the keys of credentials: it has everything else.
+func (s *NVESource) WithoutKeys() *NVESource {
+	return &NVESource{Name: s.Name, Text: s.Text, Secrets: s.Secrets, Keyless: true}
+}
+
+// of is where the contents of password or key files are.
+func (s *NVESource) of(private bool) map[string][]byte {
+	if private {
+		return s.Keys
+	}
+	return s.Secrets
+}
+
 // read reads a password or key file and keeps what it holds.
 func (s *NVESource) read(path string, private bool) (string, error) {
 	secret, err := readSecret(path, private)
 	if err == nil {
-		s.Secrets[path] = []byte(secret)
+		s.of(private)[path] = []byte(secret)
 	}
 	return secret, err
 }
 
+// errWithheld is the answer to who asks a source without keys for one.
+var errWithheld = errors.New("withheld from this process")
+
 // kept is what a password or key file held.
-func (s *NVESource) kept(path string, _ bool) (string, error) {
-	secret, ok := s.Secrets[path]
-	if !ok {
+func (s *NVESource) kept(path string, private bool) (string, error) {
+	secret, ok := s.of(private)[path]
+	switch {
+	case private && s.Keyless:
+		return "", errWithheld
+	case !ok:
 		return "", errors.New("not among what was read with the configuration")
 	}
 	return string(secret), nil

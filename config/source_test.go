@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,12 +9,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tns-project/tns/evpn"
 )
 
 // What was read once is enough for ever: the files may vanish, and a password may have any octets.
 func TestSourceOutlivesTheFiles(t *testing.T) {
 	dir := t.TempDir()
-	file, secrets := filepath.Join(dir, "nved.yaml"), map[string]string{"fabric": "between edge and reflector\n", "tes": "\xff\x00\xfe key"}
+	file, secrets := filepath.Join(dir, "nved.yaml"), map[string]string{
+		"fabric": "between edge and reflector\n", "tes": "\xff\x00\xfe key", "key": strings.Repeat("5e", 32) + "\n",
+	}
 	write := func(path, text string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -33,7 +38,9 @@ tes:
   - {address: 203.0.113.7, password: "grüße", ttl_security_hops: 1, message_rate: 10, max_routes: 7}
   - {address: 203.0.113.8, password_file: DIR/tes}
 vns:
-  - {name: blau-grün, vni: 10100}
+  - {name: blau-grün, vni: 10100, authorization: credential}
+credential_keys:
+  - {id: 7, file: DIR/key, vns: [blau-grün]}
 ports:
   - {port: eth1, vn: blau-grün, tes: [198.51.100.11]}
 state: DIR/nved.db
@@ -50,6 +57,10 @@ record: DIR/record
 	}
 	if want.Guard.User != "guard" || want.Engine.MemoryLimit != 0 || want.Record != filepath.Join(dir, "record") {
 		t.Errorf("guard %+v, engine %+v, record %q", want.Guard, want.Engine, want.Record)
+	}
+	key, err := evpn.ParseCredentialKey(secrets["key"])
+	if err != nil || !want.VNs[0].Keys[7].Equal(key) {
+		t.Errorf("keys %v, %v", want.VNs[0].Keys, err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -70,6 +81,32 @@ record: DIR/record
 		t.Errorf("configuration differs (-read +kept):\n%s", diff)
 	}
 
+	keyless, err := json.Marshal(source.WithoutKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hex := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("5e", 9))); strings.Contains(string(keyless), hex) || !strings.Contains(string(text), hex) {
+		t.Error("the key goes to who shall not have it, or does not go to who shall")
+	}
+	var without NVESource
+	if err := json.Unmarshal(keyless, &without); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = without.NVE(); err != nil {
+		t.Fatalf("without keys: %v", err)
+	}
+	if len(got.VNs[0].Keys) > 0 {
+		t.Errorf("without keys, there are %v", got.VNs[0].Keys)
+	}
+	want.VNs[0].Keys = nil
+	if diff := cmp.Diff(want, got, equal...); diff != "" {
+		t.Errorf("configuration without keys differs (-read +kept):\n%s", diff)
+	}
+
+	delete(copied.Keys, filepath.Join(dir, "key"))
+	if _, err := copied.NVE(); err == nil || !strings.Contains(err.Error(), "credential_keys[0].file") {
+		t.Errorf("with a key lost: %v, want an error", err)
+	}
 	delete(copied.Secrets, filepath.Join(dir, "tes"))
 	if _, err := copied.NVE(); err == nil || !strings.Contains(err.Error(), "tes[0].password_file") || !strings.Contains(err.Error(), "tes[2].password_file") {
 		t.Errorf("without a password: %v, want an error for both that have it", err)

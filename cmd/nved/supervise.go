@@ -28,7 +28,7 @@ var (
 	fabricInner = netip.MustParsePrefix("127.96.0.0/11")
 )
 
-// handover is what the two processes are told, both the same.
+// handover is what the two processes are told, both the same; but the guard, which speaks with everybody, does not get the keys of credentials.
 type handover struct {
 	Source      *config.NVESource
 	TES, Fabric meeting
@@ -85,6 +85,8 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 			return nil, nil, err
 		}
 	}
+	forGuard := h
+	forGuard.Source = h.Source.WithoutKeys()
 	program, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find this program's file: %w", err)
@@ -92,7 +94,7 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 	s := &supervisor.Supervisor{
 		Program: program, Log: log,
 		Children: []supervisor.Child{
-			{Name: guardProcess, Handover: h, Files: inherited, NoNewPrivileges: true},
+			{Name: guardProcess, Handover: forGuard, Files: inherited, NoNewPrivileges: true},
 			{Name: engineProcess, Handover: h, Files: inherited[:inheritedLock+1], MemoryLimit: c.Engine.MemoryLimit, Keep: eventsHandedOn},
 		},
 	}

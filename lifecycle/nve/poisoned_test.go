@@ -29,20 +29,19 @@ func TestPoisonedHypervisor(t *testing.T) {
 		count = n
 	}
 	w := newWorld(t)
-	for _, line := range []string{"up tes4", "ask tes4 associate vm90 gold/m90 gold/m90/10.0.0.90 key=7 policy=5", "ask tes2 associate vm91 blue/m91"} {
+	for _, line := range []string{"up tes4", "ask tes4 associate vm90 gold/m90 gold/m90/10.0.0.90 key=7 policy=5", "ask tes4 associate vm91 gold/m91 key=8"} {
 		w.do(line)
 	}
 	p := &poisoned{world: w, Rand: rand.New(rand.NewPCG(8394, 8395)), minted: map[VMKey]map[BindingKey]map[Acceptance]bool{}, reasons: map[evpn.Reason]int{}}
-	for _, line := range []string{"tes4 vm90", "tes2 vm91"} {
+	for _, line := range []string{"tes4 vm90", "tes4 vm91"} {
 		for _, r := range w.sets[line].routes {
 			p.pool = append(p.pool, r.Communities...)
 		}
 	}
-	victims := []VMKey{{vm(90), id("198.51.100.14")}, {vm(91), id("198.51.100.12")}}
+	victims := []VMKey{{vm(90), id("198.51.100.14")}, {vm(91), id("198.51.100.14")}}
 	for i := range count {
 		if i%500 == 0 {
 			w.do("beacon tes4 lease=600")
-			w.do("beacon tes2 lease=600")
 		}
 		w.lines = nil
 		p.act()
@@ -190,7 +189,7 @@ func (p *poisoned) holds(what string) {
 }
 
 // touched is a line that does something to a VM of others.
-var touched = regexp.MustCompile(`^(set|unset|fabric).*/m9[01]\b`)
+var touched = regexp.MustCompile(`^(set|unset|fabric).*gold/m9[01]\b`)
 
 // answered is a response to tes1, with its reason.
 var answered = regexp.MustCompile(`^respond tes1 .*: (SUCCESS|FAIL|FAIL-KEPT) [a-z-]+( \d+)? @`)
