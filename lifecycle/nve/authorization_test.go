@@ -104,6 +104,30 @@ func TestRenumberedVN(t *testing.T) {
 	w.expect("respond tes1 gold/m1 vm1: FAIL null 13 @1", "again tes1 vm1")
 }
 
+// TestTESThatMayNoMore: a TES is taken from a VN while nved is stopped. Its VMs are refused, and what the kernel had of them goes at the end of the start.
+func TestTESThatMayNoMore(t *testing.T) {
+	w := newWorld(t)
+	w.do("ask tes1 associate vm1 gold/m1 key=7")
+	w.config.VNs[3].TES = []evpn.RouterID{id("198.51.100.14")}
+	w.do("restart")
+	for _, line := range []string{"up frr", "eor frr", "up srr", "eor srr", "up srr2", "eor srr2", "up tes2", "eor tes2", "up tes1"} {
+		w.do(line)
+	}
+	w.expect("respond tes1 gold/m1 vm1: FAIL null 6 @1", "again tes1 vm1")
+	if len(w.kernel.entries) == 0 {
+		t.Error("the kernel's entry went before the start was over")
+	}
+	w.expect("complete", "eor tes1")
+	if len(w.kernel.entries) > 0 {
+		t.Errorf("the kernel still has %v", w.kernel.entries)
+	}
+	w.do("pass 2h")
+	w.invariants("two hours")
+	if len(w.edge.memory.Acceptances) > 0 {
+		t.Errorf("two hours later the journal has %v", w.edge.memory.Acceptances)
+	}
+}
+
 // TestUnauthorizedIsCountedAndLogged: by TES and reason, a dry run's too; with VM and TES, and what was wrong.
 func TestUnauthorizedIsCountedAndLogged(t *testing.T) {
 	w := newWorld(t)

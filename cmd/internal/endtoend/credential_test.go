@@ -100,6 +100,10 @@ func TestCredentials(t *testing.T) {
 		w.operate("associate", with...)
 	})
 
+	if story := w.tnsctl("nved", "vm", "explain", vmid).out; !strings.Contains(story, "the VN has no key 7") {
+		t.Errorf("the VM's story does not say why it was refused:\n%s", story)
+	}
+
 	t.Run("failures are counted and logged, without the key", func(t *testing.T) {
 		metrics := w.do(w.in(w.nve, "curl", "-sf", "http://127.0.0.1:9479/metrics")).out
 		want := `tns_nve_authorization_failures_total{reason="bad, missing or expired credential",tes="198.51.100.11"} 2`
