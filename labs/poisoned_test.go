@@ -44,8 +44,10 @@ func TestPoisonedHypervisor(t *testing.T) {
 	l := deploy(t, "poisoned/topology.clab.yml")
 	l.established("edge1", 2)
 	victim, friend := newVM(1), newVM(2)
-	victims := l.vouched("tes1", tes1, victim)
-	l.vouched("tes2", tes2, friend)
+	victims := l.mint("tes1", tes1, victim, "--valid", "5s")
+	l.mint("tes2", tes2, friend)
+	l.does("tes1", "associate", victim.id, "--nic", victim.nic, "--credentials", credentialFile)
+	l.does("tes2", "associate", friend.id, "--nic", friend.nic, "--credentials", credentialFile)
 	flows := []*flow{l.flow("tes1", victim, "tes2", friend), l.flow("tes2", friend, "tes1", victim)}
 	for _, f := range flows {
 		f.arrive(100)
@@ -122,6 +124,40 @@ func TestPoisonedHypervisor(t *testing.T) {
 			}
 		}
 	}
+
+	t.Run("an edge that starts again honours what it accepted", func(t *testing.T) {
+		l := l.in(t)
+		l.soon("the end of the victim's credentials", func() error {
+			if left := time.Until(time.Unix(int64(victims[0].Expiry), 0)); left > 0 {
+				return fmt.Errorf("they have %s", left)
+			}
+			return nil
+		})
+		engine, err := l.Process("edge1", "engine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		l.stands("edge1", victim.id, tes1, "associated", "")
+		l.does("tes1", "keep-alive", victim.id)
+		l.does("tes1", "suspend", victim.id)
+		l.does("tes1", "resume", victim.id)
+	})
+	t.Run("a move needs the target's credential", func(t *testing.T) {
+		l := l.in(t)
+		move := []string{immigration, "--nic", victim.nic, "--credentials", credentialFile}
+		l.does("tes1", "emigrate", victim.id)
+		l.mint("tes2", tes1, victim)
+		if r := l.try("tes2", "associate", victim.id, move...); r.ReasonCode != badCredential {
+			t.Errorf("with the source's credential: %+v, want reason %d", r, badCredential)
+		}
+		l.mint("tes2", tes2, victim)
+		l.does("tes2", "associate", victim.id, move...)
+		l.does("tes1", "terminate", victim.id)
+		l.stands("edge1", victim.id, tes2, "associated", "")
+	})
 }
 
 // credential is one as tnsctl prints it.
@@ -140,15 +176,18 @@ func (c credential) tag(t *testing.T) [16]byte {
 	return [16]byte(b)
 }
 
-// vouched associates a VM at a TES with credentials that the manager minted.
-func (l lab) vouched(node, tes string, v vm) []credential {
+// credentialFile is where a node has the credentials that it got last.
+const credentialFile = "/run/tns/credentials"
+
+// mint has the manager mint credentials for a VM at a TES, and puts them on a node.
+func (l lab) mint(node, tes string, v vm, more ...string) []credential {
 	l.t.Helper()
 	nic := strings.Replace(v.nic, "blue", fmt.Sprint(blueVNI), 1)
-	text := l.run("manager", "tnsctl", "credential", "mint", "--vm", v.id, "--tes", tes, "--nic", nic, "--key", "/etc/tns/blue.key", "--key-id", fmt.Sprint(keyID))
-	if err := os.WriteFile(l.Path(node, "/run/tns/credentials"), []byte(text), 0o600); err != nil {
+	command := []string{"tnsctl", "credential", "mint", "--vm", v.id, "--tes", tes, "--nic", nic, "--key", "/etc/tns/blue.key", "--key-id", fmt.Sprint(keyID)}
+	text := l.run("manager", append(command, more...)...)
+	if err := os.WriteFile(l.Path(node, credentialFile), []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
-	l.does(node, "associate", v.id, "--nic", v.nic, "--credentials", "/run/tns/credentials")
 	var file struct{ Credentials []credential }
 	if err := json.Unmarshal([]byte(text), &file); err != nil {
 		l.t.Fatal(err)
