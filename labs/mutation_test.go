@@ -34,7 +34,7 @@ const crowd = 16
 
 // own is the n-th of them: some have an address, some a policy.
 func (p *poisoned) own(n int) []bgp.Ask {
-	a := p.ask(newVM(byte(n)))
+	a := p.ask(newVM(n))
 	a.VM[0], a.MAC = 0x55, net.HardwareAddr{2, 0, 0, 0, 5, byte(n)}
 	if n%3 > 0 {
 		a.Policy = uint32(n%3)<<8 | 1
@@ -53,7 +53,7 @@ func (p *poisoned) own(n int) []bgp.Ask {
 func (p *poisoned) mutates(victims []credential, expiry, past uint32) {
 	p.t.Helper()
 	m := &mutator{Rand: rand.New(rand.NewPCG(8394, 8395))}
-	vouched := map[string]bool{} // as record.bindings writes them
+	vouched := map[string]bool{} // as heldVM.bindings writes them
 	for n := range crowd {
 		for _, a := range p.own(n) {
 			vouched[binding(a)] = true
@@ -61,7 +61,7 @@ func (p *poisoned) mutates(victims []credential, expiry, past uint32) {
 			m.pool = append(m.pool, a.With(p.key, keyID, past).Communities...)
 		}
 	}
-	for n := range byte(2) { // what is on the wires of the others
+	for n := range 2 { // what is on the wires of the others
 		v := p.ask(newVM(1 + n))
 		m.pool = append(m.pool, v.Request().Communities...)
 	}
@@ -167,7 +167,7 @@ func binding(a bgp.Ask) string {
 }
 
 // bindings are those that the edge holds of a VM.
-func (r record) bindings() (all []string) {
+func (r heldVM) bindings() (all []string) {
 	for _, b := range r.Routes {
 		all = append(all, fmt.Sprintf("%s %s %s %s %s", strings.ReplaceAll(r.VMID, "-", ""), b.VN, b.MAC, b.IP, b.Policy))
 	}

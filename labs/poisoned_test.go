@@ -48,8 +48,8 @@ func TestPoisonedHypervisor(t *testing.T) {
 	l.mint("tes2", tes2, friend)
 	l.does("tes1", "associate", victim.id, "--nic", victim.nic, "--credentials", credentialFile)
 	l.does("tes2", "associate", friend.id, "--nic", friend.nic, "--credentials", credentialFile)
-	flows := []*flow{l.flow("tes1", victim, "tes2", friend), l.flow("tes2", friend, "tes1", victim)}
-	for _, f := range flows {
+	talks := []*talk{l.talk("tes1", victim, "tes2", friend), l.talk("tes2", friend, "tes1", victim)}
+	for _, f := range talks {
 		f.arrive(100)
 	}
 
@@ -108,7 +108,7 @@ func TestPoisonedHypervisor(t *testing.T) {
 	if err := p.session.Failed(); err != nil {
 		t.Errorf("the session has ended: %v", err)
 	}
-	for _, f := range flows {
+	for _, f := range talks {
 		if r := f.stop(); r.Lost+r.Duplicated > 0 {
 			t.Errorf("frames from %s to %s: %s", f.from, f.to, r)
 		}
@@ -212,16 +212,16 @@ func (l lab) hasNothingElse(want map[string][]string) {
 	}
 }
 
-// flow is a stream of probes between two VMs.
-type flow struct {
+// talk is a stream of probes between two VMs.
+type talk struct {
 	l        lab
 	from, to string
 	sender   *probe.Sender
 	tap      *probe.Tap
 }
 
-// flow starts probes from a VM to another, at their TESs' links into blue.
-func (l lab) flow(from string, source vm, to string, destination vm) *flow {
+// talk starts probes from a VM to another, at their TESs' links into blue.
+func (l lab) talk(from string, source vm, to string, destination vm) *talk {
 	l.t.Helper()
 	f := probe.Flow{ID: uint64(source.mac[5])<<8 | uint64(destination.mac[5]), Source: source.mac, Destination: destination.mac}
 	tap, err := probe.Listen(l.Namespace(to), "blue", f)
@@ -232,11 +232,11 @@ func (l lab) flow(from string, source vm, to string, destination vm) *flow {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return &flow{l, from, to, sender, tap}
+	return &talk{l, from, to, sender, tap}
 }
 
 // arrive waits for so many frames.
-func (f *flow) arrive(count int) {
+func (f *talk) arrive(count int) {
 	f.l.t.Helper()
 	f.l.soon("probes at "+f.to, func() error {
 		if n := len(f.tap.Arrivals()); n < count {
@@ -247,7 +247,7 @@ func (f *flow) arrive(count int) {
 }
 
 // stop ends the flow, when all that was sent had time to come, and judges it.
-func (f *flow) stop() probe.Report {
+func (f *talk) stop() probe.Report {
 	f.l.t.Helper()
 	sent, err := f.sender.Stop()
 	if err != nil {
@@ -560,8 +560,8 @@ func (p *poisoned) replays(v vm) {
 	}
 }
 
-// record is a VM as the edge lists it.
-type record struct {
+// heldVM is a VM as the edge lists it.
+type heldVM struct {
 	VMID, TES, State string
 	Routes           []struct {
 		VN, MAC, IP, Policy string
@@ -570,7 +570,7 @@ type record struct {
 }
 
 // held is all that the edge holds.
-func (l lab) held() (all []record) {
+func (l lab) held() (all []heldVM) {
 	l.t.Helper()
 	if err := json.Unmarshal([]byte(l.run("edge1", "tnsctl", "--json", "vm", "list")), &all); err != nil {
 		l.t.Fatal(err)
