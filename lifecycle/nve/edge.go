@@ -181,7 +181,7 @@ func (e *Edge) start() {
 	e.recall()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
-	if len(e.memory.Acceptances) > 0 {
+	if len(e.memory.Acceptances) > 0 && e.config.Lifetimes.Orphaned > 0 {
 		e.timers.after(e.now, e.config.Lifetimes.Orphaned, e.forgetUnclaimed)
 	}
 	e.checkFabricKnown()
