@@ -63,12 +63,11 @@ func (c *Consent) Credential(key CredentialKey, id uint16) Credential {
 }
 
 // Says reports whether the credential was made for the consent with the key. Whether the consent has expired is the caller's to judge.
-func (c *Credential) Says(what *Consent, key CredentialKey) bool {
-	want := what.Credential(key, c.KeyID)
-	return c.Equal(&want)
+func (c Credential) Says(what *Consent, key CredentialKey) bool {
+	return c.Equal(what.Credential(key, c.KeyID))
 }
 
 // Equal compares two credentials in a time that does not tell where they differ.
-func (c *Credential) Equal(d *Credential) bool {
+func (c Credential) Equal(d Credential) bool {
 	return c.KeyID == d.KeyID && hmac.Equal(c.Tag[:], d.Tag[:])
 }

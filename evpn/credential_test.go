@@ -91,14 +91,14 @@ func TestCredentialSaysNothingElse(t *testing.T) {
 	for n := range 128 {
 		bad := good
 		bad.Tag[n/8] ^= 1 << (n % 8)
-		if bad.Says(&made, key) || bad.Equal(&good) {
+		if bad.Says(&made, key) || bad.Equal(good) {
 			t.Errorf("tag, bit %d: still good", n)
 		}
 	}
 	for n := range 16 {
 		bad := good
 		bad.KeyID ^= 1 << n
-		if bad.Says(&made, key) || bad.Equal(&good) {
+		if bad.Says(&made, key) || bad.Equal(good) {
 			t.Errorf("key id, bit %d: still good", n)
 		}
 	}

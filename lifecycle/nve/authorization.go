@@ -41,7 +41,7 @@ func (e *Edge) vouched(o *offer) (why evpn.Reason, text string) {
 		return evpn.ReasonNone, ""
 	}
 	what := q.Consent(o.vm.TES, &o.route)
-	if before && accepted.Expiry == what.Expiry && accepted.Credential.Equal(q.Credential) {
+	if before && accepted.Expiry == what.Expiry && accepted.Credential.Equal(*q.Credential) {
 		return evpn.ReasonNone, ""
 	}
 	key, known := o.vn.Keys[q.Credential.KeyID]
