@@ -72,16 +72,16 @@ func TestDuplicateRecoversByTime(t *testing.T) {
 func TestConflictsAreAlarms(t *testing.T) {
 	w := newWorld(t)
 	w.do("ask tes1 associate vm1 blue/m1 blue/m1/10.0.0.1")
-	for line, alarm := range map[string]string{
-		"ask tes2 associate vm2 blue/m1":                  "MAC is active for VM",
-		"ask tes2 associate vm3 blue/m3 blue/m3/10.0.0.1": "IP is active for VM",
-		"ask tes2 associate vm1 blue/m1":                  "no Immigration",
-		"ask tes1 associate vm4 blue/m1":                  "NLRI belongs to VM",
+	for _, c := range []struct{ line, alarm string }{
+		{"ask tes2 associate vm2 blue/m1", "MAC is active for VM"},
+		{"ask tes2 associate vm3 blue/m3 blue/m3/10.0.0.1", "IP is active for VM"},
+		{"ask tes2 associate vm1 blue/m1", "no Immigration"},
+		{"ask tes1 associate vm4 blue/m1", "NLRI belongs to VM"}, // after which vm1 is an orphan
 	} {
 		before := w.edge.stats.alarms
-		w.do(line)
-		if w.edge.stats.alarms == before || !strings.Contains(w.alarms(), alarm) {
-			t.Errorf("after %q: alarms %q, want %q among them", line, w.alarms(), alarm)
+		w.do(c.line)
+		if w.edge.stats.alarms == before || !strings.Contains(w.alarms(), c.alarm) {
+			t.Errorf("after %q: alarms %q, want %q among them", c.line, w.alarms(), c.alarm)
 		}
 	}
 	before := w.edge.stats.alarms
