@@ -68,6 +68,11 @@ func TestValidate(t *testing.T) {
 		{dataplanetest.At(1, netip.Addr{}, mac1), "IP"},
 		{dataplanetest.At(1, ip1, dataplane.MAC{}), "link address"},
 		{dataplanetest.Opened(1, ""), "name"},
+		{dataplanetest.Tagged(1, "", 100, 0), "name"},
+		{dataplanetest.Tagged(1, "p", 0, 0), "VID 0 is outside 1 to 4094"},
+		{dataplanetest.Tagged(1, "p", 4095, 0), "VID 4095 is outside 1 to 4094"},
+		{dataplanetest.Tagged(1, "p", 100, 4095), "VID 4095 is outside 1 to 4094"},
+		{dataplanetest.Tagged(1, "p", 100, 100), "VID 100 is named twice"},
 		{dataplane.Entry{Key: dataplane.Key{Kind: 9, VNI: 1}}, "kind"},
 	} {
 		if err := c.entry.Validate(); err == nil || !strings.Contains(err.Error(), c.why) {
@@ -84,7 +89,7 @@ func TestValidateNetworks(t *testing.T) {
 	bad[0].VNI = 1 << 24
 	bad[0].VTEP = netip.Addr{}
 	bad[1].Bridge = "a-name-that-is-too-long"
-	bad[1].Ports = []string{"blue1"}
+	bad[1].Ports = dataplane.AccessPorts("blue1")
 	err := dataplane.ValidateNetworks(append(bad, bad[1]))
 	if err == nil {
 		t.Fatal("accepted")
@@ -98,6 +103,36 @@ func TestValidateNetworks(t *testing.T) {
 		`VN red: "a-name-that-is-too-long" is not a device name of 1 to 15 octets`,
 		"VN red: device vx10200 is used by VN red",
 		"VN red: device blue1 is used by VN red",
+	}
+	if d := cmp.Diff(want, strings.Split(err.Error(), "\n")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestTaggedPortsAreShared(t *testing.T) {
+	trunk := func(name string, m dataplane.Mode) dataplane.MemberPort {
+		return dataplane.MemberPort{Name: name, Mode: m}
+	}
+	good := dataplanetest.Networks()
+	for i := range good {
+		good[i].Ports = append(good[i].Ports, trunk("trunk1", dataplane.EBPF), trunk("trunk2", dataplane.Dot1Q), trunk("trunk3", dataplane.VLANAware))
+	}
+	if err := dataplane.ValidateNetworks(good); err != nil {
+		t.Errorf("three trunks in two VNs: %v", err)
+	}
+	bad := dataplanetest.Networks()
+	bad[0].Ports = []dataplane.MemberPort{trunk("one", dataplane.EBPF), trunk("two", dataplane.EBPF), trunk("three", dataplane.EBPF), trunk("four", 9), trunk("one", dataplane.EBPF)}
+	bad[1].Ports = []dataplane.MemberPort{trunk("one", dataplane.Dot1Q), trunk("two", dataplane.Access), trunk("br10100", dataplane.EBPF)}
+	want := []string{
+		"VN blue: port four has no mode that there is: mode 9",
+		"VN blue: device one is used by VN blue",
+		"VN red: the mode of port one is dot1q, in VN blue it is ebpf",
+		"VN red: device two is used by VN blue",
+		"VN red: device br10100 is used by VN blue",
+	}
+	err := dataplane.ValidateNetworks(bad)
+	if err == nil {
+		t.Fatal("accepted")
 	}
 	if d := cmp.Diff(want, strings.Split(err.Error(), "\n")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

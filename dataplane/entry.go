@@ -25,6 +25,7 @@ const (
 	Flood                    // flood list member: VTEP
 	Neighbor                 // ARP/ND suppression: IP is at MAC
 	Port                     // a VM port; Open when any VM behind it is active
+	Tag                      // the VIDs of a VN on a tagged port
 )
 
 // String is the kind's name in lower case.
@@ -38,6 +39,8 @@ func (k Kind) String() string {
 		return "neighbor"
 	case Port:
 		return "port"
+	case Tag:
+		return "tag"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -48,7 +51,7 @@ type Key struct {
 	VNI  VNI
 	MAC  MAC        // Unicast
 	IP   netip.Addr // Flood: the VTEP; Neighbor: the address
-	Port string     // Port
+	Port string     // Port, Tag
 }
 
 // String is the key for people: "unicast 02:00:00:00:00:01 in 10100".
@@ -56,7 +59,7 @@ func (k Key) String() string {
 	switch k.Kind {
 	case Unicast:
 		return fmt.Sprintf("%v %v in %d", k.Kind, k.MAC, k.VNI)
-	case Port:
+	case Port, Tag:
 		return fmt.Sprintf("%v %s in %d", k.Kind, k.Port, k.VNI)
 	}
 	return fmt.Sprintf("%v %v in %d", k.Kind, k.IP, k.VNI)
@@ -80,6 +83,7 @@ type Entry struct {
 	VTEP      netip.Addr // Unicast: where a remote MAC is
 	LinkAddr  MAC        // Neighbor
 	Open      bool       // Port: broadcast and multicast are forwarded to it
+	VIDs      VIDs       // Tag
 }
 
 // String is the entry for people: "unicast 02:00:00:00:00:01 in 10100 via 192.0.2.2".
@@ -95,6 +99,8 @@ func (e Entry) String() string {
 		return e.Key.String() + " open"
 	case e.Kind == Port:
 		return e.Key.String() + " closed"
+	case e.Kind == Tag:
+		return fmt.Sprintf("%v is VID %v", e.Key, e.VIDs)
 	}
 	return e.Key.String()
 }
@@ -109,6 +115,8 @@ func (e Entry) canonical() Entry {
 		c.LinkAddr = e.LinkAddr
 	case Port:
 		c.Open = e.Open
+	case Tag:
+		c.VIDs = e.VIDs
 	}
 	return c
 }
@@ -134,9 +142,11 @@ func (e Entry) Validate() error {
 		why = errors.New("the IP is not a unicast address")
 	case e.Kind == Neighbor && (e.LinkAddr[0]&1 != 0 || e.LinkAddr == MAC{}):
 		why = errors.New("the link address is not a unicast MAC")
-	case e.Kind == Port && e.Key.Port == "":
+	case (e.Kind == Port || e.Kind == Tag) && e.Key.Port == "":
 		why = errors.New("the port has no name")
-	case e.Kind < Unicast || e.Kind > Port:
+	case e.Kind == Tag:
+		why = e.VIDs.check()
+	case e.Kind < Unicast || e.Kind > Tag:
 		why = errors.New("there is no such kind")
 	}
 	if why != nil {

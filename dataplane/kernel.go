@@ -4,7 +4,8 @@ import "context"
 
 // Kernel is the forwarding table as some system keeps it. All methods are idempotent and safe for concurrent use.
 type Kernel interface {
-	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports. The networks are
+	// Ensure makes the networks' bridges and VXLAN devices, or adopts what is there, and enslaves the ports, or what stands
+	// for a tagged port in the VN. The networks are
 	// all that there are from now on; what is left out stays as it is. One network's failure does not keep the others from
 	// being made; the errors come joined. What ValidateNetworks refuses is not begun.
 	Ensure(ctx context.Context, networks []Network) error
@@ -15,9 +16,10 @@ type Kernel interface {
 	// Apply sets, then deletes; errs has one element per element of set, then of del. Deleting what is gone is success,
 	// deleting what does not carry our mark does nothing and is success. A Unicast entry that changes its place is
 	// replaced: at no time is there none.
+	// A Tag entry that changes takes effect in one step: a VID that is in both its old and its new value never fails.
 	Apply(ctx context.Context, set []Entry, del []Key) (errs []error)
 	// Changes signals that someone else may have changed the table (capacity 1).
 	Changes() <-chan struct{}
-	// Drops is, per port, the frames dropped for their source address.
-	Drops(ctx context.Context) (map[string]uint64, error)
+	// Drops is, per Port key, the frames dropped for their source address.
+	Drops(ctx context.Context) (map[Key]uint64, error)
 }

@@ -9,21 +9,31 @@ import (
 // Network is a VN on this edge: its bridge, its VXLAN device, and the ports of its VMs.
 type Network struct {
 	VNI     VNI
-	Name    string     // the VN Name
-	Bridge  string     // device name
-	VXLAN   string     // device name
-	VTEP    netip.Addr // local tunnel address
-	UDPPort uint16     // of the tunnel; 0 = 4789
-	MTU     int        // of the bridge and the VXLAN device, octets; 0 = leave
-	Ports   []string   // member ports facing TESs
+	Name    string       // the VN Name
+	Bridge  string       // device name
+	VXLAN   string       // device name
+	VTEP    netip.Addr   // local tunnel address
+	UDPPort uint16       // of the tunnel; 0 = 4789
+	MTU     int          // of the bridge and the VXLAN device, octets; 0 = leave
+	Ports   []MemberPort // member ports facing TESs
 }
 
-// ValidateNetworks tells all that keeps the networks from being on one edge, or nil: a VNI or device that two of them have, a VNI out of
-// range, a missing name or VTEP.
+// Port is the member port of a name.
+func (n *Network) Port(name string) (p MemberPort, member bool) {
+	for _, p := range n.Ports {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return MemberPort{}, false
+}
+
+// ValidateNetworks tells all that keeps the networks from being on one edge, or nil: a VNI or device that two of them have, a port that two have and is
+// not tagged in both in the same mode, a VNI out of range, a missing name or VTEP.
 func ValidateNetworks(networks []Network) error {
 	var errs []error
 	vnis := make(map[VNI]string)
-	devices := make(map[string]string)
+	devices := make(map[string]usedDevice)
 	for _, n := range networks {
 		if n.VNI == 0 || n.VNI >= 1<<24 {
 			errs = append(errs, fmt.Errorf("VN %s: VNI %d is outside 1 to 16777215", n.Name, n.VNI))
@@ -35,16 +45,30 @@ func ValidateNetworks(networks []Network) error {
 		if !n.VTEP.IsValid() || n.VTEP.IsUnspecified() || n.VTEP.IsMulticast() {
 			errs = append(errs, fmt.Errorf("VN %s: VTEP %v is not a unicast address", n.Name, n.VTEP))
 		}
-		for _, device := range append([]string{n.Bridge, n.VXLAN}, n.Ports...) {
-			if device == "" || len(device) > 15 {
-				errs = append(errs, fmt.Errorf("VN %s: %q is not a device name of 1 to 15 octets", n.Name, device))
+		own := []MemberPort{{Name: n.Bridge}, {Name: n.VXLAN}}
+		for _, d := range append(own, n.Ports...) {
+			if d.Name == "" || len(d.Name) > 15 {
+				errs = append(errs, fmt.Errorf("VN %s: %q is not a device name of 1 to 15 octets", n.Name, d.Name))
 				continue
 			}
-			if other, taken := devices[device]; taken {
-				errs = append(errs, fmt.Errorf("VN %s: device %s is used by VN %s", n.Name, device, other))
+			if d.Mode > EBPF {
+				errs = append(errs, fmt.Errorf("VN %s: port %s has no mode that there is: %v", n.Name, d.Name, d.Mode))
 			}
-			devices[device] = n.Name
+			other, taken := devices[d.Name]
+			switch {
+			case taken && (other.vn == n.Name || other.mode == Access || d.Mode == Access):
+				errs = append(errs, fmt.Errorf("VN %s: device %s is used by VN %s", n.Name, d.Name, other.vn))
+			case taken && other.mode != d.Mode:
+				errs = append(errs, fmt.Errorf("VN %s: the mode of port %s is %v, in VN %s it is %v", n.Name, d.Name, d.Mode, other.vn, other.mode))
+			}
+			devices[d.Name] = usedDevice{n.Name, d.Mode}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// usedDevice is who uses a device.
+type usedDevice struct {
+	vn   string
+	mode Mode
 }

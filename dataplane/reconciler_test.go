@@ -529,7 +529,7 @@ func TestTableIsSortedAndTellsDrops(t *testing.T) {
 		}
 		synctest.Wait()
 		for range 7 {
-			k.Drop("blue1")
+			k.Drop(10100, "blue1")
 		}
 		var got []string
 		for _, s := range r.Table() {

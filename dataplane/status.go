@@ -25,7 +25,7 @@ func (r *Reconciler) Table() []Status {
 			s.InKernel = true
 		}
 		if k.Kind == Port {
-			s.Drops = drops[k.Port]
+			s.Drops = drops[k]
 		}
 		all = append(all, s)
 	}
@@ -33,9 +33,9 @@ func (r *Reconciler) Table() []Status {
 	return all
 }
 
-// Drops is, per member port, the frames dropped because their source address is not active there: of closed ports too, which are no entries
+// Drops is, per Port key of a member port, the frames dropped because their source address is not active there: of closed ports too, which are no entries
 // and so not in the Table. It is nil where the kernel cannot count.
-func (r *Reconciler) Drops() map[string]uint64 {
+func (r *Reconciler) Drops() map[Key]uint64 {
 	ctx, cancel := context.WithTimeout(context.Background(), dropsTimeout)
 	defer cancel()
 	drops, _ := r.kernel.Drops(ctx)

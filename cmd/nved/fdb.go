@@ -55,7 +55,7 @@ func (b *backend) closed() []dataplane.Status {
 		for _, p := range b.config.Ports {
 			if p.VN == v.Name && !open[p.Name] {
 				k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: p.Name}
-				all = append(all, dataplane.Status{Entry: dataplane.Entry{Key: k}, InKernel: true, Drops: drops[p.Name]})
+				all = append(all, dataplane.Status{Entry: dataplane.Entry{Key: k}, InKernel: true, Drops: drops[k]})
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func TestEdgeConfig(t *testing.T) {
 
 func TestNetworks(t *testing.T) {
 	want := []dataplane.Network{
-		{VNI: 10100, Name: "blue", Bridge: "tnsbr10100", VXLAN: "tnsvx10100", VTEP: netip.MustParseAddr("192.0.2.1"), UDPPort: 4789, Ports: []string{"eth1", "eth2"}},
+		{VNI: 10100, Name: "blue", Bridge: "tnsbr10100", VXLAN: "tnsvx10100", VTEP: netip.MustParseAddr("192.0.2.1"), UDPPort: 4789, Ports: dataplane.AccessPorts("eth1", "eth2")},
 		{VNI: 10200, Name: "red", Bridge: "br-red", VXLAN: "tnsvx10200", VTEP: netip.MustParseAddr("192.0.2.1"), UDPPort: 4789},
 	}
 	if diff := cmp.Diff(want, networks(load(t, example)), cmpopts.EquateComparable(netip.Addr{})); diff != "" {

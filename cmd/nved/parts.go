@@ -120,7 +120,7 @@ func networks(c *config.NVE) []dataplane.Network {
 		}
 		for _, p := range c.Ports {
 			if p.VN == v.Name {
-				n.Ports = append(n.Ports, p.Name)
+				n.Ports = append(n.Ports, dataplane.MemberPort{Name: p.Name})
 			}
 		}
 		list = append(list, n)

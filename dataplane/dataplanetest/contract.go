@@ -36,8 +36,8 @@ const patience = 10 * time.Second
 func Networks() []dataplane.Network {
 	vtep := netip.MustParseAddr("192.0.2.1")
 	return []dataplane.Network{
-		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: []string{"blue1", "blue2"}},
-		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: []string{"red1"}},
+		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: dataplane.AccessPorts("blue1", "blue2")},
+		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: dataplane.AccessPorts("red1")},
 	}
 }
 
@@ -81,7 +81,7 @@ var (
 	ip6   = netip.MustParseAddr("fd00::1")
 )
 
-// Local, Remote, Flooded, At and Opened make entries.
+// Local, Remote, Flooded, At, Opened and Tagged make entries.
 func Local(vni dataplane.VNI, mac dataplane.MAC, port string) dataplane.Entry {
 	return dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Unicast, VNI: vni, MAC: mac}, LocalPort: port}
 }
@@ -104,6 +104,11 @@ func At(vni dataplane.VNI, ip netip.Addr, mac dataplane.MAC) dataplane.Entry {
 // Opened is an open port.
 func Opened(vni dataplane.VNI, port string) dataplane.Entry {
 	return dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Port, VNI: vni, Port: port}, Open: true}
+}
+
+// Tagged is the VIDs of a VN on a port: what is sent, and what is taken as well (0: nothing).
+func Tagged(vni dataplane.VNI, port string, send, also uint16) dataplane.Entry {
+	return dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Tag, VNI: vni, Port: port}, VIDs: dataplane.VIDs{Send: send, Also: also}}
 }
 
 func every() []dataplane.Entry {

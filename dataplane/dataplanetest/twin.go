@@ -19,7 +19,7 @@ type Twin struct {
 	networks map[dataplane.VNI]dataplane.Network
 	gone     map[dataplane.VNI]bool // the VXLAN device was deleted since Ensure
 	entries  map[dataplane.Key]held
-	drops    map[string]uint64
+	drops    map[dataplane.Key]uint64
 	fault    func(op Op, k dataplane.Key) error
 	log      []string
 	applies  int
@@ -47,7 +47,7 @@ func New() *Twin {
 		networks: make(map[dataplane.VNI]dataplane.Network),
 		gone:     make(map[dataplane.VNI]bool),
 		entries:  make(map[dataplane.Key]held),
-		drops:    make(map[string]uint64),
+		drops:    make(map[dataplane.Key]uint64),
 	}
 }
 
@@ -103,14 +103,19 @@ func (t *Twin) set(ctx context.Context, e dataplane.Entry) error {
 	n, ok := t.networks[e.VNI]
 	err := errors.Join(ctx.Err(), e.Validate(), t.failure(Set, e.Key))
 	port := e.LocalPort + e.Key.Port
+	member, isMember := n.Port(port)
 	switch {
 	case err != nil:
 	case !ok:
 		err = fmt.Errorf("there is no network with VNI %d", e.VNI)
 	case t.gone[e.VNI]:
 		err = fmt.Errorf("%s: no such device", n.VXLAN)
-	case port != "" && !slices.Contains(n.Ports, port):
+	case port != "" && !isMember:
 		err = fmt.Errorf("%s is no port of %s", port, n.Bridge)
+	case e.Kind == dataplane.Tag && !member.Mode.Tagged():
+		err = fmt.Errorf("%s is no tagged port of %s", port, n.Bridge)
+	case e.Kind == dataplane.Tag && t.vidTaken(e) != nil:
+		err = t.vidTaken(e)
 	case e.Absent():
 		delete(t.entries, e.Key)
 		return nil
@@ -119,6 +124,21 @@ func (t *Twin) set(ctx context.Context, e dataplane.Entry) error {
 		return nil
 	}
 	return fmt.Errorf("set %v: %w", e, err)
+}
+
+// vidTaken tells which VN has one of a Tag entry's VIDs on the port already.
+func (t *Twin) vidTaken(e dataplane.Entry) error {
+	for k, h := range t.entries {
+		if k.Kind != dataplane.Tag || k.Port != e.Key.Port || k.VNI == e.VNI {
+			continue
+		}
+		for _, vid := range []uint16{e.VIDs.Send, e.VIDs.Also} {
+			if h.VIDs.Has(vid) {
+				return fmt.Errorf("VID %d on %s is VN %d's", vid, k.Port, k.VNI)
+			}
+		}
+	}
+	return nil
 }
 
 func (t *Twin) del(ctx context.Context, k dataplane.Key) error {
@@ -157,17 +177,17 @@ func (t *Twin) changed() {
 }
 
 // Drops is what Drop counted.
-func (t *Twin) Drops(ctx context.Context) (map[string]uint64, error) {
+func (t *Twin) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.drops), nil
 }
 
-// Drop counts a frame dropped on a port.
-func (t *Twin) Drop(port string) {
+// Drop counts a frame dropped on a port of a VN.
+func (t *Twin) Drop(vni dataplane.VNI, port string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.drops[port]++
+	t.drops[dataplane.Key{Kind: dataplane.Port, VNI: vni, Port: port}]++
 }
 
 // Fail makes operations fail for which fault returns an error; nil ends it.
@@ -277,6 +297,9 @@ func (t *Twin) lines(h held) []string {
 		return []string{fmt.Sprintf("%v dev %s dst %v self permanent", dataplane.MAC{}, n.VXLAN, h.IP)}
 	case h.Kind == dataplane.Neighbor:
 		return []string{fmt.Sprintf("%v dev %s lladdr %v %s NOARP", h.IP, n.Bridge, h.LinkAddr, mark)}
+	}
+	if h.Kind == dataplane.Tag {
+		return []string{fmt.Sprintf("tag %s vid %v master %s", h.Key.Port, h.VIDs, n.Bridge)}
 	}
 	return []string{fmt.Sprintf("port %s master %s bcast_flood on mcast_flood on", h.Key.Port, n.Bridge)}
 }

@@ -82,11 +82,12 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 		if errs[i] = k.settable(e); errs[i] != nil || k.sources == nil || e.Kind != dataplane.Unicast {
 			continue
 		}
+		n := k.networks[e.VNI]
 		if e.LocalPort != "" {
-			in = append(in, source{e.LocalPort, e.MAC})
+			in = append(in, source{n.device(e.LocalPort), e.MAC})
 		}
-		for _, s := range k.sources.where(e.MAC, k.networks[e.VNI].ports) {
-			if s.port != e.LocalPort {
+		for _, s := range k.sources.where(e.MAC, n.devices()) {
+			if s.port != n.device(e.LocalPort) {
 				out = append(out, s)
 			}
 		}
@@ -135,12 +136,19 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 		return fmt.Errorf("bridge %s is not there, or cannot be used", n.Bridge)
 	case remote && n.vxlan == 0:
 		return fmt.Errorf("VXLAN device %s is not there, or cannot be used", n.VXLAN)
+	case e.Kind == dataplane.Tag:
+		return untagged(n, e.Key)
 	case port != "" && n.ports[port] == 0:
 		return fmt.Errorf("%s is no port of %s", port, n.Bridge)
 	case e.Kind == dataplane.Unicast && n.own[e.MAC] != "":
 		return fmt.Errorf("it is the address of %s itself, whose entry is not ours", n.own[e.MAC])
 	}
 	return nil
+}
+
+// untagged tells that a port bears no VIDs.
+func untagged(n *network, k dataplane.Key) error {
+	return fmt.Errorf("%s is no tagged port of %s", k.Port, n.Bridge)
 }
 
 // entry adds the messages that set an entry.
@@ -171,7 +179,7 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 	var out []source
 	for _, key := range del {
 		if n := k.networks[key.VNI]; n != nil && k.sources != nil && key.Kind == dataplane.Unicast {
-			out = append(out, k.sources.where(key.MAC, n.ports)...)
+			out = append(out, k.sources.where(key.MAC, n.devices())...)
 		}
 	}
 	if k.sources != nil {

@@ -26,7 +26,7 @@ func benchWorld(b *testing.B) (space, *Kernel) {
 	s := newSpace(b)
 	for _, n := range dataplanetest.Networks() {
 		for _, p := range n.Ports {
-			s.port(b, p)
+			s.port(b, p.Name)
 		}
 	}
 	k := s.kernel(b)

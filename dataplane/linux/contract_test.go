@@ -20,7 +20,7 @@ func newWorld(t *testing.T) dataplanetest.World {
 	s := newSpace(t)
 	for _, n := range dataplanetest.Networks() {
 		for _, p := range n.Ports {
-			s.port(t, p)
+			s.port(t, p.Name)
 		}
 	}
 	return world{s, s.kernel(t)}

@@ -39,7 +39,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	errs := []error{k.ensureSources(ctx, inv)}
 	networks := make(map[dataplane.VNI]*network, len(k.wanted))
 	for _, w := range k.wanted {
-		n := &network{Network: w, ports: make(map[string]int)}
+		n := &network{Network: w, ports: make(map[string]int), tagged: make(map[string]string)}
 		networks[w.VNI] = n
 		errs = append(errs, k.ensureNetwork(ctx, inv, n))
 	}
@@ -73,7 +73,7 @@ func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (
 			errs = append(errs, err)
 			continue
 		}
-		n.ports[p] = index
+		n.ports[p.Name] = index
 	}
 	return errors.Join(errs...)
 }
@@ -87,8 +87,8 @@ func (k *Kernel) ensureSources(ctx context.Context, inv inventory) error {
 	var ports, bridges []string
 	for _, n := range k.wanted {
 		for _, p := range n.Ports {
-			if _, there := inv.links[p]; there {
-				ports = append(ports, p)
+			if _, there := inv.links[p.Name]; there {
+				ports = append(ports, p.Name)
 			}
 		}
 		if b, there := inv.links[n.Bridge]; there && inv.addrs[b.Attrs().Index] == 0 {
@@ -208,7 +208,11 @@ func compatible(link netlink.Link, n dataplane.Network, port uint16) error {
 }
 
 // ensurePort makes a device a VM port. As long as it is not locked it is not ours: then it begins closed and without what was learned on it.
-func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, name string) (int, error) {
+func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, p dataplane.MemberPort) (int, error) {
+	if p.Mode.Tagged() {
+		return 0, fmt.Errorf("enslave %s to %s: mode %v cannot be had here", p.Name, n.Bridge, p.Mode)
+	}
+	name := n.device(p.Name)
 	link, there := inv.links[name]
 	if !there {
 		return 0, fmt.Errorf("enslave %s to %s: there is no such device", name, n.Bridge)

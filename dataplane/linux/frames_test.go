@@ -56,7 +56,7 @@ func newLab(t *testing.T) *lab {
 		if e == &l.edge1 {
 			ports = append(ports, "blue2")
 		}
-		n := dataplane.Network{VNI: vni, Name: "blue", Bridge: "br", VXLAN: "vx", VTEP: e.vtep, MTU: 1450, Ports: ports}
+		n := dataplane.Network{VNI: vni, Name: "blue", Bridge: "br", VXLAN: "vx", VTEP: e.vtep, MTU: 1450, Ports: dataplane.AccessPorts(ports...)}
 		if err := e.k.Ensure(t.Context(), []dataplane.Network{n}); err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,12 @@ func drops(t *testing.T, k *Kernel, port string) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d[port]
+	for key, n := range d {
+		if key.Port == port {
+			return n
+		}
+	}
+	return 0
 }
 
 func TestSuspendedVMNeitherSendsNorReceives(t *testing.T) {

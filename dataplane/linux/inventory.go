@@ -74,7 +74,11 @@ func (inv inventory) name(index int) string {
 // own is the addresses of the network's devices, with their names. The kernel keeps a permanent entry for each.
 func (inv inventory) own(n *network) map[dataplane.MAC]string {
 	own := make(map[dataplane.MAC]string)
-	for _, name := range append([]string{n.Bridge, n.VXLAN}, n.Ports...) {
+	names := []string{n.Bridge, n.VXLAN}
+	for _, p := range n.Ports {
+		names = append(names, n.device(p.Name))
+	}
+	for _, name := range names {
 		if l := inv.links[name]; l != nil && len(l.Attrs().HardwareAddr) == len(dataplane.MAC{}) {
 			own[dataplane.MAC(l.Attrs().HardwareAddr)] = name
 		}

@@ -46,8 +46,26 @@ type network struct {
 	dataplane.Network
 	bridge int
 	vxlan  int
-	ports  map[string]int
+	ports  map[string]int           // bridge ports, by the name of the member port
+	tagged map[string]string        // the bridge ports of the tagged ones
 	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
+}
+
+// device names the bridge port that a member port is in the VN: the port itself, or what stands for it where frames are tagged. Its index is ports[port].
+func (n *network) device(port string) string {
+	if d, ok := n.tagged[port]; ok {
+		return d
+	}
+	return port
+}
+
+// devices is the bridge ports that there are.
+func (n *network) devices() []string {
+	all := make([]string, 0, len(n.ports))
+	for p := range n.ports {
+		all = append(all, n.device(p))
+	}
+	return all
 }
 
 // New opens the sockets. It changes nothing.
@@ -132,14 +150,30 @@ func (k *Kernel) withoutSources(err error) {
 // no signal.
 func (k *Kernel) Changes() <-chan struct{} { return k.watch.changes }
 
-// Drops is, per port, the frames dropped because their source is not active there, since the port was first given to
+// Drops is, per Port key, the frames dropped because their source is not active there, since the port was first given to
 // Ensure; the count outlives a restart. Without nftables it is an error.
-func (k *Kernel) Drops(ctx context.Context) (map[string]uint64, error) {
+func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
+	keys := make(map[string]dataplane.Key) // by bridge port
 	k.mu.Lock()
 	s := k.sources
+	for _, n := range k.networks {
+		for _, p := range n.Ports {
+			keys[n.device(p.Name)] = dataplane.Key{Kind: dataplane.Port, VNI: n.VNI, Port: p.Name}
+		}
+	}
 	k.mu.Unlock()
 	if s == nil {
 		return nil, fmt.Errorf("count drops: nftables is not available: %w", unix.EOPNOTSUPP)
 	}
-	return s.drops()
+	counted, err := s.drops()
+	if err != nil {
+		return nil, err
+	}
+	drops := make(map[dataplane.Key]uint64, len(counted))
+	for device, n := range counted {
+		if key, ours := keys[device]; ours {
+			drops[key] = n
+		}
+	}
+	return drops, nil
 }

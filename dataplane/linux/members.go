@@ -85,10 +85,10 @@ func (s *sources) transact(add, del map[string][]nftables.SetElement) error {
 }
 
 // where is the ports on which a source is active.
-func (s *sources) where(mac dataplane.MAC, ports map[string]int) (active []source) {
+func (s *sources) where(mac dataplane.MAC, ports []string) (active []source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range ports {
+	for _, p := range ports {
 		if s.members[p][mac] {
 			active = append(active, source{p, mac})
 		}

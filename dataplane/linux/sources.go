@@ -49,7 +49,7 @@ const (
 
 // source is an address that is active on a port.
 type source struct {
-	port string
+	port string // the bridge port
 	mac  dataplane.MAC
 }
 

@@ -30,7 +30,7 @@ func newView(n *network, s *sources) *view {
 		if s == nil {
 			continue
 		}
-		for _, mac := range s.active(name) {
+		for _, mac := range s.active(n.device(name)) {
 			t := v.mac(mac)
 			t.active = append(t.active, name)
 		}

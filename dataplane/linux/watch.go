@@ -236,10 +236,10 @@ func (w *watcher) devices(networks map[dataplane.VNI]*network) {
 		links[n.bridge] = device{n.Bridge, 0, bridgeDevice}
 		links[n.vxlan] = device{n.VXLAN, n.bridge, vxlanDevice}
 		for _, p := range n.Ports {
-			names[p] = true
+			names[p.Name], names[n.device(p.Name)] = true, true
 		}
 		for p, index := range n.ports {
-			links[index] = device{p, n.bridge, portDevice}
+			links[index] = device{n.device(p), n.bridge, portDevice}
 		}
 	}
 	delete(links, 0)

@@ -1,0 +1,46 @@
+package tag
+
+import (
+	"fmt"
+	"hash/fnv"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// Tagger is one way of the kernel to have several VNs on one port. Its methods are idempotent, and the caller keeps them from running at the same time. What
+// they made stays when the process ends; the next one's Tagger finds it with List, and no frame is lost meanwhile.
+type Tagger interface {
+	// Attach makes what stands for the port in the VN, or adopts what is there, and returns the device that is to be in the VN's bridge. Where it is made,
+	// no frame goes through it before Set. Adopting it changes nothing.
+	Attach(port string, vni dataplane.VNI) (device string, err error)
+	// Set makes these the VIDs of the VN on the port, in one step for frames in either direction: a VID that worked before and is among them does not fail for one
+	// frame. A VID that another VN has on the port is refused with an error that names it.
+	Set(port string, vni dataplane.VNI, vids dataplane.VIDs) error
+	// Unset takes the VIDs away: no frame goes through any more. What Attach made stays.
+	Unset(port string, vni dataplane.VNI) error
+	// Detach removes what Attach made, and the VIDs.
+	Detach(port string, vni dataplane.VNI) error
+	// List is all that is attached in this way, whoever asked for it.
+	List() ([]Attachment, error)
+	// Drops is, by port, the frames that were dropped because they bore no tag or a VID of no VN.
+	Drops() (map[string]uint64, error)
+}
+
+// Attachment is a VN on a port, as the kernel holds it.
+type Attachment struct {
+	Port   string
+	VNI    dataplane.VNI
+	Device string         // what is in the VN's bridge
+	VIDs   dataplane.VIDs // zero: none were set
+}
+
+// Device names the device that stands for a port in a VN, in modes that need one for each: eth1.v10100, or a shorter name where that has more than 15 octets.
+func Device(port string, vni dataplane.VNI) string {
+	name := fmt.Sprintf("%s.v%d", port, vni)
+	if len(name) <= 15 {
+		return name
+	}
+	h := fnv.New32a()
+	h.Write([]byte(port))
+	return fmt.Sprintf("t%04x.v%d", h.Sum32()&0xffff, vni)
+}
