@@ -73,11 +73,12 @@ var rules = []struct {
 	{"evpn", nil},
 	{"lifecycle/nve", []string{"evpn", "lifecycle", "dataplane", "speaker"}},
 	{"lifecycle/tes", []string{"evpn", "lifecycle", "speaker"}},
+	{"lifecycle/policy", nil},
 	{"lifecycle", nil},
 	{"dataplane", nil},
 	// adapters
 	{"speaker", []string{"evpn"}},
-	{"config", []string{"evpn"}},
+	{"config", []string{"evpn", "lifecycle/policy"}},
 	// roles, of the commands
 	{"cmd/api", nil},
 	{"cmd/internal/build", nil},
@@ -140,7 +141,7 @@ func TestLayers(t *testing.T) {
 }
 
 // pure packages import the standard library only.
-var pure = []string{"evpn", "lifecycle", "lifecycle/history", "dataplane"}
+var pure = []string{"evpn", "lifecycle", "lifecycle/history", "lifecycle/policy", "dataplane"}
 
 func TestPurePackages(t *testing.T) {
 	for _, p := range list(t) {
