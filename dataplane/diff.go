@@ -13,7 +13,7 @@ func Diff(want map[Key]Entry, have []Entry) (set []Entry, del []Key) {
 		}
 	}
 	for k, e := range want {
-		if h, ok := held[k]; ok && h == e || !ok && e.Absent() {
+		if h, ok := held[k]; ok && h.Equal(e) || !ok && e.Absent() {
 			continue
 		}
 		set = append(set, e)

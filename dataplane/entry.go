@@ -26,6 +26,7 @@ const (
 	Neighbor                 // ARP/ND suppression: IP is at MAC
 	Port                     // a VM port; Open when any VM behind it is active
 	Tag                      // the VIDs of a VN on a tagged port
+	Policy                   // what holds for the frames of a VM, in force or prepared
 )
 
 // String is the kind's name in lower case.
@@ -41,6 +42,8 @@ func (k Kind) String() string {
 		return "port"
 	case Tag:
 		return "tag"
+	case Policy:
+		return "policy"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -49,7 +52,7 @@ func (k Kind) String() string {
 type Key struct {
 	Kind Kind
 	VNI  VNI
-	MAC  MAC        // Unicast
+	MAC  MAC        // Unicast, Policy
 	IP   netip.Addr // Flood: the VTEP; Neighbor: the address
 	Port string     // Port, Tag
 }
@@ -57,7 +60,7 @@ type Key struct {
 // String is the key for people: "unicast 02:00:00:00:00:01 in 10100".
 func (k Key) String() string {
 	switch k.Kind {
-	case Unicast:
+	case Unicast, Policy:
 		return fmt.Sprintf("%v %v in %d", k.Kind, k.MAC, k.VNI)
 	case Port, Tag:
 		return fmt.Sprintf("%v %s in %d", k.Kind, k.Port, k.VNI)
@@ -76,14 +79,17 @@ func (k Key) Compare(o Key) int {
 	)
 }
 
-// Entry is what the kernel should hold under a key.
+// Entry is what the kernel should hold under a key. Entries are compared with Equal.
 type Entry struct {
 	Key
-	LocalPort string     // Unicast: the port of a local MAC; then VTEP is invalid
+	LocalPort string     // Unicast: the port of a local MAC; then VTEP is invalid. Policy: the VM's port
 	VTEP      netip.Addr // Unicast: where a remote MAC is
 	LinkAddr  MAC        // Neighbor
 	Open      bool       // Port: broadcast and multicast are forwarded to it
 	VIDs      VIDs       // Tag
+	Policy    *VMPolicy  // Policy: nil in what a kernel lists. It does not change once it is given
+	Digest    Digest     // Policy: of Policy; leave it zero. A kernel lists it, or zero where what it holds is not whole
+	InForce   bool       // Policy: frames meet it; else it is prepared only
 }
 
 // String is the entry for people: "unicast 02:00:00:00:00:01 in 10100 via 192.0.2.2".
@@ -101,6 +107,10 @@ func (e Entry) String() string {
 		return e.Key.String() + " closed"
 	case e.Kind == Tag:
 		return fmt.Sprintf("%v is VID %v", e.Key, e.VIDs)
+	case e.Kind == Policy && e.InForce:
+		return fmt.Sprintf("%v %.8s on %s in force", e.Key, e.Listed().Digest, e.LocalPort)
+	case e.Kind == Policy:
+		return fmt.Sprintf("%v %.8s on %s not in force", e.Key, e.Listed().Digest, e.LocalPort)
 	}
 	return e.Key.String()
 }
@@ -117,9 +127,28 @@ func (e Entry) canonical() Entry {
 		c.Open = e.Open
 	case Tag:
 		c.VIDs = e.VIDs
+	case Policy:
+		c.LocalPort, c.InForce, c.Digest = e.LocalPort, e.InForce, e.Digest
+		if e.Policy != nil {
+			p := e.Policy.Canonical()
+			c.Policy, c.Digest = &p, p.Digest()
+		}
 	}
 	return c
 }
+
+// Listed is the entry as a kernel lists it: without fields that do not belong to its kind, and with the digest of its policy in place of the policy.
+// Entries that ask for the same are the same value.
+func (e Entry) Listed() Entry {
+	if e.Policy == nil || e.Digest == (Digest{}) {
+		e = e.canonical()
+	}
+	e.Policy = nil
+	return e
+}
+
+// Equal reports whether two entries ask for the same.
+func (e Entry) Equal(o Entry) bool { return e.Listed() == o.Listed() }
 
 // Absent reports whether the entry asks for nothing: a closed port is what a member port is without an entry.
 func (e Entry) Absent() bool { return e.Kind == Port && !e.Open }
@@ -146,7 +175,15 @@ func (e Entry) Validate() error {
 		why = errors.New("the port has no name")
 	case e.Kind == Tag:
 		why = e.VIDs.check()
-	case e.Kind < Unicast || e.Kind > Tag:
+	case e.Kind == Policy && (e.MAC[0]&1 != 0 || e.MAC == MAC{}):
+		why = errors.New("the MAC is not a unicast address")
+	case e.Kind == Policy && e.LocalPort == "":
+		why = errors.New("the VM's port is needed")
+	case e.Kind == Policy && e.Policy == nil:
+		why = errors.New("the policy is missing")
+	case e.Kind == Policy:
+		why = e.Policy.Validate()
+	case e.Kind < Unicast || e.Kind > Policy:
 		why = errors.New("there is no such kind")
 	}
 	if why != nil {

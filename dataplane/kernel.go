@@ -17,9 +17,15 @@ type Kernel interface {
 	// deleting what does not carry our mark does nothing and is success. A Unicast entry that changes its place is
 	// replaced: at no time is there none.
 	// A Tag entry that changes takes effect in one step: a VID that is in both its old and its new value never fails.
+	//
+	// A policy that is set in force is so before the unicast entries of the same Apply let frames through; if it cannot be, the
+	// local unicast entry of its (VNI, MAC) fails, too. A policy that is deleted, or set not in force, is so when the unicast entries
+	// that are deleted are gone. A policy that replaces another is in force in the moment in which the other is not any more.
 	Apply(ctx context.Context, set []Entry, del []Key) (errs []error)
 	// Changes signals that someone else may have changed the table (capacity 1).
 	Changes() <-chan struct{}
-	// Drops is, per Port key, the frames dropped for their source address.
+	// Drops is, per Port key, the frames dropped for their source addresses.
 	Drops(ctx context.Context) (map[Key]uint64, error)
+	// Counters is what was counted for the policies with these keys, of all policies if there are none.
+	Counters(ctx context.Context, keys ...Key) (map[Key]Counters, error)
 }

@@ -33,8 +33,9 @@ func (m Mode) Tagged() bool { return m != Access }
 
 // MemberPort is a port as a member of a VN.
 type MemberPort struct {
-	Name string // device name
-	Mode Mode
+	Name      string // device name
+	Mode      Mode
+	Bandwidth uint64 // bits/s that it can send; 0: not known, and nothing can be guaranteed there. The same in all VNs of the port
 }
 
 // AccessPorts is untagged ports by their names.

@@ -46,7 +46,7 @@ func newTable() table {
 // set takes a wish for an entry. It reports whether the kernel is known to have it.
 func (t *table) set(e Entry) (rec *record, done bool) {
 	rec = t.touch(e.Key)
-	done = rec.inKernel && rec.entry == e
+	done = rec.inKernel && rec.entry.Equal(e)
 	rec.entry, rec.removed = e, false
 	if !done {
 		rec.inKernel = false

@@ -26,7 +26,7 @@ func (b *backend) ListFDB(ctx context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.
 	}
 	r := &tnsv1.ListFDBResponse{}
 	for _, e := range slices.Concat(b.table.Table(), b.closed()) {
-		if only == 0 || evpn.VNI(e.VNI) == only {
+		if e.Kind != dataplane.Policy && (only == 0 || evpn.VNI(e.VNI) == only) {
 			r.Entries = append(r.Entries, b.viewEntry(e))
 		}
 	}

@@ -99,7 +99,11 @@ func (b *backend) tableFigures() []metrics.Figure {
 	entries := map[string]int{}
 	missing := 0
 	for _, e := range b.table.Table() {
-		entries[kindWords[b.viewEntry(e).Kind]]++
+		if e.Kind == dataplane.Policy {
+			entries[e.Kind.String()]++
+		} else {
+			entries[kindWords[b.viewEntry(e).Kind]]++
+		}
 		if !e.InKernel {
 			missing++
 		}

@@ -111,6 +111,38 @@ func Tagged(vni dataplane.VNI, port string, send, also uint16) dataplane.Entry {
 	return dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Tag, VNI: vni, Port: port}, VIDs: dataplane.VIDs{Send: send, Also: also}}
 }
 
+// Policed is a policy of a VM, in force.
+func Policed(vni dataplane.VNI, mac dataplane.MAC, port string, p dataplane.VMPolicy) dataplane.Entry {
+	return dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Policy, VNI: vni, MAC: mac}, LocalPort: port, Policy: &p, InForce: true}
+}
+
+// Prepared is a policy of a VM, not in force.
+func Prepared(vni dataplane.VNI, mac dataplane.MAC, port string, p dataplane.VMPolicy) dataplane.Entry {
+	e := Policed(vni, mac, port, p)
+	e.InForce = false
+	return e
+}
+
+// Web is a policy with something of everything that rules can say.
+func Web() dataplane.VMPolicy {
+	prefix := netip.MustParsePrefix
+	return dataplane.VMPolicy{
+		Sources: []netip.Addr{ip6, ip4},
+		From: dataplane.Direction{Rules: []dataplane.Rule{
+			{Name: "no mail", Action: dataplane.Deny, Match: dataplane.Match{Protocol: 6, DstPorts: dataplane.OnePort(25)}},
+			{Action: dataplane.Count, Match: dataplane.Match{Dst: prefix("10.0.0.0/8"), Protocol: 17, SrcPorts: dataplane.Ports{First: 1024, Last: 65535}}},
+			{Action: dataplane.Deny, Match: dataplane.Match{EtherType: 0x88cc, DstMAC: dataplane.MAC{1, 0x80, 0xc2, 0, 0, 0xe}}},
+		}},
+		To: dataplane.Direction{Rules: []dataplane.Rule{
+			{Action: dataplane.Allow, Match: dataplane.Match{EtherType: 0x0806}},
+			{Name: "ping", Action: dataplane.Allow, Match: dataplane.Match{Protocol: 1, ICMPType: dataplane.Some(8), ICMPCode: dataplane.Some(0)}},
+			{Action: dataplane.Allow, Match: dataplane.Match{Src: prefix("fd00::/16"), Protocol: 58}},
+			{Action: dataplane.Deny, Match: dataplane.Match{SrcMAC: mac2}},
+		}},
+		DSCP: dataplane.Some(46), PCP: dataplane.Some(5),
+	}
+}
+
 func every() []dataplane.Entry {
 	return []dataplane.Entry{
 		Local(10100, mac1, "blue1"), Remote(10100, mac2, vtep2), Flooded(10100, vtep2), Flooded(10100, vtep3),
@@ -141,6 +173,10 @@ func Listed(t *testing.T, k dataplane.Kernel, want ...dataplane.Entry) {
 	got, err := k.List(t.Context())
 	if err != nil {
 		t.Fatalf("list: %v", err)
+	}
+	want = slices.Clone(want)
+	for i, e := range want {
+		want[i] = e.Listed()
 	}
 	byKey := func(a, b dataplane.Entry) int { return a.Compare(b.Key) }
 	slices.SortFunc(got, byKey)
@@ -267,7 +303,7 @@ func tampered(t *testing.T, w World) {
 			t.Fatal(err)
 		}
 		set, del := dataplane.Diff(wanted(every()), got)
-		if len(set) != 1 || set[0] != e || len(del) != 0 {
+		if len(set) != 1 || !set[0].Equal(e) || len(del) != 0 {
 			t.Fatalf("after %v was removed, to set: %v, to delete: %v", e, set, del)
 		}
 		Apply(t, w.Kernel(), set, nil)

@@ -20,6 +20,7 @@ type Twin struct {
 	gone     map[dataplane.VNI]bool // the VXLAN device was deleted since Ensure
 	entries  map[dataplane.Key]held
 	drops    map[dataplane.Key]uint64
+	counters map[dataplane.Key]dataplane.Counters
 	fault    func(op Op, k dataplane.Key) error
 	log      []string
 	applies  int
@@ -48,6 +49,7 @@ func New() *Twin {
 		gone:     make(map[dataplane.VNI]bool),
 		entries:  make(map[dataplane.Key]held),
 		drops:    make(map[dataplane.Key]uint64),
+		counters: make(map[dataplane.Key]dataplane.Counters),
 	}
 }
 
@@ -77,31 +79,51 @@ func (t *Twin) List(ctx context.Context) ([]dataplane.Entry, error) {
 	var all []dataplane.Entry
 	for _, h := range t.entries {
 		if h.marked {
-			all = append(all, h.Entry)
+			all = append(all, h.Entry.Listed())
 		}
 	}
 	return all, nil
 }
 
-// Apply sets, then deletes.
+// Apply sets, then deletes; policies come into force before everything else and go out of force after it.
 func (t *Twin) Apply(ctx context.Context, set []dataplane.Entry, del []dataplane.Key) []error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.applies++
-	errs := make([]error, 0, len(set)+len(del))
-	for _, e := range set {
-		errs = append(errs, t.set(ctx, e))
+	errs := make([]error, len(set)+len(del))
+	without := make(map[dataplane.Key]error) // by the key of the unicast entry: why its policy is not in force
+	sets := func(which func(e dataplane.Entry) bool) {
+		for i, e := range set {
+			if which(e) {
+				errs[i] = t.set(ctx, e, without[e.Key])
+				if e.InForce && errs[i] != nil {
+					without[dataplane.Key{Kind: dataplane.Unicast, VNI: e.VNI, MAC: e.MAC}] = errs[i]
+				}
+			}
+		}
 	}
-	for _, k := range del {
-		errs = append(errs, t.del(ctx, k))
+	dels := func(which func(k dataplane.Key) bool) {
+		for i, k := range del {
+			if which(k) {
+				errs[len(set)+i] = t.del(ctx, k)
+			}
+		}
 	}
+	sets(func(e dataplane.Entry) bool { return e.Kind == dataplane.Policy && e.InForce })
+	sets(func(e dataplane.Entry) bool { return e.Kind != dataplane.Policy })
+	dels(func(k dataplane.Key) bool { return k.Kind != dataplane.Policy })
+	sets(func(e dataplane.Entry) bool { return e.Kind == dataplane.Policy && !e.InForce })
+	dels(func(k dataplane.Key) bool { return k.Kind == dataplane.Policy })
 	return errs
 }
 
-func (t *Twin) set(ctx context.Context, e dataplane.Entry) error {
+func (t *Twin) set(ctx context.Context, e dataplane.Entry, without error) error {
 	t.log = append(t.log, fmt.Sprintf("%s %v", Set, e))
 	n, ok := t.networks[e.VNI]
 	err := errors.Join(ctx.Err(), e.Validate(), t.failure(Set, e.Key))
+	if e.LocalPort != "" {
+		err = errors.Join(err, without)
+	}
 	port := e.LocalPort + e.Key.Port
 	member, isMember := n.Port(port)
 	switch {
@@ -148,6 +170,7 @@ func (t *Twin) del(ctx context.Context, k dataplane.Key) error {
 	}
 	if t.entries[k].marked {
 		delete(t.entries, k)
+		delete(t.counters, k)
 	}
 	return nil
 }
@@ -188,6 +211,34 @@ func (t *Twin) Drop(vni dataplane.VNI, port string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.drops[dataplane.Key{Kind: dataplane.Port, VNI: vni, Port: port}]++
+}
+
+// Counters is what Count counted, with a place for each rule.
+func (t *Twin) Counters(ctx context.Context, keys ...dataplane.Key) (map[dataplane.Key]dataplane.Counters, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[dataplane.Key]dataplane.Counters)
+	for k, h := range t.entries {
+		if k.Kind != dataplane.Policy || !h.marked || len(keys) > 0 && !slices.Contains(keys, k) {
+			continue
+		}
+		c := t.counters[k]
+		c.From = append(make([]dataplane.Counted, 0), c.From...)
+		c.To = append(make([]dataplane.Counted, 0), c.To...)
+		if h.Policy != nil {
+			c.From = append(c.From, make([]dataplane.Counted, max(0, len(h.Policy.From.Rules)-len(c.From)))...)
+			c.To = append(c.To, make([]dataplane.Counted, max(0, len(h.Policy.To.Rules)-len(c.To)))...)
+		}
+		all[k] = c
+	}
+	return all, nil
+}
+
+// Count says what was counted for a policy.
+func (t *Twin) Count(k dataplane.Key, c dataplane.Counters) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counters[k] = c
 }
 
 // Fail makes operations fail for which fault returns an error; nil ends it.
@@ -247,7 +298,7 @@ func (t *Twin) Holds(e dataplane.Entry) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h, ok := t.entries[e.Key]
-	return ok && h.Entry == e || !ok && e.Absent()
+	return ok && h.Entry.Equal(e) || !ok && e.Absent()
 }
 
 // Log is what was asked of the kernel since the last call, one line an operation, in order.
@@ -297,6 +348,8 @@ func (t *Twin) lines(h held) []string {
 		return []string{fmt.Sprintf("%v dev %s dst %v self permanent", dataplane.MAC{}, n.VXLAN, h.IP)}
 	case h.Kind == dataplane.Neighbor:
 		return []string{fmt.Sprintf("%v dev %s lladdr %v %s NOARP", h.IP, n.Bridge, h.LinkAddr, mark)}
+	case h.Kind == dataplane.Policy:
+		return []string{h.Entry.String()}
 	}
 	if h.Kind == dataplane.Tag {
 		return []string{fmt.Sprintf("tag %s vid %v master %s", h.Key.Port, h.VIDs, n.Bridge)}

@@ -20,3 +20,7 @@ func (w world) Restart(t *testing.T) dataplane.Kernel         { return w.Twin }
 func TestTwin(t *testing.T) {
 	dataplanetest.Contract(t, func(t *testing.T) dataplanetest.World { return world{dataplanetest.New()} })
 }
+
+func TestTwinKeepsPolicies(t *testing.T) {
+	dataplanetest.PolicyContract(t, func(t *testing.T) dataplanetest.World { return world{dataplanetest.New()} })
+}

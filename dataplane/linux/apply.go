@@ -125,6 +125,9 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
+	if e.Kind == dataplane.Policy {
+		return fmt.Errorf("enforce a policy: %w", unix.EOPNOTSUPP)
+	}
 	n, ok := k.networks[e.VNI]
 	if !ok {
 		return fmt.Errorf("there is no network with VNI %d", e.VNI)

@@ -177,3 +177,8 @@ func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 	}
 	return drops, nil
 }
+
+// Counters is an error: policies are not enforced.
+func (k *Kernel) Counters(ctx context.Context, keys ...dataplane.Key) (map[dataplane.Key]dataplane.Counters, error) {
+	return nil, fmt.Errorf("count what policies match: %w", unix.EOPNOTSUPP)
+}
