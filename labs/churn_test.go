@@ -35,6 +35,7 @@ type whereabouts struct {
 	mu         sync.Mutex
 	vms        map[string]placed // by VMID
 	operations int
+	groups     int // of VMs
 }
 
 // placed is a VM at a site.
@@ -45,6 +46,14 @@ type placed struct {
 }
 
 func newWhereabouts() *whereabouts { return &whereabouts{vms: make(map[string]placed)} }
+
+// fresh is a number from which on nobody else takes VMs.
+func (w *whereabouts) fresh() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.groups++
+	return 1000 * w.groups
+}
 
 // note an operation's result; state "" is nowhere.
 func (w *whereabouts) note(v vm, s site, state string) {

@@ -39,6 +39,129 @@ var sessionsOf = map[string]int{"edge1": 3, "edge2": 2, "tes1": 1, "tes2": 1, "t
 // supervisor: sessions come back, and the kernel keeps its entries meanwhile.
 func TestEngineKilled(t *testing.T) {
 	random := newRandom(t)
+	l, w := engineLab(t)
+	flows := l.flows()
+	before := l.standing()
+	t.Run("while no route changes", func(t *testing.T) {
+		l := l.in(t)
+		updates := l.updates()
+		l.killEngines(random, quietKills)
+		l.settled()
+		err := wait.Throughout(l.ctx, 300*time.Millisecond, "UPDATEs", func() error { return differ("UPDATEs received", updates, l.updates()) })
+		if err != nil {
+			t.Error(err)
+		}
+		l.agreed(w)
+	})
+	t.Run("while VMs come, go and migrate", func(t *testing.T) {
+		l := l.in(t)
+		l.busy(w, random, func(context.Context) { l.killEngines(random, busyKills) })
+		if w.operations < busyKills {
+			t.Errorf("%d operations in %d lives of engines: they were not under way", w.operations, busyKills)
+		}
+	})
+	if diff := gocmp.Diff(before, l.standing(), gocmp.Comparer(epoch.same)); diff != "" {
+		t.Errorf("sessions (-before +after):\n%s", diff)
+	}
+	for _, f := range flows {
+		f.judge(l)
+	}
+	if t.Failed() {
+		return
+	}
+	t.Run("the guard is killed", func(t *testing.T) { l.in(t).killGuard("edge1", w) })
+	t.Run("the supervisor is killed", func(t *testing.T) { l.in(t).killSupervisor("edge2", w) })
+}
+
+// Bursts of kills, as a program that crashes while it starts brings about. Between two of them there is an engine for a while.
+const (
+	burstKills = 3 // at most
+	burstTime  = 400 * time.Millisecond
+	calm       = 1500 * time.Millisecond // at most
+)
+
+// TestEngineKilledInBursts kills the engine of one edge after the other up to three times in a row, most of them before their start is over, while VMs come, go and
+// migrate: each operation is answered, and afterwards all agree.
+func TestEngineKilledInBursts(t *testing.T) {
+	random := newRandom(t)
+	l, w := engineLab(t)
+	before := l.standing()
+	for _, edge := range []string{"edge1", "edge2"} {
+		l.busy(w, random, func(ctx context.Context) { l.killInBursts(ctx, random, edge) })
+		if t.Failed() {
+			return
+		}
+	}
+	if diff := gocmp.Diff(before, l.standing(), gocmp.Comparer(epoch.same)); diff != "" {
+		t.Errorf("sessions (-before +after):\n%s", diff)
+	}
+}
+
+// busy lets VM managers work while something is done, whose ctx ends when one of them fails, and sees that all agree afterwards.
+func (l lab) busy(w *whereabouts, random *rand.Rand, do func(context.Context)) {
+	l.t.Helper()
+	done := make(chan struct{})
+	managers := l.managers()
+	group, ctx := errgroup.WithContext(l.ctx)
+	for range 3 {
+		own, first := rand.New(rand.NewPCG(random.Uint64(), 0)), w.fresh()
+		group.Go(func() error { return manages(ctx, done, managers, w, own, first) })
+	}
+	do(ctx)
+	close(done)
+	if err := group.Wait(); err != nil {
+		l.t.Error(err)
+		l.explain(err)
+		return
+	}
+	slowest := time.Duration(0)
+	for _, m := range managers {
+		slowest = max(slowest, time.Duration(m.slowest.Load()))
+	}
+	l.t.Logf("%d operations so far, the slowest answered after %v; %d VMs are left", w.operations, slowest.Round(time.Millisecond), len(w.vms))
+	l.settled()
+	l.agreed(w)
+}
+
+// killInBursts kills the engine of an edge until all bursts are over, or ctx is. A burst begins when an engine has taken over the sessions, or some time later.
+func (l lab) killInBursts(ctx context.Context, random *rand.Rand, edge string) {
+	l.t.Helper()
+	pause := func(most time.Duration) { // not a wait for anything: the date of the next misfortune
+		select {
+		case <-time.After(time.Duration(random.Int64N(int64(most)))):
+		case <-ctx.Done():
+		}
+	}
+	kills := 0
+	for n := 0; n < *bursts && ctx.Err() == nil; n++ {
+		l.takenOver(edge)
+		pause(calm)
+		for range 1 + random.IntN(burstKills) {
+			l.killProcess(edge, "engine")
+			kills++
+			pause(burstTime / burstKills)
+		}
+	}
+	l.t.Logf("%d kills of the engine of %s", kills, edge)
+}
+
+// takenOver waits until the engine of an edge has all sessions.
+func (l lab) takenOver(edge string) {
+	l.t.Helper()
+	l.soon("the engine of "+edge, func() error {
+		all, err := l.sessions(edge)
+		for _, s := range all {
+			if !s.up() || s.Engine != "established" {
+				err = errors.Join(err, fmt.Errorf("%s has a session that is not taken over: %+v", edge, s))
+			}
+		}
+		return err
+	})
+}
+
+// engineLab is the engine lab with a VM at each site, and where they are.
+func engineLab(t *testing.T) (lab, *whereabouts) {
+	t.Helper()
 	l := deploy(t, "engine/topology.clab.yml")
 	for node, sessions := range sessionsOf {
 		l.established(node, sessions)
@@ -55,54 +178,7 @@ func TestEngineKilled(t *testing.T) {
 	l.run("vtep", "bridge", "fdb", "add", farMAC.String(), "dev", "blue", "master", "static")
 	l.agreed(w)
 	l.settled()
-
-	flows := l.flows()
-	before := l.standing()
-	t.Run("while no route changes", func(t *testing.T) {
-		l := l.in(t)
-		updates := l.updates()
-		l.killEngines(random, quietKills)
-		l.settled()
-		err := wait.Throughout(l.ctx, 300*time.Millisecond, "UPDATEs", func() error { return differ("UPDATEs received", updates, l.updates()) })
-		if err != nil {
-			t.Error(err)
-		}
-		l.agreed(w)
-	})
-	t.Run("while VMs come, go and migrate", func(t *testing.T) {
-		l := l.in(t)
-		done := make(chan struct{})
-		managers := l.managers()
-		group, ctx := errgroup.WithContext(l.ctx)
-		for i := range 3 {
-			own := rand.New(rand.NewPCG(random.Uint64(), 0))
-			group.Go(func() error { return manages(ctx, done, managers, w, own, 1000*(i+1)) })
-		}
-		l.killEngines(random, busyKills)
-		close(done)
-		if err := group.Wait(); err != nil {
-			t.Error(err)
-			l.explain(err)
-			return
-		}
-		t.Logf("%d operations, %d VMs are left", w.operations, len(w.vms))
-		if w.operations < busyKills {
-			t.Errorf("%d operations in %d lives of engines: they were not under way", w.operations, busyKills)
-		}
-		l.settled()
-		l.agreed(w)
-	})
-	if diff := gocmp.Diff(before, l.standing(), gocmp.Comparer(epoch.same)); diff != "" {
-		t.Errorf("sessions (-before +after):\n%s", diff)
-	}
-	for _, f := range flows {
-		f.judge(l)
-	}
-	if t.Failed() {
-		return
-	}
-	t.Run("the guard is killed", func(t *testing.T) { l.in(t).killGuard("edge1", w) })
-	t.Run("the supervisor is killed", func(t *testing.T) { l.in(t).killSupervisor("edge2", w) })
+	return l, w
 }
 
 // newRandom is a source of random numbers that can be had again.

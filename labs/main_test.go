@@ -14,6 +14,9 @@ var binaries string
 // seed makes a test with a random order do again what it did.
 var seed = flag.Uint64("seed", 0, "of the random order of events; 0: another each time")
 
+// bursts is how often the engine of each edge is killed in a burst.
+var bursts = flag.Int("bursts", 8, "of kills of each engine in TestEngineKilledInBursts")
+
 func TestMain(m *testing.M) {
 	code, err := buildAndRun(m)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,9 +123,10 @@ func other(places []string, place string) string {
 
 // manager is a VM manager at one TES: a client of the control API, as tnsctl is, without a process for each step.
 type manager struct {
-	l      lab
-	node   string
-	client tnsv1.ControlClient
+	l       lab
+	node    string
+	client  tnsv1.ControlClient
+	slowest atomic.Int64 // operation so far, in ns
 }
 
 // manager connects to a node's tesd, through the file system that process 1 of the node has.
@@ -135,7 +137,7 @@ func (l lab) manager(node string) *manager {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { connection.Close() })
-	return &manager{l, node, tnsv1.NewControlClient(connection)}
+	return &manager{l: l, node: node, client: tnsv1.NewControlClient(connection)}
 }
 
 // does asks for an operation that must succeed.
@@ -154,7 +156,11 @@ func (m *manager) asks(ctx context.Context, v vm, op tnsv1.Op, immigration bool)
 	if op == tnsv1.Op_OP_ASSOCIATE || op == tnsv1.Op_OP_PRE_ASSOCIATE {
 		request.Nics = []*tnsv1.NIC{{Vn: &tnsv1.VN{Id: &tnsv1.VN_Name{Name: "blue"}}, Mac: v.mac.String()}}
 	}
+	began := time.Now()
 	r, err := m.client.Operate(ctx, request)
+	took := int64(time.Since(began))
+	for old := m.slowest.Load(); took > old && !m.slowest.CompareAndSwap(old, took); old = m.slowest.Load() {
+	}
 	if err != nil {
 		return failure{fmt.Errorf("%s of %s at %s: %w", op, v.id, m.node, err), v}
 	}

@@ -18,9 +18,9 @@ type Supervisor struct {
 const (
 	lasting     = time.Second            // a child that ran that long is started again at once
 	firstPause  = 100 * time.Millisecond // before the next start of one that did not, doubled each time
-	longPause   = 5 * time.Second
-	weighTime   = time.Second      // between two looks at a child's memory
-	recycleTime = 10 * time.Minute // between two replacements for its memory: a limit that is too low must not end all work
+	longPause   = time.Second            // at most: who asks an edge something waits 5 s, a start included
+	weighTime   = time.Second            // between two looks at a child's memory
+	recycleTime = 10 * time.Minute       // between two replacements for its memory: a limit that is too low must not end all work
 )
 
 // Run starts the children, each when the one before is ready, and keeps them running until ctx ends, which is no error; then it stops them, the last one
@@ -66,16 +66,13 @@ func (k *keeper) run(ctx context.Context) {
 	for pause := time.Duration(0); ; {
 		began := time.Now()
 		err := k.once(ctx)
+		pause = nextPause(pause, time.Since(began))
 		switch {
 		case ctx.Err() != nil:
 			return
 		case !k.started:
 			k.failure = err
 			return
-		case time.Since(began) >= lasting:
-			pause = 0
-		default:
-			pause = min(max(firstPause, 2*pause), longPause)
 		}
 		k.log.WithError(err).WithField("again_in", pause).Error("the process has ended and is started again")
 		select {
@@ -84,6 +81,14 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// nextPause is the pause before the next start of a child that lived so long after the pause before.
+func nextPause(pause, lived time.Duration) time.Duration {
+	if lived >= lasting {
+		return 0
+	}
+	return min(max(firstPause, 2*pause), longPause)
 }
 
 // once starts the child and waits for its end, or stops it at the end of ctx.

@@ -319,6 +319,22 @@ func TestChildThatGrowsIsReplaced(t *testing.T) {
 	}
 }
 
+// A child that ends again and again while it starts must not cost a core, and must be there again before those who ask it something give up: that is after
+// the 5 s of SPEC §3, of which a start of its own on a busy machine takes its part.
+func TestPauses(t *testing.T) {
+	const ms = time.Millisecond
+	var got []time.Duration
+	pause := time.Duration(0)
+	for _, lived := range []time.Duration{time.Hour, 10 * ms, 10 * ms, 999 * ms, 10 * ms, 10 * ms, 10 * ms, 10 * ms, time.Second, 0} {
+		pause = nextPause(pause, lived)
+		got = append(got, pause)
+	}
+	want := []time.Duration{0, 100 * ms, 200 * ms, 400 * ms, 800 * ms, time.Second, time.Second, time.Second, 0, 100 * ms}
+	if !slices.Equal(got, want) {
+		t.Errorf("pauses %v, want %v", got, want)
+	}
+}
+
 // What a child asks to keep its successor has, also if it is killed right after.
 func TestChildLeavesSomething(t *testing.T) {
 	s := newStage(t)
