@@ -77,6 +77,9 @@ func (p *peer) checkEngine(m *machine, o *wire.Open) *wire.Error {
 func (p *peer) engineUp(m *machine) {
 	p.engines++
 	p.count.Engines++
+	if p.engines > 1 {
+		p.count.Restarts++
+	}
 	m.attempts, m.unanswered = 0, 0
 	p.engineAway.stop()
 	p.routes.engineUp(p.engines > 1 && p.session.received.GracefulRestart == nil && p.now().Sub(p.session.since) > engineEnds)
@@ -133,7 +136,7 @@ func (p *peer) awaitEngine() {
 	p.after(&p.engineAway, limit, func() {
 		p.refusing = true
 		p.fire(p.session, Stop, cause{notice: wire.Notification{Code: wire.Cease, Subcode: wire.CeaseOutOfResources}})
-		p.failure = "no engine was there for " + limit.String()
+		p.failure, p.told = "no engine was there for "+limit.String(), true
 		p.log.WithField("after", limit).Error("session closed: no engine")
 		p.lookForEngine()
 	})

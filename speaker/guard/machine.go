@@ -90,7 +90,7 @@ func (p *peer) fire(m *machine, e Event, c cause) {
 		m.state, m.since, m.lasted = next, now, now.Sub(m.since)
 	}
 	if text := c.String(); text != "" && next < OpenSent && m.side.name == outerSide {
-		if text != p.failure {
+		if !p.told || text != p.failure {
 			level := logrus.InfoLevel
 			switch {
 			case p.ctx.Err() != nil:
@@ -100,7 +100,7 @@ func (p *peer) fire(m *machine, e Event, c cause) {
 			}
 			p.log.WithFields(logrus.Fields{"from": from, "state": next, "reason": text}).Log(level, "no session")
 		}
-		p.failure = text
+		p.failure, p.told = text, true
 	}
 	for _, a := range actions {
 		p.act(m, a, from, c)

@@ -61,7 +61,7 @@ func (p *peer) openToPeer() *wire.Open {
 
 // peerUp begins the outer session, and with it the inner one.
 func (p *peer) peerUp(m *machine) {
-	p.session, p.failure, p.engines = m, "", 0
+	p.session, p.told, p.engines = m, false, 0
 	p.routes = newExchange(wire.Negotiate(m.sent, m.received))
 	p.count.Sessions++
 	if p.dialler != nil && p.dialler != m && p.dialler.state < OpenSent {

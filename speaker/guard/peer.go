@@ -46,7 +46,8 @@ type peer struct {
 	whole      bool      // the engine's End-of-RIB alone ends its time
 
 	limiter    *rate.Limiter // of all its connections together; nil: no limit
-	failure    string
+	failure    string        // why there is no session, or was none last
+	told       bool          // that, in the log
 	count      Counters
 	refused    refusals
 	unrecorded bool // writing the record failed

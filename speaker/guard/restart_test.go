@@ -100,6 +100,34 @@ func TestHundredEngines(t *testing.T) {
 	}
 }
 
+// TestRestartsAreCounted: an engine is another one only where a session had one before; and why there was no session is still told when there is one.
+func TestRestartsAreCounted(t *testing.T) {
+	c := setting(anyone())
+	a := address()
+	g := run(t, c)
+	for range 2 { // sessions that never have an engine
+		r := call(t, a, g.own())
+		r.establish(t, r.hello())
+		eventually(t, "a session", func() bool { return g.status(t, a).State == guard.Established })
+		r.Close()
+		eventually(t, "its end", func() bool { return g.status(t, a).State != guard.Established })
+	}
+	r := call(t, a, g.own())
+	r.establish(t, r.hello())
+	for n := range 3 {
+		engine := talk(t, engineOf(c))
+		s := g.waitUp(t, a)
+		if s.Sessions != 3 || s.Engines != uint64(n)+1 || s.Restarts != uint64(n) {
+			t.Errorf("engine %d: %d sessions, %d engines, %d restarts", n, s.Sessions, s.Engines, s.Restarts)
+		}
+		if want := "the other side closed the connection"; s.Failure != want {
+			t.Errorf("with a session that stands, the last failure is %q, want %q", s.Failure, want)
+		}
+		engine.end()
+		eventually(t, "the engine is gone", func() bool { return g.status(t, a).Engine != guard.Established })
+	}
+}
+
 // These variables make this program an engine, or a guard, and hold its router-id. What else it needs to know are its arguments.
 const (
 	engineVariable = "GUARD_TEST_ENGINE"

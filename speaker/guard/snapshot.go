@@ -27,7 +27,7 @@ type Status struct {
 	RoutesOut   int               `json:"routes_out"` // the engine's
 	Waiting     int               `json:"waiting"`    // routes that the peer is still to be told
 	Renewing    bool              `json:"renewing"`   // the engine is new, and what it announces is compared with what the peer was sent
-	Failure     string            `json:"failure"`    // why there is no session, or was none
+	Failure     string            `json:"failure"`    // why there is no session, or was none last
 	Refusals    map[string]uint64 `json:"refusals"`   // what was refused, by what it was
 	Counters
 }
@@ -35,7 +35,8 @@ type Status struct {
 // Counters count since the peer is known.
 type Counters struct {
 	Sessions     uint64 `json:"sessions"` // that were established
-	Engines      uint64 `json:"engines"`  // inner sessions that were; one more than engines came back within a session
+	Engines      uint64 `json:"engines"`  // inner sessions that were
+	Restarts     uint64 `json:"restarts"` // of these, those that were not the first of a session: the engine came back, or another did
 	MessagesIn   uint64 `json:"messages_in"`
 	MessagesOut  uint64 `json:"messages_out"`  // control messages and UPDATEs
 	Received     uint64 `json:"received"`      // UPDATEs

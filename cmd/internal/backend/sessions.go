@@ -70,9 +70,6 @@ func tell(v *tnsv1.Session, p guard.Status) {
 	if !p.EngineSince.IsZero() {
 		v.EngineSince = timestamppb.New(p.EngineSince)
 	}
-	// each session has a first engine, or is still without one
-	if p.Engines > p.Counters.Sessions {
-		v.EngineRestarts = p.Engines - p.Counters.Sessions
-	}
+	v.EngineRestarts = p.Restarts
 	v.RoutesSent, v.Waiting = uint32(p.RoutesOut), uint32(p.Waiting)
 }

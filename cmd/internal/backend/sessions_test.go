@@ -51,9 +51,9 @@ func TestSessions(t *testing.T) {
 				{Peer: three, State: guard.OpenSent, Failure: "no route to host", Counters: guard.Counters{Sessions: 2, Engines: 1}},
 				{
 					Peer: one, State: guard.Established, Since: now.Add(-time.Minute), HoldTime: 90 * time.Second, Engine: guard.OpenConfirm,
-					EngineSince: now.Add(-2 * time.Second), RoutesIn: 8, RoutesOut: 9, Waiting: 4, Renewing: true,
+					EngineSince: now.Add(-2 * time.Second), RoutesIn: 8, RoutesOut: 9, Waiting: 4, Renewing: true, Failure: "closed",
 					Refusals: map[string]uint64{"AIGP": 2, "EVPN route type 9": 1},
-					Counters: guard.Counters{Sessions: 2, Engines: 5, MessagesIn: 10, MessagesOut: 11, Filtered: 3, Refused: 1},
+					Counters: guard.Counters{Sessions: 2, Engines: 3, Restarts: 2, MessagesIn: 10, MessagesOut: 11, Filtered: 3, Refused: 1},
 				},
 			},
 		})
@@ -65,8 +65,8 @@ func TestSessions(t *testing.T) {
 				Plane: "fabric", Peer: "192.0.2.1", LocalAddress: "2001:db8::3", As: 65001, RouterId: "192.0.2.9", Description: "spine",
 				State: "established", Since: timestamppb.New(now.Add(-time.Minute)), Age: durationpb.New(time.Minute), // the guard's
 				Received: 5, Sent: 6, Routes: 7, RoutesSent: 9, Waiting: 4, HoldTime: durationpb.New(90 * time.Second), MessagesReceived: 10, MessagesSent: 11,
-				Filtered: 3, Refused: 1, Refusals: map[string]uint64{"AIGP": 2, "EVPN route type 9": 1}, Sessions: 2,
-				Engine: "openconfirm", EngineSince: timestamppb.New(now.Add(-2 * time.Second)), EngineRestarts: 3, Renewing: true,
+				Filtered: 3, Refused: 1, Refusals: map[string]uint64{"AIGP": 2, "EVPN route type 9": 1}, Sessions: 2, LastFailure: "closed",
+				Engine: "openconfirm", EngineSince: timestamppb.New(now.Add(-2 * time.Second)), EngineRestarts: 2, Renewing: true,
 			},
 			{ // the guard does not know it
 				Plane: "fabric", Peer: "192.0.2.2", As: 65002, State: "idle", Since: timestamppb.New(now.Add(-3 * time.Second)), Age: durationpb.New(3 * time.Second),

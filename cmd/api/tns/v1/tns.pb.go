@@ -2025,7 +2025,7 @@ type Session struct {
 	Refused uint64 `protobuf:"varint,18,opt,name=refused,proto3" json:"refused,omitempty"`
 	// refusals counts what was filtered by what it was, such as "MULTI_EXIT_DISC" or "EVPN route type 9"; a rare kind may be missing.
 	Refusals map[string]uint64 `protobuf:"bytes,19,rep,name=refusals,proto3" json:"refusals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// last_failure is why there is no session, or was none; empty if none is known.
+	// last_failure is why there is no session, or was none last; empty if none is known.
 	LastFailure string `protobuf:"bytes,20,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
 	// sessions counts those with the peer that were established.
 	Sessions uint64 `protobuf:"varint,21,opt,name=sessions,proto3" json:"sessions,omitempty"`
