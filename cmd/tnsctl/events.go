@@ -32,12 +32,14 @@ type eventView struct {
 	Reason   string    `json:"reason,omitempty"`
 	Sequence uint32    `json:"sequence,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
+	Move     *moveView `json:"move,omitempty"`
 }
 
 func viewEvent(e *tnsv1.Event) eventView {
 	return eventView{
 		Number: e.Number, At: e.At.AsTime(), Kind: e.Kind, VMID: e.Vmid, TES: e.Tes, Peer: e.Peer, VN: e.Vn, VNI: e.Vni, MAC: e.Mac, IP: e.Ip,
 		Op: e.Op, State: e.State, Status: e.Status, Reason: e.Reason, Sequence: e.Sequence, Detail: e.Detail,
+		Move: viewMove(e.Move),
 	}
 }
 
@@ -45,10 +47,20 @@ func viewEvent(e *tnsv1.Event) eventView {
 func clock(t time.Time) string { return t.Local().Format("15:04:05.000") }
 
 // binding is what of a VN the event is about.
-func (e eventView) binding() string { return words(vnWords(e.VN, e.VNI), e.MAC, e.IP) }
+func (e eventView) binding() string {
+	if e.Move != nil {
+		return e.Move.bindings()
+	}
+	return words(vnWords(e.VN, e.VNI), e.MAC, e.IP)
+}
 
 // what is what happened.
-func (e eventView) what() string { return words(e.Op, e.Status, e.State, e.Reason, e.Detail) }
+func (e eventView) what() string {
+	if e.Move != nil {
+		return words(e.Op, e.Move.Outcome, e.State, e.Reason, e.Move.ends())
+	}
+	return words(e.Op, e.Status, e.State, e.Reason, e.Detail)
+}
 
 // words joins what is not empty.
 func words(list ...string) string {

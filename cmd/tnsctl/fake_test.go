@@ -122,6 +122,13 @@ func (fake) events() []*tnsv1.Event {
 			Detail: "installed on eth1"},
 		{Number: 4, At: timestamppb.New(noon.Add(5 * time.Millisecond)), Kind: "response", Vmid: firstVM, Tes: "198.51.100.11", Status: "success",
 			State: "associated", Sequence: 1767355200},
+		{Number: 5, At: timestamppb.New(noon.Add(6 * time.Millisecond)), Kind: "move", Vmid: firstVM, Tes: "198.51.100.11", Op: "immigration", Status: "success",
+			State: "associated", Sequence: 1767355200, Move: &tnsv1.Move{
+				Id: "356cbe4c-5772-8029-9c42-a8459f5761fb", Outcome: "completed",
+				From:        &tnsv1.Move_End{Nve: "192.0.2.2", Vtep: "192.0.2.102"},
+				To:          &tnsv1.Move_End{Tes: "198.51.100.11", Nve: "192.0.2.1", Vtep: "192.0.2.1"},
+				Attachments: []*tnsv1.Move_Attachment{{Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Ips: []string{"10.1.0.1"}}, {Vn: "red", Vni: 10200, Mac: "02:00:00:00:00:01"}},
+			}},
 	}
 }
 

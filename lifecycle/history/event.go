@@ -12,6 +12,7 @@ const (
 	KindFDB      Kind = "fdb"      // an entry was written or removed in the kernel
 	KindFabric   Kind = "fabric"   // a fabric route was announced, withdrawn or seen
 	KindSession  Kind = "session"
+	KindMove     Kind = "move" // a VM comes or goes, as middleboxes are told of it (nved)
 	KindAlarm    Kind = "alarm"
 )
 
@@ -33,4 +34,5 @@ type Event struct {
 	Reason   string    `json:"reason,omitempty"`
 	Sequence uint32    `json:"sequence,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
+	Move     *Move     `json:"move,omitempty"` // of KindMove only
 }

@@ -18,6 +18,7 @@ func asks(q *evpn.Request) lifecycle.Request {
 // decide takes a whole set: what the figure says to it, and what speaks against it. The sequence counts as decided whatever comes out, so that the same set
 // again is answered by the standing response.
 func (e *Edge) decide(r *record, s *set) {
+	replay := !r.decided && r.sequence != 0 && r.sequence == s.sequence
 	r.decided, r.sequence = true, s.sequence
 	r.decisions = make(map[evpn.RouteKey]*decision, len(s.offers))
 	for k, o := range s.offers {
@@ -27,16 +28,20 @@ func (e *Edge) decide(r *record, s *set) {
 	arrow, verdict := e.judge(r, s)
 	if len(verdict) > 0 {
 		e.refuseSet(r, verdict)
+		if !replay {
+			e.tellRefused(r, s, verdict)
+		}
 		return
 	}
 	ask, same := asks(&s.request), e.same(r, s)
-	p := &procedure{record: r, set: s, event: lifecycle.Classify(ask, same), arrow: arrow}
+	p := &procedure{record: r, set: s, event: lifecycle.Classify(ask, same), arrow: arrow, replay: replay}
 	switch {
 	case e.heldElsewhere(r, s, arrow):
 		p.event, p.arrow = lifecycle.Outranked, lifecycle.Withhold()
 	case arrow.Does(lifecycle.Forward):
 		if v := e.contest(r, s, ask); len(v) > 0 {
 			e.refuseSet(r, v)
+			e.tellRefused(r, s, v)
 			return
 		}
 	}

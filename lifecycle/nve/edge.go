@@ -16,13 +16,14 @@ import (
 
 // Parts is what the edge works with.
 type Parts struct {
-	TES        Announcer // responses
-	Fabric     Announcer // types 2 and 3 towards other edges
-	Forwarder  Forwarder
-	Authorizer Authorizer // nil: nobody else is asked
-	Store      Store      // nil: nothing is remembered
-	History    *history.Log
-	Log        *logrus.Entry
+	TES         Announcer // responses
+	Fabric      Announcer // types 2 and 3 towards other edges
+	Forwarder   Forwarder
+	Authorizer  Authorizer  // nil: nobody else is asked
+	Store       Store       // nil: nothing is remembered
+	Middleboxes Middleboxes // nil: nobody is told
+	History     *history.Log
+	Log         *logrus.Entry
 }
 
 // Inputs is where the edge hears from.

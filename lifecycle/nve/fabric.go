@@ -39,6 +39,7 @@ type remote struct {
 	evpn.Candidate
 	vtep netip.Addr
 	ip   netip.Addr
+	rd   evpn.RouteDistinguisher
 	wins bool // over ours, as far as it is the best of the others
 }
 
@@ -147,7 +148,7 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		st := e.station(StationKey{v.VNI, r.MAC})
 		m, _ := r.Mobility()
 		st.remotes[remoteKey{p.address, r.RouteKey}] = &remote{
-			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, vtep: r.NextHop, ip: r.IP,
+			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, vtep: r.NextHop, ip: r.IP, rd: r.RD,
 		}
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
@@ -259,6 +260,10 @@ func (e *Edge) remoteChanged(st *station) {
 	e.settle(st)
 	if st.best == nil {
 		e.reinstate(st)
+		return
+	}
+	for _, r := range recordsOf(st.records) {
+		e.departed(r)
 	}
 }
 

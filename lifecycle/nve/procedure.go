@@ -17,6 +17,7 @@ type procedure struct {
 	event  lifecycle.Event
 	arrow  lifecycle.Arrow
 	next   int
+	replay bool // the request was decided before a restart
 
 	committed bool
 	bindings  map[evpn.RouteKey]*binding // of the set
@@ -99,7 +100,10 @@ func (e *Edge) commit(p *procedure) {
 	case p.event != lifecycle.KeepAlive && p.event != lifecycle.NewerSeen && !onlyAccepts(p.arrow):
 		r.reason = evpn.ReasonNone
 	}
-	before := r.Association
+	before, from := r.Association, End{}
+	if p.set != nil && asks(&p.set.request).Immigrates() {
+		from = e.origin(p)
+	}
 	r.bindings, r.params = p.bindings, p.params
 	because := p.event.String()
 	if p.set != nil && asks(&p.set.request).Immigrates() {
@@ -124,6 +128,7 @@ func (e *Edge) commit(p *procedure) {
 	if r.State == lifecycle.Associated {
 		e.take(p)
 	}
+	e.tell(p, before, from)
 }
 
 // take makes a claim good, and tells the same VM's records at other TESs of this edge that it is here now (SPEC §3, "The same VM from two TESs of one
@@ -138,6 +143,9 @@ func (e *Edge) take(p *procedure) {
 			if other != r && other.key.VM == r.key.VM && (other.State == lifecycle.Associated || other.State == lifecycle.Suspended) {
 				e.later(func() { e.own(other, lifecycle.Outranked) })
 			}
+			if other != r && other.key.VM == r.key.VM {
+				e.departed(other)
+			}
 		}
 	}
 }
@@ -150,6 +158,7 @@ func (e *Edge) fail(p *procedure, v Verdict) {
 	r.procedure = nil
 	if p.set != nil {
 		e.refuseSet(r, v)
+		e.tellRefused(r, p.set, v)
 	}
 	e.later(func() { e.goOn(r) })
 }

@@ -34,6 +34,7 @@ type record struct {
 	gone      *timer // its last request was withdrawn
 	retry     *timer // it is looked at again whether it can be active
 	left      why    // how its last request went
+	departed  bool   // Emigrating: middleboxes were told where it went
 
 	procedure *procedure
 	again     bool // evaluate once the procedure is over

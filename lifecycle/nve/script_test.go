@@ -35,6 +35,7 @@ import (
 //	kernel hold|answer|fail MAC|heal MAC
 //	pass DURATION
 //	restart [forgetful]                 nved stops and starts again, without its file
+//	listen                              from now on, what middleboxes are told is written down
 //	clear BINDING                       an operator ends a duplicate's block
 //	show                                every record, what the kernel should hold, the fabric routes
 func (w *world) do(line string) {
@@ -118,6 +119,8 @@ func (w *world) do(line string) {
 			w.disk = newDisk()
 		}
 		w.boot()
+	case "listen":
+		w.tells = true
 	case "clear":
 		b := bindingOf(words[1])
 		w.turn(func() {

@@ -31,6 +31,7 @@ type world struct {
 	edge   *Edge
 	lines  []string
 	mute   bool // write nothing down
+	tells  bool // write down what middleboxes are told
 
 	tes, fabric *plane
 	kernel      *kernel
@@ -175,7 +176,7 @@ func (w *world) boot() {
 	w.config.Restarted = len(w.kernel.entries) > 0
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Store: w.disk, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
+	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Store: w.disk, Middleboxes: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

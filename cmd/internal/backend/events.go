@@ -11,9 +11,28 @@ import (
 // Event is an event of the history.
 func Event(e history.Event) *tnsv1.Event {
 	return &tnsv1.Event{
+		Move:   move(e.Move),
 		Number: e.Number, At: timestamppb.New(e.At), Kind: string(e.Kind), Vmid: e.VM, Tes: e.TES, Peer: e.Peer, Vn: e.VN, Vni: e.VNI,
 		Mac: e.MAC, Ip: e.IP, Op: e.Op, State: e.State, Status: e.Status, Reason: e.Reason, Sequence: e.Sequence, Detail: e.Detail,
 	}
+}
+
+// move is what a move's event has beside; nil for other events.
+func move(m *history.Move) *tnsv1.Move {
+	if m == nil {
+		return nil
+	}
+	end := func(e *history.End) *tnsv1.Move_End {
+		if e == nil {
+			return nil
+		}
+		return &tnsv1.Move_End{Tes: e.TES, Nve: e.NVE, Vtep: e.VTEP}
+	}
+	view := &tnsv1.Move{Id: m.ID, Outcome: m.Outcome, From: end(m.From), To: end(m.To)}
+	for _, a := range m.Attachments {
+		view.Attachments = append(view.Attachments, &tnsv1.Move_Attachment{Vn: a.VN, Vni: a.VNI, Mac: a.MAC, Ips: a.IPs})
+	}
+	return view
 }
 
 // Story is what the history has of a VM.

@@ -2331,21 +2331,23 @@ type Event struct {
 	// number counts the daemon's events; a gap tells that the reader was too slow.
 	Number uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	At     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// kind is request, response, state, fdb, fabric, session or alarm.
-	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Vmid          string `protobuf:"bytes,4,opt,name=vmid,proto3" json:"vmid,omitempty"`
-	Tes           string `protobuf:"bytes,5,opt,name=tes,proto3" json:"tes,omitempty"`
-	Peer          string `protobuf:"bytes,6,opt,name=peer,proto3" json:"peer,omitempty"`
-	Vn            string `protobuf:"bytes,7,opt,name=vn,proto3" json:"vn,omitempty"`
-	Vni           uint32 `protobuf:"varint,8,opt,name=vni,proto3" json:"vni,omitempty"`
-	Mac           string `protobuf:"bytes,9,opt,name=mac,proto3" json:"mac,omitempty"`
-	Ip            string `protobuf:"bytes,10,opt,name=ip,proto3" json:"ip,omitempty"`
-	Op            string `protobuf:"bytes,11,opt,name=op,proto3" json:"op,omitempty"`
-	State         string `protobuf:"bytes,12,opt,name=state,proto3" json:"state,omitempty"`
-	Status        string `protobuf:"bytes,13,opt,name=status,proto3" json:"status,omitempty"`
-	Reason        string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
-	Sequence      uint32 `protobuf:"varint,15,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Detail        string `protobuf:"bytes,16,opt,name=detail,proto3" json:"detail,omitempty"`
+	// kind is request, response, state, fdb, fabric, session, alarm or move.
+	Kind     string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Vmid     string `protobuf:"bytes,4,opt,name=vmid,proto3" json:"vmid,omitempty"`
+	Tes      string `protobuf:"bytes,5,opt,name=tes,proto3" json:"tes,omitempty"`
+	Peer     string `protobuf:"bytes,6,opt,name=peer,proto3" json:"peer,omitempty"`
+	Vn       string `protobuf:"bytes,7,opt,name=vn,proto3" json:"vn,omitempty"`
+	Vni      uint32 `protobuf:"varint,8,opt,name=vni,proto3" json:"vni,omitempty"`
+	Mac      string `protobuf:"bytes,9,opt,name=mac,proto3" json:"mac,omitempty"`
+	Ip       string `protobuf:"bytes,10,opt,name=ip,proto3" json:"ip,omitempty"`
+	Op       string `protobuf:"bytes,11,opt,name=op,proto3" json:"op,omitempty"`
+	State    string `protobuf:"bytes,12,opt,name=state,proto3" json:"state,omitempty"`
+	Status   string `protobuf:"bytes,13,opt,name=status,proto3" json:"status,omitempty"`
+	Reason   string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
+	Sequence uint32 `protobuf:"varint,15,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Detail   string `protobuf:"bytes,16,opt,name=detail,proto3" json:"detail,omitempty"`
+	// move is there with the kind move, whose op is immigration or emigration.
+	Move          *Move `protobuf:"bytes,17,opt,name=move,proto3" json:"move,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2492,6 +2494,94 @@ func (x *Event) GetDetail() string {
 	return ""
 }
 
+func (x *Event) GetMove() *Move {
+	if x != nil {
+		return x.Move
+	}
+	return nil
+}
+
+// Move is a VM's coming or going (draft §3.3.6), as middleboxes are told of it.
+type Move struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// id is a UUID, the same whenever the same thing is told again.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// outcome is completed, refused, or started: it leaves and is not seen elsewhere yet.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// from is absent when it is not known.
+	From *Move_End `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// to is absent when it is not known.
+	To            *Move_End          `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	Attachments   []*Move_Attachment `protobuf:"bytes,5,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Move) Reset() {
+	*x = Move{}
+	mi := &file_tns_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Move) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Move) ProtoMessage() {}
+
+func (x *Move) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Move.ProtoReflect.Descriptor instead.
+func (*Move) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Move) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Move) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Move) GetFrom() *Move_End {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Move) GetTo() *Move_End {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Move) GetAttachments() []*Move_Attachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
 type ResyncRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2500,7 +2590,7 @@ type ResyncRequest struct {
 
 func (x *ResyncRequest) Reset() {
 	*x = ResyncRequest{}
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2602,7 @@ func (x *ResyncRequest) String() string {
 func (*ResyncRequest) ProtoMessage() {}
 
 func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2615,7 @@ func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncRequest.ProtoReflect.Descriptor instead.
 func (*ResyncRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{26}
+	return file_tns_proto_rawDescGZIP(), []int{27}
 }
 
 // ResyncResponse counts what the pass did.
@@ -2542,7 +2632,7 @@ type ResyncResponse struct {
 
 func (x *ResyncResponse) Reset() {
 	*x = ResyncResponse{}
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2554,7 +2644,7 @@ func (x *ResyncResponse) String() string {
 func (*ResyncResponse) ProtoMessage() {}
 
 func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2567,7 +2657,7 @@ func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncResponse.ProtoReflect.Descriptor instead.
 func (*ResyncResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{27}
+	return file_tns_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ResyncResponse) GetSent() uint32 {
@@ -2599,7 +2689,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +2701,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +2714,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{28}
+	return file_tns_proto_rawDescGZIP(), []int{29}
 }
 
 // ListPoliciesResponse is sorted by profile.
@@ -2637,7 +2727,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2739,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2752,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{29}
+	return file_tns_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*PolicyUse {
@@ -2690,7 +2780,7 @@ type PolicyUse struct {
 
 func (x *PolicyUse) Reset() {
 	*x = PolicyUse{}
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2702,7 +2792,7 @@ func (x *PolicyUse) String() string {
 func (*PolicyUse) ProtoMessage() {}
 
 func (x *PolicyUse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2715,7 +2805,7 @@ func (x *PolicyUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyUse.ProtoReflect.Descriptor instead.
 func (*PolicyUse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{30}
+	return file_tns_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PolicyUse) GetPolicy() *Policy {
@@ -2784,7 +2874,7 @@ type ClearDuplicateRequest struct {
 
 func (x *ClearDuplicateRequest) Reset() {
 	*x = ClearDuplicateRequest{}
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +2886,7 @@ func (x *ClearDuplicateRequest) String() string {
 func (*ClearDuplicateRequest) ProtoMessage() {}
 
 func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +2899,7 @@ func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateRequest.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{31}
+	return file_tns_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ClearDuplicateRequest) GetVn() *VN {
@@ -2836,7 +2926,7 @@ type ClearDuplicateResponse struct {
 
 func (x *ClearDuplicateResponse) Reset() {
 	*x = ClearDuplicateResponse{}
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +2938,7 @@ func (x *ClearDuplicateResponse) String() string {
 func (*ClearDuplicateResponse) ProtoMessage() {}
 
 func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +2951,7 @@ func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateResponse.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{32}
+	return file_tns_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ClearDuplicateResponse) GetCleared() bool {
@@ -2879,7 +2969,7 @@ type VersionRequest struct {
 
 func (x *VersionRequest) Reset() {
 	*x = VersionRequest{}
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +2981,7 @@ func (x *VersionRequest) String() string {
 func (*VersionRequest) ProtoMessage() {}
 
 func (x *VersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +2994,7 @@ func (x *VersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionRequest.ProtoReflect.Descriptor instead.
 func (*VersionRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{33}
+	return file_tns_proto_rawDescGZIP(), []int{34}
 }
 
 type VersionResponse struct {
@@ -2925,7 +3015,7 @@ type VersionResponse struct {
 
 func (x *VersionResponse) Reset() {
 	*x = VersionResponse{}
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2937,7 +3027,7 @@ func (x *VersionResponse) String() string {
 func (*VersionResponse) ProtoMessage() {}
 
 func (x *VersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2950,7 +3040,7 @@ func (x *VersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionResponse.ProtoReflect.Descriptor instead.
 func (*VersionResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{34}
+	return file_tns_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *VersionResponse) GetDaemon() string {
@@ -2984,6 +3074,137 @@ func (x *VersionResponse) GetGoVersion() string {
 func (x *VersionResponse) GetStarted() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Started
+	}
+	return nil
+}
+
+// End is one end of the move. What is not known of it is empty.
+type Move_End struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// tes is a TES-ID; that of a TES behind another edge is not known.
+	Tes           string `protobuf:"bytes,1,opt,name=tes,proto3" json:"tes,omitempty"`
+	Nve           string `protobuf:"bytes,2,opt,name=nve,proto3" json:"nve,omitempty"`
+	Vtep          string `protobuf:"bytes,3,opt,name=vtep,proto3" json:"vtep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Move_End) Reset() {
+	*x = Move_End{}
+	mi := &file_tns_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Move_End) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Move_End) ProtoMessage() {}
+
+func (x *Move_End) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Move_End.ProtoReflect.Descriptor instead.
+func (*Move_End) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{26, 0}
+}
+
+func (x *Move_End) GetTes() string {
+	if x != nil {
+		return x.Tes
+	}
+	return ""
+}
+
+func (x *Move_End) GetNve() string {
+	if x != nil {
+		return x.Nve
+	}
+	return ""
+}
+
+func (x *Move_End) GetVtep() string {
+	if x != nil {
+		return x.Vtep
+	}
+	return ""
+}
+
+// Attachment is a MAC of the VM in a VN, and its IP addresses.
+type Move_Attachment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Vn            string                 `protobuf:"bytes,1,opt,name=vn,proto3" json:"vn,omitempty"`
+	Vni           uint32                 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	Mac           string                 `protobuf:"bytes,3,opt,name=mac,proto3" json:"mac,omitempty"`
+	Ips           []string               `protobuf:"bytes,4,rep,name=ips,proto3" json:"ips,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Move_Attachment) Reset() {
+	*x = Move_Attachment{}
+	mi := &file_tns_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Move_Attachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Move_Attachment) ProtoMessage() {}
+
+func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Move_Attachment.ProtoReflect.Descriptor instead.
+func (*Move_Attachment) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{26, 1}
+}
+
+func (x *Move_Attachment) GetVn() string {
+	if x != nil {
+		return x.Vn
+	}
+	return ""
+}
+
+func (x *Move_Attachment) GetVni() uint32 {
+	if x != nil {
+		return x.Vni
+	}
+	return 0
+}
+
+func (x *Move_Attachment) GetMac() string {
+	if x != nil {
+		return x.Mac
+	}
+	return ""
+}
+
+func (x *Move_Attachment) GetIps() []string {
+	if x != nil {
+		return x.Ips
 	}
 	return nil
 }
@@ -3162,7 +3383,7 @@ const file_tns_proto_rawDesc = "" +
 	"\x12WatchEventsRequest\x12\x16\n" +
 	"\x06recent\x18\x01 \x01(\rR\x06recent\x12\x16\n" +
 	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x12\n" +
-	"\x04vmid\x18\x03 \x01(\tR\x04vmid\"\xe7\x02\n" +
+	"\x04vmid\x18\x03 \x01(\tR\x04vmid\"\x89\x03\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
@@ -3180,7 +3401,24 @@ const file_tns_proto_rawDesc = "" +
 	"\x06status\x18\r \x01(\tR\x06status\x12\x16\n" +
 	"\x06reason\x18\x0e \x01(\tR\x06reason\x12\x1a\n" +
 	"\bsequence\x18\x0f \x01(\rR\bsequence\x12\x16\n" +
-	"\x06detail\x18\x10 \x01(\tR\x06detail\"\x0f\n" +
+	"\x06detail\x18\x10 \x01(\tR\x06detail\x12 \n" +
+	"\x04move\x18\x11 \x01(\v2\f.tns.v1.MoveR\x04move\"\xc6\x02\n" +
+	"\x04Move\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12$\n" +
+	"\x04from\x18\x03 \x01(\v2\x10.tns.v1.Move.EndR\x04from\x12 \n" +
+	"\x02to\x18\x04 \x01(\v2\x10.tns.v1.Move.EndR\x02to\x129\n" +
+	"\vattachments\x18\x05 \x03(\v2\x17.tns.v1.Move.AttachmentR\vattachments\x1a=\n" +
+	"\x03End\x12\x10\n" +
+	"\x03tes\x18\x01 \x01(\tR\x03tes\x12\x10\n" +
+	"\x03nve\x18\x02 \x01(\tR\x03nve\x12\x12\n" +
+	"\x04vtep\x18\x03 \x01(\tR\x04vtep\x1aR\n" +
+	"\n" +
+	"Attachment\x12\x0e\n" +
+	"\x02vn\x18\x01 \x01(\tR\x02vn\x12\x10\n" +
+	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
+	"\x03mac\x18\x03 \x01(\tR\x03mac\x12\x10\n" +
+	"\x03ips\x18\x04 \x03(\tR\x03ips\"\x0f\n" +
 	"\rResyncRequest\"P\n" +
 	"\x0eResyncResponse\x12\x12\n" +
 	"\x04sent\x18\x01 \x01(\rR\x04sent\x12\x10\n" +
@@ -3273,7 +3511,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -3307,18 +3545,21 @@ var file_tns_proto_goTypes = []any{
 	(*Session)(nil),                // 29: tns.v1.Session
 	(*WatchEventsRequest)(nil),     // 30: tns.v1.WatchEventsRequest
 	(*Event)(nil),                  // 31: tns.v1.Event
-	(*ResyncRequest)(nil),          // 32: tns.v1.ResyncRequest
-	(*ResyncResponse)(nil),         // 33: tns.v1.ResyncResponse
-	(*ListPoliciesRequest)(nil),    // 34: tns.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),   // 35: tns.v1.ListPoliciesResponse
-	(*PolicyUse)(nil),              // 36: tns.v1.PolicyUse
-	(*ClearDuplicateRequest)(nil),  // 37: tns.v1.ClearDuplicateRequest
-	(*ClearDuplicateResponse)(nil), // 38: tns.v1.ClearDuplicateResponse
-	(*VersionRequest)(nil),         // 39: tns.v1.VersionRequest
-	(*VersionResponse)(nil),        // 40: tns.v1.VersionResponse
-	nil,                            // 41: tns.v1.Session.RefusalsEntry
-	(*durationpb.Duration)(nil),    // 42: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
+	(*Move)(nil),                   // 32: tns.v1.Move
+	(*ResyncRequest)(nil),          // 33: tns.v1.ResyncRequest
+	(*ResyncResponse)(nil),         // 34: tns.v1.ResyncResponse
+	(*ListPoliciesRequest)(nil),    // 35: tns.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),   // 36: tns.v1.ListPoliciesResponse
+	(*PolicyUse)(nil),              // 37: tns.v1.PolicyUse
+	(*ClearDuplicateRequest)(nil),  // 38: tns.v1.ClearDuplicateRequest
+	(*ClearDuplicateResponse)(nil), // 39: tns.v1.ClearDuplicateResponse
+	(*VersionRequest)(nil),         // 40: tns.v1.VersionRequest
+	(*VersionResponse)(nil),        // 41: tns.v1.VersionResponse
+	nil,                            // 42: tns.v1.Session.RefusalsEntry
+	(*Move_End)(nil),               // 43: tns.v1.Move.End
+	(*Move_Attachment)(nil),        // 44: tns.v1.Move.Attachment
+	(*durationpb.Duration)(nil),    // 45: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 46: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -3327,14 +3568,14 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	42, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	45, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	42, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	45, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	42, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	45, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
@@ -3348,45 +3589,49 @@ var file_tns_proto_depIdxs = []int32{
 	4,  // 24: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
 	5,  // 25: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
 	29, // 26: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	43, // 27: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	42, // 28: tns.v1.Session.age:type_name -> google.protobuf.Duration
-	42, // 29: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
-	41, // 30: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
-	43, // 31: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
-	43, // 32: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
-	36, // 33: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
-	7,  // 34: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
-	6,  // 35: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	43, // 36: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	10, // 37: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 38: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 39: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 40: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 41: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	24, // 42: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	27, // 43: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	30, // 44: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	32, // 45: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	34, // 46: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	37, // 47: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	39, // 48: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 49: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 50: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 51: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 52: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 53: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	25, // 54: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	28, // 55: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	31, // 56: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	33, // 57: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	35, // 58: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	38, // 59: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	40, // 60: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	49, // [49:61] is the sub-list for method output_type
-	37, // [37:49] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	46, // 27: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	45, // 28: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	45, // 29: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	42, // 30: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	46, // 31: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	46, // 32: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	32, // 33: tns.v1.Event.move:type_name -> tns.v1.Move
+	43, // 34: tns.v1.Move.from:type_name -> tns.v1.Move.End
+	43, // 35: tns.v1.Move.to:type_name -> tns.v1.Move.End
+	44, // 36: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
+	37, // 37: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
+	7,  // 38: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
+	6,  // 39: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
+	46, // 40: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	10, // 41: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 42: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 43: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 44: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 45: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	24, // 46: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	27, // 47: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	30, // 48: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	33, // 49: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	35, // 50: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	38, // 51: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	40, // 52: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 53: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 54: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 55: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 56: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 57: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	25, // 58: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	28, // 59: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	31, // 60: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	34, // 61: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	36, // 62: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	39, // 63: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	41, // 64: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	53, // [53:65] is the sub-list for method output_type
+	41, // [41:53] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -3404,7 +3649,7 @@ func file_tns_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   36,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
