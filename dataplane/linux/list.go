@@ -28,7 +28,10 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []dataplane.Entry
+	all, err := k.vids()
+	if err != nil {
+		return nil, err
+	}
 	var ours []neigh
 	for _, n := range k.networks {
 		if n.bridge == 0 {

@@ -159,7 +159,7 @@ func (e *EBPF) abandon(port string) error {
 	return errors.Join(e.detach(link, trunkIn), e.links.SetPromiscOff(link))
 }
 
-// List goes through the devices by their aliases. Where the maps do not agree, the VIDs are reported as none, so that they are set anew.
+// List goes through the devices by their aliases. Where the maps hold what no Set asks for, the VID to send is reported as 0.
 func (e *EBPF) List() ([]Attachment, error) {
 	links, err := e.list()
 	if err != nil {
@@ -223,8 +223,8 @@ func (e *EBPF) vids(port string, vni dataplane.VNI) (vids dataplane.VIDs, err er
 			expected++
 		}
 	}
-	if found != expected || vids.Send == 0 {
-		return dataplane.VIDs{}, nil
+	if found != expected || vids.Send == 0 && found > 0 {
+		vids.Send = 0
 	}
 	return vids, nil
 }
