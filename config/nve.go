@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // NVE is the checked configuration of nved.
@@ -17,6 +18,7 @@ type NVE struct {
 	Fabric       []FabricPeer
 	TES          []TESPeer
 	VNs          []VN
+	Policies     *Policies // nil: there is no file of policies
 	Ports        []Port
 	RouteTarget  RouteTargetForm // of VNs without explicit lists
 	State        string
@@ -85,6 +87,10 @@ type VN struct {
 	TES          []evpn.RouterID               // nved only: who may use it; empty: every TES behind one of its ports
 	Credentialed bool                          // nved only: `authorization: credential`, bindings need one as well
 	Keys         map[uint16]evpn.CredentialKey // nved only: that its credentials are made with, by number
+
+	Tenant        string          // nved only: whose it is, "" = nobody's
+	DefaultPolicy policy.ID       // nved only: the profile of VMs that name none; zero: none
+	Baseline      policy.Baseline // nved only: its tenant's and its own
 }
 
 // Port is a port of the edge that a TES is behind.

@@ -14,6 +14,7 @@ type rawNVE struct {
 	TES          []rawTESPeer `mapstructure:"tes"`
 	VNs          []rawEdgeVN  `mapstructure:"vns"`
 	Keys         []rawKey     `mapstructure:"credential_keys"`
+	Policies     *string      `mapstructure:"policies"`
 	Ports        []rawPort    `mapstructure:"ports"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
@@ -98,6 +99,8 @@ type rawEdgeVN struct {
 	KeepAlive *string  `mapstructure:"keepalive"`
 	Authorize *string  `mapstructure:"authorization"`
 	TES       []string `mapstructure:"tes"`
+	Tenant    *string  `mapstructure:"tenant"`
+	Policy    *string  `mapstructure:"default_policy"`
 	Bridge    *string  `mapstructure:"bridge"`
 	VXLAN     *string  `mapstructure:"vxlan"`
 	MTU       *string  `mapstructure:"mtu"`
