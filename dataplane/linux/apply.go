@@ -92,7 +92,6 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 			}
 		}
 	}
-	k.setVIDs(ctx, set, errs)
 	k.filter(set, errs, in, nil)
 
 	var p plan
@@ -140,14 +139,19 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 		return fmt.Errorf("bridge %s is not there, or cannot be used", n.Bridge)
 	case remote && n.vxlan == 0:
 		return fmt.Errorf("VXLAN device %s is not there, or cannot be used", n.VXLAN)
-	case e.Kind == dataplane.Tag && k.tagger(n, port) == nil:
-		return fmt.Errorf("%s is no tagged port of %s", port, n.Bridge)
+	case e.Kind == dataplane.Tag:
+		return untagged(n, e.Key)
 	case port != "" && n.ports[port] == 0:
 		return fmt.Errorf("%s is no port of %s", port, n.Bridge)
 	case e.Kind == dataplane.Unicast && n.own[e.MAC] != "":
 		return fmt.Errorf("it is the address of %s itself, whose entry is not ours", n.own[e.MAC])
 	}
 	return nil
+}
+
+// untagged tells that a port bears no VIDs.
+func untagged(n *network, k dataplane.Key) error {
+	return fmt.Errorf("%s is no tagged port of %s", k.Port, n.Bridge)
 }
 
 // entry adds the messages that set an entry.
@@ -167,7 +171,6 @@ func (p *plan) entry(owner int, n *network, e dataplane.Entry) {
 		p.set = append(p.set, f)
 	case e.Kind == dataplane.Neighbor:
 		p.replace(owner, onBridge(e.IP, n.bridge, e.LinkAddr))
-	case e.Kind == dataplane.Tag: // setVIDs
 	case e.Open:
 		p.add(owner, openPort.set(n.ports[e.Key.Port]))
 	default:
@@ -211,7 +214,6 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 		}
 	}
 	k.run(ctx, &p, errs)
-	k.unsetVIDs(ctx, del, errs)
 }
 
 // find asks the kernel for what it holds under the unicast and neighbour keys, per key: only marked entries, the

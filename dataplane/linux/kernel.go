@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
-	"github.com/tns-project/tns/dataplane/linux/tag"
 )
 
 // Options of a Kernel. The zero value is good.
@@ -38,7 +37,6 @@ type Kernel struct {
 	networks map[dataplane.VNI]*network
 	logged   string   // the last error of the devices
 	sources  *sources // nil: this kernel has no nftables for it
-	taggers  map[dataplane.Mode]tag.Tagger
 }
 
 var _ dataplane.Kernel = (*Kernel)(nil)
@@ -49,7 +47,7 @@ type network struct {
 	bridge int
 	vxlan  int
 	ports  map[string]int           // bridge ports, by the name of the member port
-	tagged map[string]string        // the bridge ports of the tagged ones; empty where there is none
+	tagged map[string]string        // the bridge ports of the tagged ones
 	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
 }
 
@@ -94,7 +92,6 @@ func (k *Kernel) open() (err error) {
 	if k.links, err = netlink.NewHandleAt(k.ns, unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open a netlink socket for devices: %w", err)
 	}
-	k.taggers = map[dataplane.Mode]tag.Tagger{dataplane.EBPF: tag.NewEBPF(k.links)}
 	if k.watch, err = newWatcher(k.ns); err != nil {
 		return err
 	}
@@ -127,9 +124,6 @@ func (k *Kernel) Close() {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, t := range k.taggers {
-		t.Close()
-	}
 	if k.conn != nil {
 		k.conn.close()
 	}
@@ -157,8 +151,7 @@ func (k *Kernel) withoutSources(err error) {
 func (k *Kernel) Changes() <-chan struct{} { return k.watch.changes }
 
 // Drops is, per Port key, the frames dropped because their source is not active there, since the port was first given to
-// Ensure; the count outlives a restart. Without nftables it is an error. Under the Tag key of a tagged port, without VNI, it is the frames that bore no
-// tag or a VID of no VN.
+// Ensure; the count outlives a restart. Without nftables it is an error.
 func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 	keys := make(map[string]dataplane.Key) // by bridge port
 	k.mu.Lock()
@@ -180,17 +173,6 @@ func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 	for device, n := range counted {
 		if key, ours := keys[device]; ours {
 			drops[key] = n
-		}
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, t := range k.taggers {
-		counted, err := t.Drops()
-		if err != nil {
-			return nil, err
-		}
-		for port, n := range counted {
-			drops[dataplane.Key{Kind: dataplane.Tag, Port: port}] = n
 		}
 	}
 	return drops, nil

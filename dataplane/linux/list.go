@@ -28,10 +28,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := k.vids()
-	if err != nil {
-		return nil, err
-	}
+	var all []dataplane.Entry
 	var ours []neigh
 	for _, n := range k.networks {
 		if n.bridge == 0 {
