@@ -28,10 +28,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := k.vids()
-	if err != nil {
-		return nil, err
-	}
+	var all []dataplane.Entry
 	var ours []neigh
 	for _, n := range k.networks {
 		if n.bridge == 0 {
@@ -41,7 +38,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the forwarding entries of %s: %w", n.Bridge, err)
 		}
-		v := newView(n, k.table)
+		v := newView(n, k.sources)
 		for _, e := range fdb {
 			if v.forwarding(e) {
 				ours = append(ours, e)
@@ -55,11 +52,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		all = append(all, v.entries()...)
 	}
 	k.watch.holds(ours)
-	held, err := k.heldPolicies()
-	if err != nil {
-		return nil, err
-	}
-	return append(all, held...), nil
+	return all, nil
 }
 
 // note logs what keeps the devices from being as they should, when it changes.

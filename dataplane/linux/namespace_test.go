@@ -5,14 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/sirupsen/logrus"
 	"github.com/vishvananda/netns"
-
-	"github.com/tns-project/tns/dataplane/dataplanetest"
 )
 
 var namespaces atomic.Int32
@@ -52,8 +51,14 @@ func newSpace(t testing.TB) space {
 
 // try runs a command in the namespace.
 func (s space) try(command string) (string, error) {
-	args := append([]string{"netns", "exec", s.name}, strings.Fields(command)...)
-	out, err := exec.Command("ip", args...).CombinedOutput()
+	args := strings.Fields(command)
+	switch args[0] {
+	case "ip", "bridge", "tc": // these enter it by themselves, which is half of the work
+		args = slices.Insert(args, 1, "-n", s.name)
+	default:
+		args = append([]string{"ip", "netns", "exec", s.name}, args...)
+	}
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %s", command, err, out)
 	}
@@ -76,20 +81,6 @@ func (s space) port(t testing.TB, name string) {
 	s.run(t, "ip link add %s type veth peer name %s-", name, name)
 	s.run(t, "ip link set %s- addrgenmode none", name)
 	s.run(t, "ip link set %s- up", name)
-}
-
-// ports makes the ports of the contract's networks.
-func (s space) ports(t testing.TB) {
-	t.Helper()
-	made := make(map[string]bool)
-	for _, n := range dataplanetest.Networks() {
-		for _, p := range n.Ports {
-			if !made[p.Name] {
-				s.port(t, p.Name)
-			}
-			made[p.Name] = true
-		}
-	}
 }
 
 // kernel opens a Kernel in the namespace, closed with the test.

@@ -29,6 +29,7 @@ type neigh struct {
 	flags  uint8
 	mac    dataplane.MAC
 	dst    netip.Addr // the VTEP, or the neighbour's address
+	hop    bool       // it names a next hop object instead of a VTEP
 	master int        // the bridge of a port
 }
 
@@ -72,6 +73,8 @@ func parseNeigh(b []byte) (n neigh, ok bool) {
 			copy(n.mac[:], value)
 		case netlink.NDA_DST:
 			n.dst, _ = netip.AddrFromSlice(value)
+		case netlink.NDA_NH_ID:
+			n.hop = true
 		case netlink.NDA_MASTER:
 			if len(value) == 4 {
 				n.master = int(binary.NativeEndian.Uint32(value))
@@ -135,4 +138,9 @@ func (n neigh) named() neigh {
 		m.flags = netlink.NTF_MASTER
 	}
 	return m
+}
+
+// repeated reports whether a notification tells nothing: older kernels (6.1) follow that of a VXLAN device with one of rtnetlink's own, without the VTEP.
+func (n neigh) repeated() bool {
+	return n.family == unix.AF_BRIDGE && n.self() && !n.dst.IsValid() && !n.hop
 }

@@ -146,7 +146,7 @@ func (w *watcher) foreign(kind uint16, body []byte) bool {
 
 func (w *watcher) foreignEntry(n neigh, deleted bool) bool {
 	s, p, ok := w.locate(n)
-	if !ok {
+	if !ok || n.repeated() {
 		return false
 	}
 	held, ours := w.held[s]
