@@ -14,7 +14,8 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 # PACKAGE:FILE, installed with apt-get where FILE is not there.
 DEPS_LAB  := iproute2:ip iproute2:bridge iputils-ping:ping tcpdump:tcpdump nftables:nft procps:sysctl util-linux:nsenter curl:curl gobgpd:gobgp
 DEPS_FRR  := frr:/usr/lib/frr/bgpd frr:vtysh
-DEPS_TEST := $(DEPS_LAB) $(DEPS_FRR) gcc:gcc libc6-dev:/usr/include/stdio.h tshark:tshark \
+DEPS_QEMU := qemu-system-x86:qemu-system-x86_64 busybox-static:/bin/busybox kmod:depmod cpio:cpio
+DEPS_TEST := $(DEPS_LAB) $(DEPS_FRR) $(DEPS_QEMU) gcc:gcc libc6-dev:/usr/include/stdio.h tshark:tshark \
 	protobuf-compiler:protoc libprotobuf-dev:/usr/include/google/protobuf/timestamp.proto
 
 .PHONY: help

@@ -14,7 +14,6 @@ var (
 	tesdState    = absolutePath("/var/lib/tns/tesd.db")
 	passwordPath = absolutePath("/etc/tns/bgp.password")
 	keyPath      = absolutePath("/etc/tns/blue.key")
-	policiesPath = absolutePath("/etc/tns/policies.yaml")
 )
 
 // absolutePath is the path of a file such as the example.
