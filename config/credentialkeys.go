@@ -57,7 +57,7 @@ func (c *checker) credentialKey(key string, text *string) (k evpn.CredentialKey,
 	if !ok {
 		return k, errNotNamed
 	}
-	secret, err := c.secret(path, true)
+	secret, err := c.files.secret(path, true)
 	if errors.Is(err, errWithheld) {
 		return k, err
 	}

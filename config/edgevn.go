@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // edgeVNs checks the VNs of an edge. That a TES is unknown can be judged if told.
@@ -29,10 +30,8 @@ func (c *checker) edgeVNs(raw []rawEdgeVN, peers []TESPeer, told bool) []VN {
 			MTU:            preset(c, join(key, "mtu"), r.MTU, mtu),
 			Credentialed:   preset(c, join(key, "authorization"), r.Authorize, credentialed),
 			TES:            c.knownTESs(join(key, "tes"), r.TES, peers, told),
-			Tenant:         preset(c, join(key, "tenant"), r.Tenant, tenant),
-			MaxVMs:         preset(c, join(key, "max_vms"), r.MaxVMs, maxVMs),
-			MaxVMsPerTES:   preset(c, join(key, "max_vms_per_tes"), r.MaxPerTES, maxVMs),
-			MaxMACs:        preset(c, join(key, "max_macs"), r.MaxMACs, maxMACs),
+			Tenant:         preset(c, join(key, "tenant"), r.Tenant, setting[string]{plainName, ""}),
+			DefaultPolicy:  preset(c, join(key, "default_policy"), r.Policy, setting[policy.ID]{policyID, policy.ID{}}),
 		}
 		if r.TES != nil && len(r.TES) == 0 {
 			c.report(join(key, "tes"), nil, "an empty list", "list at least one TES-ID, or leave the key out")

@@ -40,21 +40,6 @@ var vnName = kind[string]{
 	},
 }
 
-var tenantName = kind[string]{
-	"a name of 1 to 255 octets without comma, space or control character",
-	func(s string) (string, error) {
-		switch {
-		case s == "":
-			return s, errors.New("empty")
-		case len(s) > 255:
-			return s, fmt.Errorf("%d octets long", len(s))
-		case !utf8.ValidString(s) || strings.Contains(s, ",") || strings.ContainsFunc(s, notPlain):
-			return s, errors.New("holds a comma, a space or an unprintable character")
-		}
-		return s, nil
-	},
-}
-
 var userName = kind[string]{
 	"the name of a user of this machine, such as nobody",
 	func(s string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // NVE is the checked configuration of nved.
@@ -17,8 +18,8 @@ type NVE struct {
 	Fabric       []FabricPeer
 	TES          []TESPeer
 	VNs          []VN
+	Policies     *Policies // nil: there is no file of policies
 	Ports        []Port
-	Quotas       Quotas
 	RouteTarget  RouteTargetForm // of VNs without explicit lists
 	State        string
 	Control      string // unix:///…
@@ -87,18 +88,9 @@ type VN struct {
 	Credentialed bool                          // nved only: `authorization: credential`, bindings need one as well
 	Keys         map[uint16]evpn.CredentialKey // nved only: that its credentials are made with, by number
 
-	// nved only: whose it is, "" = nobody's in particular; and how many may be in it, 0 = no limit.
-	Tenant       string
-	MaxVMs       uint64
-	MaxVMsPerTES uint64
-	MaxMACs      uint64
-}
-
-// Quotas is what the edge as a whole gives; 0 = no limit.
-type Quotas struct {
-	MaxVMsPerTES uint64
-	Tenants      map[string]uint64 // MACs in all VNs of a tenant, by its name
-	ACLRules     uint64
+	Tenant        string          // nved only: whose it is, "" = nobody's
+	DefaultPolicy policy.ID       // nved only: the profile of VMs that name none; zero: none
+	Baseline      policy.Baseline // nved only: its tenant's and its own
 }
 
 // Port is a port of the edge that a TES is behind.
@@ -107,8 +99,6 @@ type Port struct {
 	VN   string
 	TES  []evpn.RouterID
 	Mode PortMode
-
-	Bandwidth uint64 // that may be guaranteed behind it, bits a second; 0 = no limit
 }
 
 // PortMode is how VNs are told apart on a port.

@@ -38,7 +38,7 @@ func (c *checker) password(key string, raw *rawSession) string {
 		if !ok {
 			return ""
 		}
-		value, err := c.secret(path, false)
+		value, err := c.files.secret(path, false)
 		if err == nil {
 			_, err = password.parse(value)
 		}

@@ -14,6 +14,7 @@ var (
 	tesdState    = absolutePath("/var/lib/tns/tesd.db")
 	passwordPath = absolutePath("/etc/tns/bgp.password")
 	keyPath      = absolutePath("/etc/tns/blue.key")
+	policiesPath = absolutePath("/etc/tns/policies.yaml")
 )
 
 // absolutePath is the path of a file such as the example.

@@ -38,8 +38,9 @@ func (p *Problem) Error() string {
 // checker gathers the problems of one file.
 type checker struct {
 	file     string
-	secret   func(path string, private bool) (string, error)
+	files    files
 	problems []*Problem
+	nested   []error  // what is wrong in files that this one names
 	broken   []string // keys with a problem
 }
 
@@ -73,16 +74,16 @@ func (c *checker) lost(key string) bool {
 	})
 }
 
-// err joins the problems in the order of the top-level keys, those of other keys first; nil when there are none.
+// err joins the problems in the order of the top-level keys, those of other keys first, then those of nested files; nil when there are none.
 func (c *checker) err(order []string) error {
 	slices.SortStableFunc(c.problems, func(a, b *Problem) int {
 		return slices.Index(order, a.top()) - slices.Index(order, b.top())
 	})
-	errs := make([]error, len(c.problems))
-	for i, p := range c.problems {
-		errs[i] = p
+	errs := make([]error, 0, len(c.problems)+len(c.nested))
+	for _, p := range c.problems {
+		errs = append(errs, p)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.nested...)...)
 }
 
 // top is the top-level key that the problem is in.

@@ -14,8 +14,8 @@ type rawNVE struct {
 	TES          []rawTESPeer `mapstructure:"tes"`
 	VNs          []rawEdgeVN  `mapstructure:"vns"`
 	Keys         []rawKey     `mapstructure:"credential_keys"`
+	Policies     *string      `mapstructure:"policies"`
 	Ports        []rawPort    `mapstructure:"ports"`
-	Quotas       rawQuotas    `mapstructure:"quotas"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
 	Control      *string      `mapstructure:"control"`
@@ -100,9 +100,7 @@ type rawEdgeVN struct {
 	Authorize *string  `mapstructure:"authorization"`
 	TES       []string `mapstructure:"tes"`
 	Tenant    *string  `mapstructure:"tenant"`
-	MaxVMs    *string  `mapstructure:"max_vms"`
-	MaxPerTES *string  `mapstructure:"max_vms_per_tes"`
-	MaxMACs   *string  `mapstructure:"max_macs"`
+	Policy    *string  `mapstructure:"default_policy"`
 	Bridge    *string  `mapstructure:"bridge"`
 	VXLAN     *string  `mapstructure:"vxlan"`
 	MTU       *string  `mapstructure:"mtu"`
@@ -124,23 +122,10 @@ type rawKey struct {
 }
 
 type rawPort struct {
-	Port      *string  `mapstructure:"port"`
-	VN        *string  `mapstructure:"vn"`
-	TES       []string `mapstructure:"tes"`
-	Mode      *string  `mapstructure:"mode"`
-	Bandwidth *string  `mapstructure:"bandwidth"`
-}
-
-type rawQuotas struct {
-	MaxPerTES *string     `mapstructure:"max_vms_per_tes"`
-	Tenants   []rawTenant `mapstructure:"tenants"`
-	ACLRules  *string     `mapstructure:"acl_rules"`
-}
-
-// rawTenant is what the VNs of a tenant have together.
-type rawTenant struct {
-	Name    *string `mapstructure:"name"`
-	MaxMACs *string `mapstructure:"max_macs"`
+	Port *string  `mapstructure:"port"`
+	VN   *string  `mapstructure:"vn"`
+	TES  []string `mapstructure:"tes"`
+	Mode *string  `mapstructure:"mode"`
 }
 
 type rawGoBGP struct {

@@ -23,6 +23,11 @@ func TestReferenceNVE(t *testing.T) {
 	reference(t, "reference/nve.yaml", reflect.TypeFor[rawNVE](), (*checker).nve)
 }
 
+func TestReferencePolicies(t *testing.T) {
+	vns := []VN{{Name: "blue"}, {Name: "red", Tenant: "acme"}}
+	reference(t, "reference/policies.yaml", reflect.TypeFor[rawPolicies](), func(c *checker, raw *rawPolicies) *policiesOf { return c.policies(raw, vns) })
+}
+
 func TestReferenceTES(t *testing.T) {
 	reference(t, "reference/tes.yaml", reflect.TypeFor[rawTES](), (*checker).tes)
 }
@@ -47,7 +52,8 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 			}
 			return "the password in " + path, nil
 		}
-		return parse("reference", bytes.NewReader(text), secret, check)
+		policies := func(string) ([]byte, error) { return []byte("profiles: [{type: 100, version: 1, name: web}]"), nil }
+		return parse("reference", bytes.NewReader(text), files{secret, policies}, check)
 	}
 	loadWith := func(e entry, value *string) (loaded C, err error) {
 		e.with(value, func() { loaded, err = load() })
@@ -58,7 +64,11 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 		t.Fatal(err)
 	}
 
-	documented, explained := map[string]entry{}, map[string]string{}
+	owners := map[string]rawKeyOf{}
+	for _, k := range allKeys(raw, "") {
+		owners[k.path] = k.rawKeyOf
+	}
+	documented, explained, explainedOf := map[string]entry{}, map[string]string{}, map[rawKeyOf]string{}
 	var order []string
 	for _, e := range entriesOf(document.Content[0], "") {
 		known, again := documented[e.key]
@@ -68,12 +78,24 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 			}
 			order = append(order, e.key)
 			explained[e.name()] = e.text
+			explainedOf[owners[e.key]] = e.text
 		}
 		if e.text != "" || !again {
 			documented[e.key] = e
 		}
 	}
-	keys := allKeys(raw, "")
+	var keys []string
+	shown := map[rawKeyOf]string{} // what occurs in several places is shown in at least one
+	for _, k := range allKeys(raw, "") {
+		if _, is := documented[k.path]; is || shown[k.rawKeyOf] == "" {
+			shown[k.rawKeyOf] = k.path
+		}
+	}
+	for _, k := range allKeys(raw, "") {
+		if _, is := documented[k.path]; is || shown[k.rawKeyOf] == k.path {
+			keys = append(keys, k.path)
+		}
+	}
 	if diff := gocmp.Diff(slices.Sorted(slices.Values(keys)), slices.Sorted(maps.Keys(documented))); diff != "" {
 		t.Fatalf("keys differ (-want +got):\n%s", diff)
 	}
@@ -84,14 +106,14 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 	for _, key := range keys {
 		t.Run(key, func(t *testing.T) {
 			e := documented[key]
-			text := cmp.Or(e.text, explained[e.name()]) // a neighbour's keys are explained once for all kinds of neighbours
+			text := cmp.Or(e.text, explainedOf[owners[key]], explained[e.name()]) // a neighbour's keys are explained once for all kinds of neighbours
 			m := grammar.FindStringSubmatch(text)
 			if m == nil {
 				t.Fatalf("explained as %q, which is not %s", text, grammar)
 			}
 			without, err := loadWith(e, nil)
 			switch fallback := m[3]; {
-			case m[2] == "required":
+			case strings.HasPrefix(m[2], "required"):
 				if err == nil || !strings.Contains(err.Error(), "missing") {
 					t.Errorf("required, but without it: %v", err)
 				}
@@ -129,7 +151,7 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 
 var (
 	// grammar is the last line of an explanation.
-	grammar = regexp.MustCompile(`^(.+), (required|default (\S.*?)(?: \(.*\))?)$`)
+	grammar = regexp.MustCompile(`^(.+), (required(?: \(.*\))?|default (\S.*?)(?: \(.*\))?)$`)
 	bounds  = regexp.MustCompile(`(?:number|number of octets|size|rate|duration|duration of whole seconds), (\S+) to (\S+)$`)
 )
 
@@ -142,11 +164,13 @@ func beyond(bound string, by int64) string {
 	if _, err := fmt.Sscanf(bound+" ", "%d ", &n); err == nil && fmt.Sprint(n) == bound {
 		return fmt.Sprint(n + by)
 	}
-	if octets, err := size(0, 1<<62).parse(bound); err == nil {
-		return fmt.Sprintf("%dMiB", octets>>20+by)
+	if bits, err := rate(0, 1<<62).parse(bound); err == nil {
+		return fmt.Sprintf("%dkbit", int64(bits)/1000+by)
 	}
-	if n, err := rate(0, 1<<62).parse(bound); err == nil {
-		return fmt.Sprintf("%dkbit", int64(n/1000)+by)
+	if octets, err := size(0, 1<<62).parse(bound); err == nil && octets < 1<<20 {
+		return fmt.Sprintf("%dKiB", octets>>10+by)
+	} else if err == nil {
+		return fmt.Sprintf("%dMiB", octets>>20+by)
 	}
 	// Seconds are the coarsest step, so that nothing but the bound can be at fault.
 	d, err := duration(0, 1<<62, 1).parse(bound)
@@ -215,13 +239,25 @@ func entriesOf(node *yaml.Node, under string) []entry {
 	return entries
 }
 
-// allKeys lists the keys of a raw struct and below, in its order, without indices.
-func allKeys(raw reflect.Type, under string) []string {
+// rawKeyOf is a key of a raw struct.
+type rawKeyOf struct {
+	raw  reflect.Type
+	name string
+}
+
+// placedKey is a key where it occurs, without indices.
+type placedKey struct {
+	rawKeyOf
+	path string
+}
+
+// allKeys lists the keys of a raw struct and below, in its order.
+func allKeys(raw reflect.Type, under string) []placedKey {
 	fields := fieldsOf(raw)
-	var keys []string
+	var keys []placedKey
 	for _, name := range keysOf(raw) {
 		key := join(under, name)
-		keys = append(keys, key)
+		keys = append(keys, placedKey{rawKeyOf{raw, name}, key})
 		field := fields[name]
 		if field.Kind() == reflect.Slice {
 			field = field.Elem()

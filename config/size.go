@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,12 +12,12 @@ import (
 var units = []struct {
 	name   string
 	octets uint64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}}
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
 // size is an amount of memory in octets within bounds, written as a whole number of a unit.
 func size(least, most uint64) kind[int64] {
 	return kind[int64]{
-		fmt.Sprintf("a size with its unit (MiB, GiB), from %s to %s", written(least), written(most)),
+		fmt.Sprintf("a size with its unit (%s), from %s to %s", unitsFrom(least), written(least), written(most)),
 		func(s string) (int64, error) {
 			for _, unit := range units {
 				digits, ok := strings.CutSuffix(s, unit.name)
@@ -40,6 +41,17 @@ func size(least, most uint64) kind[int64] {
 			return 0, errors.New("not a size")
 		},
 	}
+}
+
+// unitsFrom is the units to write a size with that is at least so much.
+func unitsFrom(least uint64) string {
+	var names []string
+	for _, unit := range slices.Backward(units) {
+		if names != nil || least < unit.octets<<10 {
+			names = append(names, unit.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // written is a size in the largest unit that it is a multiple of.

@@ -14,18 +14,20 @@ type NVESource struct {
 	Text    []byte            // of the file
 	Secrets map[string][]byte // what each password file holds, by its path
 	Keys    map[string][]byte // what each key file holds, by its path
-	Keyless bool              // the keys are withheld: the VNs have none
+
+	Policies map[string][]byte // what the file of policies holds, by its path
+	Keyless  bool              // keys and policies are withheld: the VNs have none
 }
 
-// ReadNVE reads nved's configuration file and the password and key files that it names. The NVE and the error are those of LoadNVE; beside an error the source
+// ReadNVE reads nved's configuration file and the other files that it names. The NVE and the error are those of LoadNVE; beside an error the source
 // is nil.
 func ReadNVE(path string) (*NVESource, *NVE, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	s := &NVESource{Name: path, Text: text, Secrets: make(map[string][]byte), Keys: make(map[string][]byte)}
-	n, err := parse(path, bytes.NewReader(text), s.read, (*checker).nve)
+	s := &NVESource{Name: path, Text: text, Secrets: make(map[string][]byte), Keys: make(map[string][]byte), Policies: make(map[string][]byte)}
+	n, err := parse(path, bytes.NewReader(text), files{s.read, s.readPolicies}, (*checker).nve)
 	if err != nil {
 		return nil, n, err
 	}
@@ -34,10 +36,10 @@ func ReadNVE(path string) (*NVESource, *NVE, error) {
 
 // NVE is the configuration, checked as LoadNVE does. No file is read.
 func (s *NVESource) NVE() (*NVE, error) {
-	return parse(s.Name, bytes.NewReader(s.Text), s.kept, (*checker).nve)
+	return parse(s.Name, bytes.NewReader(s.Text), files{s.kept, s.keptPolicies}, (*checker).nve)
 }
 
-// WithoutKeys is the source for a process that has no use for the keys of credentials: it has everything else.
+// WithoutKeys is the source for a process that has no use for keys of credentials and policies: it has everything else.
 func (s *NVESource) WithoutKeys() *NVESource {
 	return &NVESource{Name: s.Name, Text: s.Text, Secrets: s.Secrets, Keyless: true}
 }
@@ -72,4 +74,25 @@ func (s *NVESource) kept(path string, private bool) (string, error) {
 		return "", errors.New("not among what was read with the configuration")
 	}
 	return string(secret), nil
+}
+
+// readPolicies reads the file of policies and keeps what it holds.
+func (s *NVESource) readPolicies(path string) ([]byte, error) {
+	text, err := readPolicies(path)
+	if err == nil {
+		s.Policies[path] = text
+	}
+	return text, err
+}
+
+// keptPolicies is what the file of policies held.
+func (s *NVESource) keptPolicies(path string) ([]byte, error) {
+	text, ok := s.Policies[path]
+	switch {
+	case s.Keyless:
+		return nil, errWithheld
+	case !ok:
+		return nil, errors.New("not among what was read with the configuration")
+	}
+	return text, nil
 }

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the errors say now into testdata")
 
-// TestWrong reads wrong files and compares the whole text of the error. Each archive has files nved.yaml or tesd.yaml, and after each
+// TestWrong reads wrong files and compares the whole text of the error. Each archive has files nved.yaml, tesd.yaml or policies.yaml, and after each
 // one the error, a problem a line.
 func TestWrong(t *testing.T) {
 	archives, err := filepath.Glob("testdata/wrong/*.txtar")
@@ -50,12 +50,16 @@ func wrong(t *testing.T, path string) {
 	}
 }
 
-// load reads text as the file of the daemon that the name begins with.
+// load reads text as the file of the daemon that the name begins with, or as a file of policies for VN blue of tenant acme, red, and green.
 func load(name, text string) error {
 	var err error
-	if strings.HasPrefix(name, "nved") {
+	switch {
+	case strings.HasPrefix(name, "nved"):
 		_, err = ParseNVE(name, strings.NewReader(text))
-	} else {
+	case strings.HasPrefix(name, "policies"):
+		vns := []VN{{Name: "blue", VNI: 10100, Tenant: "acme"}, {Name: "red", VNI: 10200}, {Name: "green", VNI: 10300}}
+		_, err = parse(name, strings.NewReader(text), files{}, func(c *checker, raw *rawPolicies) *policiesOf { return c.policies(raw, vns) })
+	default:
 		_, err = ParseTES(name, strings.NewReader(text))
 	}
 	return err

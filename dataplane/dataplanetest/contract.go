@@ -34,10 +34,10 @@ const patience = 10 * time.Second
 
 // Networks are what the contract works on. A world has the ports, and nothing else, when it begins.
 func Networks() []dataplane.Network {
-	vtep := netip.MustParseAddr("192.0.2.1")
+	vtep, trunk := netip.MustParseAddr("192.0.2.1"), dataplane.MemberPort{Name: "trunk", Mode: dataplane.EBPF}
 	return []dataplane.Network{
-		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: dataplane.AccessPorts("blue1", "blue2")},
-		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: dataplane.AccessPorts("red1")},
+		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: append(dataplane.AccessPorts("blue1", "blue2"), trunk)},
+		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: append(dataplane.AccessPorts("red1"), trunk)},
 	}
 }
 
@@ -58,6 +58,7 @@ func Contract(t *testing.T, newWorld func(t *testing.T) World) {
 		{"an entry that somebody removed is not listed, and signalled", tampered},
 		{"a device that was deleted is made again", deviceDeleted},
 		{"the next run finds what this one left", restarted},
+		{"VNs share a trunk by their VIDs", sharedTrunk},
 		{"networks that do not fit together are refused", refused},
 		{"a context that ended ends Apply", contextEnded},
 	} {
@@ -146,7 +147,7 @@ func Web() dataplane.VMPolicy {
 func every() []dataplane.Entry {
 	return []dataplane.Entry{
 		Local(10100, mac1, "blue1"), Remote(10100, mac2, vtep2), Flooded(10100, vtep2), Flooded(10100, vtep3),
-		At(10100, ip4, mac1), At(10100, ip6, mac2), Opened(10100, "blue1"),
+		At(10100, ip4, mac1), At(10100, ip6, mac2), Opened(10100, "blue1"), Tagged(10100, "trunk", 100, 101),
 	}
 }
 
@@ -291,7 +292,7 @@ func closedPort(t *testing.T, w World) {
 func tampered(t *testing.T, w World) {
 	Apply(t, w.Kernel(), every(), nil)
 	for _, e := range every() {
-		if e.Kind == dataplane.Port {
+		if e.Kind == dataplane.Port || e.Kind == dataplane.Tag {
 			continue
 		}
 		Listed(t, w.Kernel(), every()...)
@@ -368,6 +369,33 @@ func restarted(t *testing.T, w World) {
 	}
 	Apply(t, next, nil, keys(every()))
 	Listed(t, next)
+}
+
+func sharedTrunk(t *testing.T, w World) {
+	blue, red := Tagged(10100, "trunk", 100, 0), Tagged(10200, "trunk", 200, 0)
+	local := []dataplane.Entry{Local(10100, mac1, "trunk"), Local(10200, mac1, "trunk"), Opened(10100, "trunk"), Opened(10200, "trunk")}
+	Apply(t, w.Kernel(), append([]dataplane.Entry{blue, red}, local...), nil)
+	Listed(t, w.Kernel(), append([]dataplane.Entry{blue, red}, local...)...)
+	for _, change := range []dataplane.Entry{Tagged(10100, "trunk", 100, 101), Tagged(10100, "trunk", 101, 100), Tagged(10100, "trunk", 101, 0)} {
+		Apply(t, w.Kernel(), []dataplane.Entry{change}, nil)
+		Listed(t, w.Kernel(), append([]dataplane.Entry{change, red}, local...)...)
+		blue = change
+	}
+	for _, bad := range []dataplane.Entry{Tagged(10200, "trunk", 101, 0), Tagged(10200, "trunk", 200, 101), Tagged(10200, "red1", 300, 0), Tagged(10200, "blue1", 300, 0)} {
+		if errs := w.Kernel().Apply(t.Context(), []dataplane.Entry{bad}, nil); errs[0] == nil {
+			t.Errorf("%v was set", bad)
+		}
+	}
+	Listed(t, w.Kernel(), append([]dataplane.Entry{blue, red}, local...)...)
+
+	next := w.Restart(t)
+	if err := next.Ensure(t.Context(), Networks()); err != nil {
+		t.Fatal(err)
+	}
+	Listed(t, next, append([]dataplane.Entry{blue, red}, local...)...)
+	Apply(t, next, nil, []dataplane.Key{blue.Key, blue.Key})
+	Apply(t, next, []dataplane.Entry{Tagged(10200, "trunk", 101, 0)}, nil)
+	Listed(t, next, append([]dataplane.Entry{Tagged(10200, "trunk", 101, 0)}, local...)...)
 }
 
 func refused(t *testing.T, w World) {

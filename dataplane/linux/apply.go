@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/nft"
 )
 
 // Apply sets, then deletes, with as few system calls as there are: the messages of all entries go in batches.
@@ -26,6 +27,7 @@ func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []datapla
 	if len(del) > 0 {
 		k.delete(ctx, del, errs[len(set):])
 	}
+	k.withdrawPolicies(ctx, set, del, errs)
 	for i, e := range set {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("set %v: %w", e, errs[i])
@@ -77,21 +79,26 @@ func (k *Kernel) run(ctx context.Context, p *plan, errs []error) {
 }
 
 func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
-	var in, out []source
 	for i, e := range set {
-		if errs[i] = k.settable(e); errs[i] != nil || k.sources == nil || e.Kind != dataplane.Unicast {
+		errs[i] = k.settable(e)
+	}
+	k.enforcePolicies(ctx, set, errs)
+	var in, out []nft.Source
+	for i, e := range set {
+		if errs[i] != nil || k.table == nil || e.Kind != dataplane.Unicast {
 			continue
 		}
 		n := k.networks[e.VNI]
 		if e.LocalPort != "" {
-			in = append(in, source{n.device(e.LocalPort), e.MAC})
+			in = append(in, nft.Source{Device: n.device(e.LocalPort), MAC: e.MAC})
 		}
-		for _, s := range k.sources.where(e.MAC, n.devices()) {
-			if s.port != n.device(e.LocalPort) {
+		for _, s := range k.table.Where(e.MAC, n.devices()) {
+			if s.Device != n.device(e.LocalPort) {
 				out = append(out, s)
 			}
 		}
 	}
+	k.setVIDs(ctx, set, errs)
 	k.filter(set, errs, in, nil)
 
 	var p plan
@@ -106,11 +113,11 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 
 // filter changes the active sources. Where that fails, so do the unicast entries; as somebody may have removed our table,
 // a full pass is asked for.
-func (k *Kernel) filter(set []dataplane.Entry, errs []error, in, out []source) {
-	if k.sources == nil {
+func (k *Kernel) filter(set []dataplane.Entry, errs []error, in, out []nft.Source) {
+	if k.table == nil {
 		return
 	}
-	if err := k.sources.change(in, out); err != nil {
+	if err := k.table.Change(in, out); err != nil {
 		k.watch.signal()
 		for i, e := range set {
 			if e.Kind == dataplane.Unicast && errs[i] == nil {
@@ -125,9 +132,6 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	if e.Kind == dataplane.Policy {
-		return fmt.Errorf("enforce a policy: %w", unix.EOPNOTSUPP)
-	}
 	n, ok := k.networks[e.VNI]
 	if !ok {
 		return fmt.Errorf("there is no network with VNI %d", e.VNI)
@@ -139,19 +143,14 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 		return fmt.Errorf("bridge %s is not there, or cannot be used", n.Bridge)
 	case remote && n.vxlan == 0:
 		return fmt.Errorf("VXLAN device %s is not there, or cannot be used", n.VXLAN)
-	case e.Kind == dataplane.Tag:
-		return untagged(n, e.Key)
+	case e.Kind == dataplane.Tag && k.tagger(n, port) == nil:
+		return fmt.Errorf("%s is no tagged port of %s", port, n.Bridge)
 	case port != "" && n.ports[port] == 0:
 		return fmt.Errorf("%s is no port of %s", port, n.Bridge)
 	case e.Kind == dataplane.Unicast && n.own[e.MAC] != "":
 		return fmt.Errorf("it is the address of %s itself, whose entry is not ours", n.own[e.MAC])
 	}
 	return nil
-}
-
-// untagged tells that a port bears no VIDs.
-func untagged(n *network, k dataplane.Key) error {
-	return fmt.Errorf("%s is no tagged port of %s", k.Port, n.Bridge)
 }
 
 // entry adds the messages that set an entry.
@@ -171,6 +170,8 @@ func (p *plan) entry(owner int, n *network, e dataplane.Entry) {
 		p.set = append(p.set, f)
 	case e.Kind == dataplane.Neighbor:
 		p.replace(owner, onBridge(e.IP, n.bridge, e.LinkAddr))
+	case e.Kind == dataplane.Tag: // setVIDs
+	case e.Kind == dataplane.Policy: // enforcePolicies, withdrawPolicies
 	case e.Open:
 		p.add(owner, openPort.set(n.ports[e.Key.Port]))
 	default:
@@ -179,14 +180,14 @@ func (p *plan) entry(owner int, n *network, e dataplane.Entry) {
 }
 
 func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) {
-	var out []source
+	var out []nft.Source
 	for _, key := range del {
-		if n := k.networks[key.VNI]; n != nil && k.sources != nil && key.Kind == dataplane.Unicast {
-			out = append(out, k.sources.where(key.MAC, n.devices())...)
+		if n := k.networks[key.VNI]; n != nil && k.table != nil && key.Kind == dataplane.Unicast {
+			out = append(out, k.table.Where(key.MAC, n.devices())...)
 		}
 	}
-	if k.sources != nil {
-		if err := k.sources.change(nil, out); err != nil {
+	if k.table != nil {
+		if err := k.table.Change(nil, out); err != nil {
 			k.watch.signal()
 			for i, key := range del {
 				if key.Kind == dataplane.Unicast {
@@ -214,6 +215,7 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 		}
 	}
 	k.run(ctx, &p, errs)
+	k.unsetVIDs(ctx, del, errs)
 }
 
 // find asks the kernel for what it holds under the unicast and neighbour keys, per key: only marked entries, the

@@ -24,11 +24,7 @@ func bulk(n int) (all []dataplane.Entry) {
 
 func benchWorld(b *testing.B) (space, *Kernel) {
 	s := newSpace(b)
-	for _, n := range dataplanetest.Networks() {
-		for _, p := range n.Ports {
-			s.port(b, p.Name)
-		}
-	}
+	s.ports(b)
 	k := s.kernel(b)
 	if err := k.Ensure(b.Context(), dataplanetest.Networks()); err != nil {
 		b.Fatal(err)

@@ -6,8 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/dataplanetest"
+	"github.com/tns-project/tns/dataplane/linux/tag"
 )
 
 // world is a namespace as a dataplanetest.World; everything but our kernel is done by iproute2.
@@ -18,15 +22,13 @@ type world struct {
 
 func newWorld(t *testing.T) dataplanetest.World {
 	s := newSpace(t)
-	for _, n := range dataplanetest.Networks() {
-		for _, p := range n.Ports {
-			s.port(t, p.Name)
-		}
-	}
+	s.ports(t)
 	return world{s, s.kernel(t)}
 }
 
 func TestContract(t *testing.T) { dataplanetest.Contract(t, newWorld) }
+
+func TestPolicyContract(t *testing.T) { dataplanetest.PolicyContract(t, newWorld) }
 
 func (w world) Kernel() dataplane.Kernel { return w.k }
 
@@ -64,11 +66,41 @@ func (w world) Holds(t *testing.T, e dataplane.Entry) bool {
 		return fdb(n.VXLAN, e.MAC, "master", n.Bridge) && fdb(n.VXLAN, e.MAC, "dst", e.VTEP, "self")
 	case e.Kind == dataplane.Flood:
 		return fdb(n.VXLAN, dataplane.MAC{}, "dst", e.IP, "self")
+	case e.Kind == dataplane.Policy:
+		out, _ := w.try("nft list table netdev tns")
+		mac := fmt.Sprintf("%x", e.MAC[:])
+		from := fmt.Sprintf("%s/%s/%v/from", e.LocalPort, mac, e.Listed().Digest)
+		return strings.Contains(out, "chain "+from) && strings.Contains(out, "goto "+from) == e.InForce
 	case e.Kind == dataplane.Neighbor:
 		return hasLine(w.run(t, "ip neigh show dev %s", n.Bridge), e.IP, "lladdr", e.LinkAddr)
 	}
+	if e.Kind == dataplane.Tag {
+		return w.tagged(t, e.VNI, e.Key.Port) == e.VIDs
+	}
 	flags := w.run(t, "bridge -d link show dev %s", e.Key.Port)
 	return strings.Contains(flags, "bcast_flood on") == e.Open && strings.Contains(flags, "mcast_flood on") == e.Open
+}
+
+// tagged reads the VIDs of a VN on a port as the next run would.
+func (w world) tagged(t *testing.T, vni dataplane.VNI, port string) dataplane.VIDs {
+	t.Helper()
+	links, err := netlink.NewHandleAt(w.ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer links.Close()
+	other := tag.NewEBPF(links)
+	defer other.Close()
+	all, err := other.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if a.VNI == vni && a.Port == port {
+			return a.VIDs
+		}
+	}
+	return dataplane.VIDs{}
 }
 
 // hasLine reports whether a line of out begins with the first word and has all of them, in order.

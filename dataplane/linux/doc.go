@@ -19,6 +19,7 @@
 //   - Flood: a destination of the all-zero MAC in the VXLAN device's table.
 //   - Neighbor: the bridge's neighbour table.
 //   - Port: bcast_flood and mcast_flood of the bridge port.
+//   - Tag: package tag. What stands for a tagged port in a VN is made by Ensure, and then is a VM port like any other.
 //
 // A MAC that changes sides is replaced in place: at no moment does the bridge not know it.
 //
@@ -31,6 +32,7 @@
 //   - The VXLAN device does not mark an entry that is there already. So its entry of a MAC is ours, too, if the bridge's is.
 //   - The flood list is one entry of the kernel with one mark for all its VTEPs. All of it is ours.
 //   - A port has no mark. Those named to Ensure are ours.
+//   - What stands for a tagged port in a VN is marked by its alias; where no network of Ensure has it, it is removed.
 //
 // # The edge is no member of the VN
 //

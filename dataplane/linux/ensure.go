@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/nft"
 )
 
 // defaultUDPPort is VXLAN's (RFC 7348 §5).
@@ -32,16 +33,18 @@ func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error
 
 // ensure makes good what is missing of the wanted networks' devices, and nothing where nothing is.
 func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
-	inv, err := k.inventory(ctx)
-	if err != nil {
-		return inv, err
-	}
-	errs := []error{k.ensureSources(ctx, inv)}
 	networks := make(map[dataplane.VNI]*network, len(k.wanted))
 	for _, w := range k.wanted {
-		n := &network{Network: w, ports: make(map[string]int), tagged: make(map[string]string)}
-		networks[w.VNI] = n
-		errs = append(errs, k.ensureNetwork(ctx, inv, n))
+		networks[w.VNI] = &network{Network: w, ports: make(map[string]int), tagged: make(map[string]string)}
+	}
+	tagErr := k.ensureTagged(networks)
+	inv, err := k.inventory(ctx)
+	if err != nil {
+		return inv, errors.Join(tagErr, err)
+	}
+	errs := []error{tagErr, k.ensureTable(ctx, inv, networks)}
+	for _, w := range k.wanted {
+		errs = append(errs, k.ensureNetwork(ctx, inv, networks[w.VNI]))
 	}
 	k.networks = networks
 	k.watch.devices(networks)
@@ -54,7 +57,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 		if inv, err = k.inventory(ctx); err != nil {
 			return inv, err
 		}
-		errs = append(errs, k.ensureSources(ctx, inv))
+		errs = append(errs, k.ensureTable(ctx, inv, networks))
 	}
 	return inv, errors.Join(errs...)
 }
@@ -73,31 +76,34 @@ func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (
 			errs = append(errs, err)
 			continue
 		}
-		n.ports[p.Name] = index
+		if index != 0 {
+			n.ports[p.Name] = index
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// ensureSources makes the nftables table for the ports that there are, and for the bridges that have no address. It comes
+// ensureTable makes the nftables table for the ports that there are, and for the bridges that have no address. It comes
 // first, so that a port is filtered before it is a port.
-func (k *Kernel) ensureSources(ctx context.Context, inv inventory) error {
-	if k.sources == nil {
+func (k *Kernel) ensureTable(ctx context.Context, inv inventory, networks map[dataplane.VNI]*network) error {
+	if k.table == nil {
 		return nil
 	}
 	var ports, bridges []string
-	for _, n := range k.wanted {
+	for _, w := range k.wanted {
+		n := networks[w.VNI]
 		for _, p := range n.Ports {
-			if _, there := inv.links[p.Name]; there {
-				ports = append(ports, p.Name)
+			if _, there := inv.links[n.device(p.Name)]; there {
+				ports = append(ports, n.device(p.Name))
 			}
 		}
 		if b, there := inv.links[n.Bridge]; there && inv.addrs[b.Attrs().Index] == 0 {
 			bridges = append(bridges, n.Bridge)
 		}
 	}
-	err := k.sources.ensure(ports, bridges, func(port string) ([]dataplane.MAC, error) { return k.forwarded(ctx, inv, port) })
-	if unsupported(err) {
-		k.withoutSources(err)
+	err := k.table.Ensure(ports, bridges, func(port string) ([]dataplane.MAC, error) { return k.forwarded(ctx, inv, port) })
+	if nft.Unsupported(err) {
+		k.withoutTable(err)
 		return nil
 	}
 	return err
@@ -209,10 +215,10 @@ func compatible(link netlink.Link, n dataplane.Network, port uint16) error {
 
 // ensurePort makes a device a VM port. As long as it is not locked it is not ours: then it begins closed and without what was learned on it.
 func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, p dataplane.MemberPort) (int, error) {
-	if p.Mode.Tagged() {
-		return 0, fmt.Errorf("enslave %s to %s: mode %v cannot be had here", p.Name, n.Bridge, p.Mode)
-	}
 	name := n.device(p.Name)
+	if name == "" {
+		return 0, nil // ensureTagged told why
+	}
 	link, there := inv.links[name]
 	if !there {
 		return 0, fmt.Errorf("enslave %s to %s: there is no such device", name, n.Bridge)

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/nft"
+	"github.com/tns-project/tns/dataplane/linux/tag"
 )
 
 // Options of a Kernel. The zero value is good.
@@ -35,8 +37,10 @@ type Kernel struct {
 	mu       sync.Mutex
 	wanted   []dataplane.Network
 	networks map[dataplane.VNI]*network
-	logged   string   // the last error of the devices
-	sources  *sources // nil: this kernel has no nftables for it
+	logged   string     // the last error of the devices
+	table    *nft.Table // nil: this kernel has no nftables for it
+	policies policies
+	taggers  map[dataplane.Mode]tag.Tagger
 }
 
 var _ dataplane.Kernel = (*Kernel)(nil)
@@ -47,7 +51,7 @@ type network struct {
 	bridge int
 	vxlan  int
 	ports  map[string]int           // bridge ports, by the name of the member port
-	tagged map[string]string        // the bridge ports of the tagged ones
+	tagged map[string]string        // the bridge ports of the tagged ones; empty where there is none
 	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
 }
 
@@ -74,7 +78,7 @@ func New(o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{ns: ns, log: o.Log, networks: make(map[dataplane.VNI]*network)}
+	k := &Kernel{ns: ns, log: o.Log, networks: make(map[dataplane.VNI]*network), policies: newPolicies()}
 	if k.log == nil {
 		k.log = logrus.StandardLogger()
 	}
@@ -92,11 +96,12 @@ func (k *Kernel) open() (err error) {
 	if k.links, err = netlink.NewHandleAt(k.ns, unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open a netlink socket for devices: %w", err)
 	}
+	k.taggers = map[dataplane.Mode]tag.Tagger{dataplane.EBPF: tag.NewEBPF(k.links)}
 	if k.watch, err = newWatcher(k.ns); err != nil {
 		return err
 	}
-	if k.sources, err = newSources(k.ns); err != nil {
-		k.withoutSources(err)
+	if k.table, err = nft.Open(k.ns); err != nil {
+		k.withoutTable(err)
 	}
 	return nil
 }
@@ -124,25 +129,28 @@ func (k *Kernel) Close() {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for _, t := range k.taggers {
+		t.Close()
+	}
 	if k.conn != nil {
 		k.conn.close()
 	}
 	if k.links != nil {
 		k.links.Close()
 	}
-	if k.sources != nil {
-		k.sources.close()
-		k.sources = nil
+	if k.table != nil {
+		k.table.Close()
+		k.table = nil
 	}
 	k.ns.Close()
 }
 
-// withoutSources goes on with locked ports alone.
-func (k *Kernel) withoutSources(err error) {
-	k.log.WithError(err).Warn("nftables unavailable: drops are not counted, locked bridge ports still drop foreign sources")
-	if k.sources != nil {
-		k.sources.close()
-		k.sources = nil
+// withoutTable goes on with locked ports alone.
+func (k *Kernel) withoutTable(err error) {
+	k.log.WithError(err).Warn("nftables unavailable: no policies, drops are not counted, locked bridge ports still drop foreign sources")
+	if k.table != nil {
+		k.table.Close()
+		k.table = nil
 	}
 }
 
@@ -150,22 +158,23 @@ func (k *Kernel) withoutSources(err error) {
 // no signal.
 func (k *Kernel) Changes() <-chan struct{} { return k.watch.changes }
 
-// Drops is, per Port key, the frames dropped because their source is not active there, since the port was first given to
-// Ensure; the count outlives a restart. Without nftables it is an error.
+// Drops is, per Port key, the frames dropped because their source is not active there or an address in them is not the VM's, since the port was first given to
+// Ensure; the count outlives a restart. Without nftables it is an error. Under the Tag key of a tagged port, without VNI, it is the frames that bore no
+// tag or a VID of no VN.
 func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 	keys := make(map[string]dataplane.Key) // by bridge port
 	k.mu.Lock()
-	s := k.sources
+	table := k.table
 	for _, n := range k.networks {
 		for _, p := range n.Ports {
 			keys[n.device(p.Name)] = dataplane.Key{Kind: dataplane.Port, VNI: n.VNI, Port: p.Name}
 		}
 	}
 	k.mu.Unlock()
-	if s == nil {
+	if table == nil {
 		return nil, fmt.Errorf("count drops: nftables is not available: %w", unix.EOPNOTSUPP)
 	}
-	counted, err := s.drops()
+	counted, err := table.Drops()
 	if err != nil {
 		return nil, err
 	}
@@ -175,10 +184,16 @@ func (k *Kernel) Drops(ctx context.Context) (map[dataplane.Key]uint64, error) {
 			drops[key] = n
 		}
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, t := range k.taggers {
+		counted, err := t.Drops()
+		if err != nil {
+			return nil, err
+		}
+		for port, n := range counted {
+			drops[dataplane.Key{Kind: dataplane.Tag, Port: port}] = n
+		}
+	}
 	return drops, nil
-}
-
-// Counters is an error: policies are not enforced.
-func (k *Kernel) Counters(ctx context.Context, keys ...dataplane.Key) (map[dataplane.Key]dataplane.Counters, error) {
-	return nil, fmt.Errorf("count what policies match: %w", unix.EOPNOTSUPP)
 }

@@ -85,7 +85,7 @@ func entries() []dataplane.Entry {
 func TestDoingItAgainChangesNothing(t *testing.T) {
 	s, k := ready(t)
 	dataplanetest.Apply(t, k, entries(), nil)
-	rules := s.run(t, "nft list ruleset")
+	rules := s.run(t, "nft -s -a list ruleset")
 	l := s.listen(t)
 	l.heard(t)
 	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
@@ -103,7 +103,7 @@ func TestDoingItAgainChangesNothing(t *testing.T) {
 	}
 	dataplanetest.Apply(t, k, entries(), nil)
 	dataplanetest.Listed(t, k, entries()...)
-	if now := s.run(t, "nft list ruleset"); now != rules {
+	if now := s.run(t, "nft -s -a list ruleset"); now != rules {
 		t.Errorf("nftables rules were\n%s\nand are\n%s", rules, now)
 	}
 }
@@ -308,7 +308,7 @@ func TestSetWhileTheRulesAreGoneAsksForRepair(t *testing.T) {
 
 func TestWithoutNftablesTheRestWorks(t *testing.T) {
 	w := newWorld(t).(world)
-	w.k.withoutSources(unix.EOPNOTSUPP)
+	w.k.withoutTable(unix.EOPNOTSUPP)
 	if err := w.k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
 		t.Fatal(err)
 	}

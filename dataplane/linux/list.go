@@ -28,7 +28,10 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []dataplane.Entry
+	all, err := k.vids()
+	if err != nil {
+		return nil, err
+	}
 	var ours []neigh
 	for _, n := range k.networks {
 		if n.bridge == 0 {
@@ -38,7 +41,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the forwarding entries of %s: %w", n.Bridge, err)
 		}
-		v := newView(n, k.sources)
+		v := newView(n, k.table)
 		for _, e := range fdb {
 			if v.forwarding(e) {
 				ours = append(ours, e)
@@ -52,7 +55,11 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		all = append(all, v.entries()...)
 	}
 	k.watch.holds(ours)
-	return all, nil
+	held, err := k.heldPolicies()
+	if err != nil {
+		return nil, err
+	}
+	return append(all, held...), nil
 }
 
 // note logs what keeps the devices from being as they should, when it changes.

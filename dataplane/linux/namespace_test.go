@@ -12,6 +12,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/vishvananda/netns"
+
+	"github.com/tns-project/tns/dataplane/dataplanetest"
 )
 
 var namespaces atomic.Int32
@@ -81,6 +83,20 @@ func (s space) port(t testing.TB, name string) {
 	s.run(t, "ip link add %s type veth peer name %s-", name, name)
 	s.run(t, "ip link set %s- addrgenmode none", name)
 	s.run(t, "ip link set %s- up", name)
+}
+
+// ports makes the ports of the contract's networks.
+func (s space) ports(t testing.TB) {
+	t.Helper()
+	made := make(map[string]bool)
+	for _, n := range dataplanetest.Networks() {
+		for _, p := range n.Ports {
+			if !made[p.Name] {
+				s.port(t, p.Name)
+			}
+			made[p.Name] = true
+		}
+	}
 }
 
 // kernel opens a Kernel in the namespace, closed with the test.

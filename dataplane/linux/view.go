@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/nft"
 )
 
 // view puts a network's entries together from what the kernel's tables hold.
@@ -23,14 +24,14 @@ type traces struct {
 	active []string     // ports whose set of sources has it
 }
 
-func newView(n *network, s *sources) *view {
-	v := &view{network: n, counted: s != nil, ports: make(map[int]string), macs: make(map[dataplane.MAC]*traces)}
+func newView(n *network, table *nft.Table) *view {
+	v := &view{network: n, counted: table != nil, ports: make(map[int]string), macs: make(map[dataplane.MAC]*traces)}
 	for name, index := range n.ports {
 		v.ports[index] = name
-		if s == nil {
+		if table == nil {
 			continue
 		}
-		for _, mac := range s.active(n.device(name)) {
+		for _, mac := range table.Active(n.device(name)) {
 			t := v.mac(mac)
 			t.active = append(t.active, name)
 		}

@@ -18,7 +18,6 @@ type Memory struct {
 	Mobility  map[StationKey]Mobility
 
 	Acceptances map[VMKey]map[BindingKey]Acceptance // of credentials
-	Holdings    map[VMKey]Holding
 }
 
 // VMKey names a record: a VM at a TES.
@@ -57,9 +56,6 @@ func (m *Memory) init() {
 	}
 	if m.Acceptances == nil {
 		m.Acceptances = map[VMKey]map[BindingKey]Acceptance{}
-	}
-	if m.Holdings == nil {
-		m.Holdings = map[VMKey]Holding{}
 	}
 }
 
@@ -130,11 +126,6 @@ func (e *Edge) forgetTES(id evpn.RouterID) {
 
 // forgetAbsent drops what is remembered of TESs and VMs that did not come back after a restart.
 func (e *Edge) forgetAbsent() {
-	for _, k := range keysOf(e.memory.Holdings, compareVMKeys) {
-		if _, awaited := e.unready[k.TES]; !awaited && e.records[k] == nil {
-			e.keep(k, nil)
-		}
-	}
 	for _, k := range keysOf(e.memory.Sequences, compareVMKeys) {
 		if e.records[k] == nil {
 			e.forgetSequence(k)

@@ -57,5 +57,4 @@ type Store interface {
 	DropMobility(evpn.VNI, evpn.MAC)
 	PutAcceptance(VMKey, BindingKey, Acceptance)
 	DropAcceptance(VMKey, BindingKey)
-	PutHolding(VMKey, Holding) // an empty one is forgotten
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
-	"github.com/tns-project/tns/lifecycle/quota"
 )
 
 // Snapshot is what people and the control API see: a copy, sorted.
@@ -18,8 +17,7 @@ type Snapshot struct {
 	VNs   []VNView
 	FDB   []StationView
 	TESs  []TESView
-	Used  []quota.Usage // what is reserved
-	Ready bool          // requests are answered; stale entries may still wait for End-of-RIB
+	Ready bool // requests are answered; stale entries may still wait for End-of-RIB
 }
 
 // VMView is one record.
@@ -105,7 +103,7 @@ func (e *Edge) ClearDuplicate(ctx context.Context, vni evpn.VNI, mac evpn.MAC) (
 }
 
 func (e *Edge) fill(s *Snapshot) {
-	s.Ready, s.Used = e.fabricDone, e.ledger.Usage()
+	s.Ready = e.fabricDone
 	for _, r := range e.records {
 		if r.State != lifecycle.Null {
 			s.VMs = append(s.VMs, e.viewVM(r))

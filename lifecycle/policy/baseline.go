@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Baseline is what holds in a whole VN, or in all VNs of a tenant, for VMs without a profile too. No profile may contradict it.
 type Baseline struct {
@@ -9,8 +12,8 @@ type Baseline struct {
 	MaxPCP       Octet  // the highest priority of a profile; without a profile's, frames have priority 0 then
 	MaxRate      uint64 // bits a second, each way; 0: none
 	MaxBurst     uint32 // octets, of VMs that only MaxRate limits
-
-	maxPCPOf, maxRateOf string // whose the caps are, where several are joined
+	PCPOf        string // whose MaxPCP is, if not Of's
+	RateOf       string // whose MaxRate is, if not Of's
 }
 
 // Limit is a rule of a baseline, and whose.
@@ -36,26 +39,16 @@ func (b Baseline) Join(o Baseline) Baseline {
 	}
 	j.FromVM = slices.Concat(b.FromVM, o.FromVM)
 	j.ToVM = slices.Concat(b.ToVM, o.ToVM)
-	j.maxPCPOf, j.maxRateOf = b.pcpOf(), b.rateOf()
+	j.PCPOf, j.RateOf = b.pcpOf(), b.rateOf()
 	if o.MaxPCP.Set && (!b.MaxPCP.Set || o.MaxPCP.Value < b.MaxPCP.Value) {
-		j.MaxPCP, j.maxPCPOf = o.MaxPCP, o.pcpOf()
+		j.MaxPCP, j.PCPOf = o.MaxPCP, o.pcpOf()
 	}
 	if o.MaxRate != 0 && (b.MaxRate == 0 || o.MaxRate < b.MaxRate) {
-		j.MaxRate, j.MaxBurst, j.maxRateOf = o.MaxRate, o.MaxBurst, o.rateOf()
+		j.MaxRate, j.MaxBurst, j.RateOf = o.MaxRate, o.MaxBurst, o.rateOf()
 	}
 	return j
 }
 
-func (b *Baseline) pcpOf() string {
-	if b.maxPCPOf != "" {
-		return b.maxPCPOf
-	}
-	return b.Of
-}
+func (b *Baseline) pcpOf() string { return cmp.Or(b.PCPOf, b.Of) }
 
-func (b *Baseline) rateOf() string {
-	if b.maxRateOf != "" {
-		return b.maxRateOf
-	}
-	return b.Of
-}
+func (b *Baseline) rateOf() string { return cmp.Or(b.RateOf, b.Of) }

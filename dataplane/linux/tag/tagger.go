@@ -24,6 +24,8 @@ type Tagger interface {
 	List() ([]Attachment, error)
 	// Drops is, by port, the frames that were dropped because they bore no tag or a VID of no VN.
 	Drops() (map[string]uint64, error)
+	// Close lets go of what the process holds. What the kernel holds stays.
+	Close()
 }
 
 // Attachment is a VN on a port, as the kernel holds it.
@@ -31,7 +33,7 @@ type Attachment struct {
 	Port   string
 	VNI    dataplane.VNI
 	Device string         // what is in the VN's bridge
-	VIDs   dataplane.VIDs // zero: none were set
+	VIDs   dataplane.VIDs // zero: none were set; Send is 0 and Also is not where something half done was found
 }
 
 // Device names the device that stands for a port in a VN, in modes that need one for each: eth1.v10100, or a shorter name where that has more than 15 octets.

@@ -1,0 +1,388 @@
+package nft
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netns"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// Table is our nftables table in one network namespace. It is safe for concurrent use.
+type Table struct {
+	mu    sync.Mutex
+	conn  *conn
+	state state
+}
+
+// Source is an address that is active on a port.
+type Source = VM
+
+// Open opens the sockets. It changes nothing.
+func Open(ns netns.NsHandle) (*Table, error) {
+	c, err := dial(ns)
+	if err != nil {
+		return nil, err
+	}
+	return &Table{conn: c}, nil
+}
+
+// Close closes the sockets. What the kernel holds stays.
+func (t *Table) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conn.close()
+}
+
+// commit sends what was prepared. When it succeeds the generation is known, if nobody else changed anything meanwhile.
+func (t *Table) commit() error {
+	if err := t.conn.flush(); err != nil {
+		t.state.known = false
+		return fmt.Errorf("change nftables table %s: %w", tableName, err)
+	}
+	now, err := t.conn.generation()
+	t.state.known = err == nil && t.state.known && now == t.state.generation+1
+	t.state.generation = now
+	return nil
+}
+
+// forget gives up what was prepared.
+func (t *Table) forget(err error) error {
+	t.state.known = false
+	return errors.Join(err, t.conn.reopen())
+}
+
+// Ensure makes what the ports and bridges need, and removes what others had. What is there and right stays, with its counters. A set of sources that
+// is made begins with what active returns, so that a table that somebody flushed comes back without a frame of an active VM being dropped.
+func (t *Table) Ensure(ports, bridges []string, active func(device string) ([]dataplane.MAC, error)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.refresh(); err != nil {
+		return err
+	}
+	tx := transaction{Table: t}
+	if len(ports)+len(bridges) > 0 {
+		tx.foundation()
+	}
+	tx.removeOthers(ports, bridges)
+	for _, b := range bridges {
+		tx.bridge(b)
+	}
+	for _, p := range ports {
+		if err := tx.port(p, active); err != nil {
+			return t.forget(err)
+		}
+	}
+	tx.shareElements(ports)
+	tx.regroup(ports...)
+	if tx.changes == 0 {
+		return nil
+	}
+	err := tx.commit()
+	t.state.known = false // to see what was made, rather than to know it
+	if err != nil {
+		return err
+	}
+	return t.refresh()
+}
+
+// transaction is what is being prepared.
+type transaction struct {
+	*Table
+	changes int
+	failed  error // of what could not be prepared
+}
+
+// fail notes that something could not be prepared.
+func (tx *transaction) fail(err error) { tx.failed = errors.Join(tx.failed, err) }
+
+// commit sends all, or nothing.
+func (tx *transaction) commit() error {
+	if tx.failed != nil {
+		return tx.forget(fmt.Errorf("change nftables table %s: %w", tableName, tx.failed))
+	}
+	if tx.changes == 0 {
+		return nil
+	}
+	return tx.Table.commit()
+}
+
+// begin is called before each change.
+func (tx *transaction) begin() *conn {
+	if tx.changes++; tx.changes == 1 {
+		tx.conn.AddTable(ourTable())
+	}
+	return tx.conn
+}
+
+// foundation makes what all ports share.
+func (tx *transaction) foundation() {
+	for _, s := range sharedSets {
+		if tx.state.sets[s.Name] == nil {
+			tx.fail(tx.begin().AddSet(s, nil))
+			tx.state.sets[s.Name] = map[string]string{}
+		}
+	}
+	for _, c := range shared() {
+		tx.fill(c)
+	}
+}
+
+// fill makes a chain hold these lines.
+func (tx *transaction) fill(c chain) {
+	_, there := tx.state.chains[c.name]
+	if there && tx.state.holds(c) {
+		return
+	}
+	if !there {
+		tx.begin().AddChain(plainChain(c.name))
+	} else {
+		tx.begin().FlushChain(plainChain(c.name))
+	}
+	tx.state.chains[c.name] = chainState{noPolicy, tx.conn.prepare(c.name, c.lines)}
+}
+
+// base makes a chain that a hook calls.
+func (tx *transaction) base(hook *nftables.ChainHook, name, device string, policy nftables.ChainPolicy, lines []line) {
+	was, there := tx.state.chains[name]
+	if there && was.policy == policy && tx.state.holds(chain{name, lines}) {
+		return
+	}
+	if there && was.policy != policy {
+		tx.begin().DelChain(plainChain(name))
+		there = false
+	}
+	if there {
+		tx.begin().FlushChain(plainChain(name))
+	} else {
+		tx.begin().AddChain(&nftables.Chain{
+			Table: ourTable(), Name: name, Device: device, Type: nftables.ChainTypeFilter,
+			Hooknum: hook, Priority: nftables.ChainPriorityRaw, Policy: &policy,
+		})
+	}
+	tx.state.chains[name] = chainState{policy, tx.conn.prepare(name, lines)}
+}
+
+func (tx *transaction) bridge(device string) {
+	tx.base(nftables.ChainHookIngress, device, device, nftables.ChainPolicyDrop, nil)
+}
+
+// port makes what a port needs for sources: its set, its map, and the chain before it.
+func (tx *transaction) port(device string, active func(device string) ([]dataplane.MAC, error)) error {
+	if tx.state.members[device] == nil {
+		macs, err := active(device)
+		if err != nil {
+			return err
+		}
+		if err := tx.begin().AddSet(sourceSet(device), nil); err != nil {
+			return fmt.Errorf("make nftables set %s: %w", device, err)
+		}
+		tx.state.members[device] = make(map[dataplane.MAC]bool)
+		var elements []nftables.SetElement
+		for _, mac := range macs {
+			tx.state.members[device][mac] = true
+			elements = append(elements, nftables.SetElement{Key: mac[:]})
+		}
+		if err := tx.add(sourceSet(device), elements); err != nil {
+			return err
+		}
+	}
+	if err := tx.verdictMap(device, fromPart); err != nil {
+		return err
+	}
+	tx.base(nftables.ChainHookIngress, device, device, nftables.ChainPolicyAccept, []line{
+		{exprs: exprs(ethernet(), link(etherSrc, macOctets, reg), notIn(device), counter(), drop)},
+		{exprs: jump(spoofChain)},
+		{exprs: dispatch(device+"/"+fromPart, link(etherSrc, macOctets, reg))},
+	})
+	if tx.state.sets[device+"/"+toPart] != nil {
+		return tx.egress(device)
+	}
+	return nil
+}
+
+func (tx *transaction) verdictMap(device, part string) error {
+	m := verdicts(device, part)
+	if tx.state.sets[m.Name] != nil {
+		return nil
+	}
+	if err := tx.begin().AddSet(m, nil); err != nil {
+		return fmt.Errorf("make nftables map %s: %w", m.Name, err)
+	}
+	tx.state.sets[m.Name] = map[string]string{}
+	return nil
+}
+
+// egress makes what a port needs for frames to VMs.
+func (tx *transaction) egress(device string) error {
+	if err := tx.verdictMap(device, toPart); err != nil {
+		return err
+	}
+	forAll := device + "/" + groupPart
+	if _, there := tx.state.chains[forAll]; !there {
+		tx.begin().AddChain(plainChain(forAll))
+		tx.state.chains[forAll] = chainState{policy: noPolicy}
+		tx.state.groups[device] = &group{}
+	}
+	isGroup := exprs(link(etherDst, 1, reg), masked(1), is(1))
+	tx.base(nftables.ChainHookEgress, device+"/"+toPart, device, nftables.ChainPolicyAccept, []line{
+		{exprs: dispatch(device+"/"+toPart, link(etherDst, macOctets, reg))},
+		{exprs: exprs(isGroup, goTo(forAll))},
+	})
+	return nil
+}
+
+// removeOthers removes what belongs to devices that are neither.
+func (tx *transaction) removeOthers(ports, bridges []string) {
+	stays := func(name string) bool {
+		device, _, _ := strings.Cut(name, "/")
+		return device == tableName || slices.Contains(ports, device) || slices.Contains(bridges, name)
+	}
+	for vm, h := range tx.state.vms {
+		if !slices.Contains(ports, vm.Device) {
+			tx.removeElements(slices.Collect(maps.Keys(h.elements)))
+		}
+	}
+	var callers, vms []string
+	for name := range tx.state.chains {
+		switch _, _, _, ofVM := parseVMChain(name); {
+		case stays(name):
+		case ofVM:
+			vms = append(vms, name)
+		default:
+			callers = append(callers, name)
+		}
+	}
+	// What refers to a chain, a set or a map goes before it: eth1/to refers to eth1/group.
+	slices.Sort(callers)
+	slices.Reverse(callers)
+	for _, name := range callers {
+		tx.begin().DelChain(plainChain(name))
+		delete(tx.state.chains, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(tx.state.sets)) {
+		if !stays(name) {
+			tx.begin().DelSet(&nftables.Set{Table: ourTable(), Name: name})
+			delete(tx.state.sets, name)
+		}
+	}
+	tx.removeChains(vms)
+	for device := range tx.state.members {
+		if !slices.Contains(ports, device) {
+			tx.begin().DelSet(sourceSet(device))
+			delete(tx.state.members, device)
+		}
+	}
+	for vm := range tx.state.vms {
+		if !slices.Contains(ports, vm.Device) {
+			delete(tx.state.vms, vm)
+		}
+	}
+}
+
+// shareElements makes the shared sets hold what belongs to the ports and the active sources, and nothing of VMs without a policy.
+func (tx *transaction) shareElements(ports []string) {
+	want := make(map[element]bool)
+	for _, p := range ports {
+		want[element{portsSet, string(ifname(p)), ""}] = true
+		for mac := range tx.state.members[p] {
+			for _, e := range sourceElements(Source{p, mac}) {
+				want[e] = true
+			}
+		}
+	}
+	var add, remove []element
+	for e := range want {
+		if _, there := tx.state.sets[e.set][e.key]; !there {
+			add = append(add, e)
+		}
+	}
+	for _, set := range []string{portsSet, ownSet, spoofedSet} {
+		for k := range tx.state.sets[set] {
+			if e := (element{set, k, ""}); !want[e] {
+				remove = append(remove, e)
+			}
+		}
+	}
+	for vm, h := range tx.state.vms {
+		if len(h.chains) == 0 && len(h.elements) > 0 {
+			remove = append(remove, slices.Collect(maps.Keys(h.elements))...)
+			delete(tx.state.vms, vm)
+		}
+	}
+	tx.removeElements(remove)
+	tx.addElements(add)
+}
+
+// sourceElements are what an active source needs in the shared sets.
+func sourceElements(s Source) []element {
+	return []element{
+		{ownSet, string(append(vmKey(s), key(s.MAC[:])...)), ""},
+		{spoofedSet, string(vmKey(s)), ""},
+	}
+}
+
+// addElements and removeElements prepare changes of shared sets and maps.
+func (tx *transaction) addElements(list []element) {
+	for set, elements := range bySet(list) {
+		tx.fail(tx.add(set, elements))
+	}
+	for _, e := range list {
+		if tx.state.sets[e.set] != nil {
+			tx.state.sets[e.set][e.key] = e.chain
+		}
+	}
+}
+
+func (tx *transaction) removeElements(list []element) {
+	for set, elements := range bySet(list) {
+		tx.fail(tx.remove(set, elements))
+	}
+	for _, e := range list {
+		delete(tx.state.sets[e.set], e.key)
+	}
+}
+
+func (tx *transaction) add(set *nftables.Set, elements []nftables.SetElement) error {
+	for chunk := range slices.Chunk(elements, elementsPerMessage) {
+		if err := tx.begin().SetAddElements(set, chunk); err != nil {
+			return fmt.Errorf("add to nftables set %s: %w", set.Name, err)
+		}
+	}
+	return nil
+}
+
+func (tx *transaction) remove(set *nftables.Set, elements []nftables.SetElement) error {
+	for chunk := range slices.Chunk(elements, elementsPerMessage) {
+		if err := tx.begin().SetDeleteElements(set, chunk); err != nil {
+			return fmt.Errorf("remove from nftables set %s: %w", set.Name, err)
+		}
+	}
+	return nil
+}
+
+// bySet is elements in the form of nftables.
+func bySet(list []element) map[*nftables.Set][]nftables.SetElement {
+	sets := make(map[string]*nftables.Set)
+	all := make(map[*nftables.Set][]nftables.SetElement)
+	for _, e := range list {
+		set := sets[e.set]
+		if set == nil {
+			set = &nftables.Set{Table: ourTable(), Name: e.set, IsMap: e.chain != "", DataType: nftables.TypeVerdict}
+			sets[e.set] = set
+		}
+		n := nftables.SetElement{Key: []byte(e.key)}
+		if e.chain != "" {
+			n.VerdictData = &expr.Verdict{Kind: expr.VerdictGoto, Chain: e.chain}
+		}
+		all[set] = append(all[set], n)
+	}
+	return all
+}
