@@ -32,6 +32,9 @@ func (c *checker) edgeVNs(raw []rawEdgeVN, peers []TESPeer, told bool) []VN {
 			TES:            c.knownTESs(join(key, "tes"), r.TES, peers, told),
 			Tenant:         preset(c, join(key, "tenant"), r.Tenant, setting[string]{plainName, ""}),
 			DefaultPolicy:  preset(c, join(key, "default_policy"), r.Policy, setting[policy.ID]{policyID, policy.ID{}}),
+			MaxVMs:         preset(c, join(key, "max_vms"), r.MaxVMs, maxVMs),
+			MaxVMsPerTES:   preset(c, join(key, "max_vms_per_tes"), r.MaxPerTES, maxVMs),
+			MaxMACs:        preset(c, join(key, "max_macs"), r.MaxMACs, maxMACs),
 		}
 		if r.TES != nil && len(r.TES) == 0 {
 			c.report(join(key, "tes"), nil, "an empty list", "list at least one TES-ID, or leave the key out")

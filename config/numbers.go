@@ -11,7 +11,7 @@ import (
 )
 
 // number is a decimal number within bounds; what names it.
-func number[T int | uint8 | uint16 | uint32 | evpn.VNI](what string, least, most uint64) kind[T] {
+func number[T int | uint8 | uint16 | uint32 | uint64 | evpn.VNI](what string, least, most uint64) kind[T] {
 	return kind[T]{
 		fmt.Sprintf("%s from %d to %d", what, least, most),
 		func(s string) (T, error) {

@@ -20,6 +20,7 @@ type NVE struct {
 	VNs          []VN
 	Policies     *Policies // nil: there is no file of policies
 	Ports        []Port
+	Quotas       Quotas
 	RouteTarget  RouteTargetForm // of VNs without explicit lists
 	State        string
 	Control      string // unix:///…
@@ -91,6 +92,18 @@ type VN struct {
 	Tenant        string          // nved only: whose it is, "" = nobody's
 	DefaultPolicy policy.ID       // nved only: the profile of VMs that name none; zero: none
 	Baseline      policy.Baseline // nved only: its tenant's and its own
+
+	// nved only: how many may be in it, 0 = no limit.
+	MaxVMs       uint64
+	MaxVMsPerTES uint64
+	MaxMACs      uint64
+}
+
+// Quotas is what the edge as a whole gives; 0 = no limit.
+type Quotas struct {
+	MaxVMsPerTES uint64
+	Tenants      map[string]uint64 // MACs in all VNs of a tenant, by its name
+	ACLRules     uint64
 }
 
 // Port is a port of the edge that a TES is behind.
@@ -99,6 +112,8 @@ type Port struct {
 	VN   string
 	TES  []evpn.RouterID
 	Mode PortMode
+
+	Bandwidth uint64 // that may be guaranteed behind it, bits a second; 0 = no limit
 }
 
 // PortMode is how VNs are told apart on a port.

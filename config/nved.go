@@ -48,6 +48,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.Policies = c.policiesFile(raw.Policies, n.VNs)
 	c.defaultPolicies(raw.VNs, n)
 	n.Ports = c.ports(raw.Ports, n, told)
+	n.Quotas = c.quotas(&raw.Quotas, n.VNs)
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
 		{"record", n.Record},

@@ -17,7 +17,10 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 	names, pairs := firsts[string]{}, map[pair]string{}
 	for i := range raw {
 		key, r := index("ports", i), &raw[i]
-		p := Port{Mode: preset(c, join(key, "mode"), r.Mode, portMode)}
+		p := Port{
+			Mode:      preset(c, join(key, "mode"), r.Mode, portMode),
+			Bandwidth: preset(c, join(key, "bandwidth"), r.Bandwidth, bandwidth),
+		}
 		var ok bool
 		if p.Name, ok = need(c, join(key, "port"), r.Port, deviceName); ok {
 			names.once(c, p.Name, join(key, "port"), r.Port, "a port belongs to one VN")

@@ -16,6 +16,7 @@ type rawNVE struct {
 	Keys         []rawKey     `mapstructure:"credential_keys"`
 	Policies     *string      `mapstructure:"policies"`
 	Ports        []rawPort    `mapstructure:"ports"`
+	Quotas       rawQuotas    `mapstructure:"quotas"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
 	Control      *string      `mapstructure:"control"`
@@ -101,6 +102,9 @@ type rawEdgeVN struct {
 	TES       []string `mapstructure:"tes"`
 	Tenant    *string  `mapstructure:"tenant"`
 	Policy    *string  `mapstructure:"default_policy"`
+	MaxVMs    *string  `mapstructure:"max_vms"`
+	MaxPerTES *string  `mapstructure:"max_vms_per_tes"`
+	MaxMACs   *string  `mapstructure:"max_macs"`
 	Bridge    *string  `mapstructure:"bridge"`
 	VXLAN     *string  `mapstructure:"vxlan"`
 	MTU       *string  `mapstructure:"mtu"`
@@ -122,10 +126,23 @@ type rawKey struct {
 }
 
 type rawPort struct {
-	Port *string  `mapstructure:"port"`
-	VN   *string  `mapstructure:"vn"`
-	TES  []string `mapstructure:"tes"`
-	Mode *string  `mapstructure:"mode"`
+	Port      *string  `mapstructure:"port"`
+	VN        *string  `mapstructure:"vn"`
+	TES       []string `mapstructure:"tes"`
+	Mode      *string  `mapstructure:"mode"`
+	Bandwidth *string  `mapstructure:"bandwidth"`
+}
+
+type rawQuotas struct {
+	MaxPerTES *string     `mapstructure:"max_vms_per_tes"`
+	Tenants   []rawTenant `mapstructure:"tenants"`
+	ACLRules  *string     `mapstructure:"acl_rules"`
+}
+
+// rawTenant is what the VNs of a tenant have together.
+type rawTenant struct {
+	Name    *string `mapstructure:"name"`
+	MaxMACs *string `mapstructure:"max_macs"`
 }
 
 type rawGoBGP struct {

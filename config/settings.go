@@ -39,6 +39,11 @@ var (
 	messageRate  = setting[int]{number[int]("a number of messages a second", 1, 1_000_000), 0}
 	maxRoutes    = setting[int]{number[int]("a number of routes", 1, 100_000_000), 1_000_000}
 
+	maxVMs    = setting[uint64]{number[uint64]("a number of VMs", 1, 1_000_000), 0}
+	maxMACs   = setting[uint64]{number[uint64]("a number of MACs", 1, 1_000_000), 0}
+	aclRules  = setting[uint64]{number[uint64]("a number of ACL rules", 1, 10_000_000), 0}
+	bandwidth = setting[uint64]{rate(1e3, 1e13), 0}
+
 	mtu          = setting[int]{number[int]("a number of octets", 1280, 65535), 0}
 	portMode     = setting[PortMode]{word([]string{"untagged"}, Untagged), Untagged}
 	routeTargets = setting[RouteTargetForm]{word([]string{"as-vni", "rfc8365"}, ASVNI, RFC8365), ASVNI}

@@ -74,6 +74,16 @@ func edgeFigures(n nve.Stats) []metrics.Figure {
 		figures = append(figures, metrics.Count("nve_authorization_failures_total", "Routes of requests, dry runs too, that were refused for want of authorization, by TES and reason.",
 			n.Unauthorized[u], metrics.Label{Name: "tes", Value: tes}, metrics.Label{Name: "reason", Value: u.Reason.String()}))
 	}
+	for _, u := range n.Used {
+		of := []metrics.Label{
+			{Name: "resource", Value: resourceWords[u.Resource]}, {Name: "vn", Value: u.VN}, {Name: "tenant", Value: u.Tenant}, {Name: "tes", Value: tesOf(u.Account)},
+			{Name: "port", Value: u.Port},
+		}
+		figures = append(figures, metrics.Gauge("nve_reserved", "What is reserved, by resource and whose it is; no label but resource is the whole edge's.", u.Used, of...))
+		if u.Limit > 0 {
+			figures = append(figures, metrics.Gauge("nve_reservable", "The limit of what can be reserved, where there is one.", u.Limit, of...))
+		}
+	}
 	return figures
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/quota"
 )
 
 func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.ListVNsResponse, error) {
@@ -19,13 +20,13 @@ func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.
 	}
 	r := &tnsv1.ListVNsResponse{}
 	for _, v := range s.VNs {
-		r.Networks = append(r.Networks, b.viewNetwork(v))
+		r.Networks = append(r.Networks, b.viewNetwork(v, s.Used))
 	}
 	api.SortNetworks(r.Networks)
 	return r, nil
 }
 
-func (b *backend) viewNetwork(v nve.VNView) *tnsv1.Network {
+func (b *backend) viewNetwork(v nve.VNView, used []quota.Usage) *tnsv1.Network {
 	n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Nve: b.config.ID.String(), Vms: uint32(v.Members), Active: uint32(v.Active)}
 	for _, p := range v.Ports {
 		n.Ports = append(n.Ports, p.Name)
@@ -35,6 +36,12 @@ func (b *backend) viewNetwork(v nve.VNView) *tnsv1.Network {
 	}
 	if c, ok := b.network(v.VNI); ok {
 		n.Bridge, n.Vxlan, n.Imports, n.Exports = c.Bridge, c.VXLAN, imports(c), targets(exports(b.config, c))
+		n.Tenant = c.Tenant
+	}
+	for _, u := range used {
+		if u.VN == n.Name || u.Tenant != "" && u.Tenant == n.Tenant {
+			n.Reservations = append(n.Reservations, &tnsv1.Reservation{Resource: resourceWords[u.Resource], Tes: tesOf(u.Account), Tenant: u.Tenant, Used: u.Used, Limit: u.Limit})
+		}
 	}
 	return n
 }
@@ -76,4 +83,21 @@ func targets(list []evpn.RouteTarget) []string {
 		words = append(words, rt.String())
 	}
 	return words
+}
+
+// resourceWords is what a resource is called in JSON and in labels.
+var resourceWords = map[quota.Resource]string{
+	quota.VMs:       "vms",
+	quota.MACs:      "macs",
+	quota.ACLRules:  "acl_rules",
+	quota.VIDs:      "vids",
+	quota.Bandwidth: "guaranteed_bits_per_second",
+}
+
+// tesOf is the TES whose account it is, if it is one's.
+func tesOf(a quota.Account) string {
+	if a.TES == 0 {
+		return ""
+	}
+	return evpn.RouterID(a.TES).String()
 }

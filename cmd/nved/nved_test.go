@@ -159,7 +159,7 @@ func TestViewVM(t *testing.T) {
 // The edge that serves a VN is this one, also where people ask the edge itself.
 func TestViewNetwork(t *testing.T) {
 	b := &backend{config: load(t, example)}
-	got := b.viewNetwork(nve.VNView{Name: "red", VNI: 10200, Members: 2, Active: 1, Flood: []netip.Addr{netip.MustParseAddr("192.0.2.2")}})
+	got := b.viewNetwork(nve.VNView{Name: "red", VNI: 10200, Members: 2, Active: 1, Flood: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}, nil)
 	want := &tnsv1.Network{
 		Name: "red", Vni: 10200, Nve: "192.0.2.1", Bridge: "br-red", Vxlan: "tnsvx10200", Imports: []string{"*:10200"}, Exports: []string{"65000:7"},
 		FloodList: []string{"192.0.2.2"}, Vms: 2, Active: 1,

@@ -75,6 +75,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 		ID: c.ID, AS: c.AS, VTEP: c.VTEP,
 		Lifetimes: lifecycle.Lifetimes(c.Lifetimes), Assembly: c.AssemblyTime, Withdraw: c.WithdrawTime, HoldOnLoss: c.HoldOnLoss, StartupHold: c.StartupHold,
 		Duplicate: nve.Duplicate(c.Duplicate),
+		Quotas:    nve.Quotas{VMsPerTES: c.Quotas.MaxVMsPerTES, ACLRules: c.Quotas.ACLRules, Tenants: c.Quotas.Tenants},
 	}
 	for _, f := range c.Fabric {
 		e.FabricPeers = append(e.FabricPeers, f.Address)
@@ -86,10 +87,11 @@ func edgeConfig(c *config.NVE) nve.Config {
 		n := nve.VN{
 			Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive,
 			TES: v.TES, Credentialed: v.Credentialed, Keys: v.Keys,
+			Tenant: v.Tenant, MaxVMs: v.MaxVMs, MaxVMsPerTES: v.MaxVMsPerTES, MaxMACs: v.MaxMACs,
 		}
 		for _, p := range c.Ports {
 			if p.VN == v.Name {
-				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES})
+				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES, Bandwidth: p.Bandwidth})
 			}
 		}
 		if _, err := net.InterfaceByName(v.VXLAN); err == nil {

@@ -164,6 +164,10 @@ func (fake) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.ListVNsRespo
 		{
 			Name: "blue", Vni: 10100, Nve: "192.0.2.1", Bridge: "tnsbr10100", Vxlan: "tnsvx10100", Ports: []string{"eth1", "eth2"}, Imports: []string{"65000:10100"},
 			Exports: []string{"65000:10100"}, FloodList: []string{"192.0.2.2", "192.0.2.3"}, Vms: 2, Active: 1,
+			Tenant: "acme", Reservations: []*tnsv1.Reservation{
+				{Resource: "vms", Used: 2, Limit: 10}, {Resource: "vms", Tes: "198.51.100.11", Used: 2}, {Resource: "macs", Tenant: "acme", Used: 3, Limit: 4},
+				{Resource: "macs", Used: 3},
+			},
 		},
 		{Name: "red", Vni: 10200, Nve: "192.0.2.1", Bridge: "tnsbr10200", Vxlan: "tnsvx10200"},
 	}}, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,47 @@ type networkView struct {
 	FloodList []string `json:"flood_list"`
 	VMs       uint32   `json:"vms"`
 	Active    uint32   `json:"active"`
+	Tenant    string   `json:"tenant"`
+
+	Reservations []reservationView `json:"reservations"`
+}
+
+// reservationView is how much of something is reserved; a limit of 0 is none.
+type reservationView struct {
+	Resource string `json:"resource"`
+	TES      string `json:"tes"`
+	Tenant   string `json:"tenant"`
+	Used     uint64 `json:"used"`
+	Limit    uint64 `json:"limit"`
+}
+
+// reservationsOf is a VN's reservations, and the MACs of the VN itself: 3, or 3/10 where there is a limit.
+func reservationsOf(n *tnsv1.Network) (all []reservationView, macs string) {
+	all, macs = []reservationView{}, "0"
+	for _, r := range n.Reservations {
+		all = append(all, reservationView{r.Resource, r.Tes, r.Tenant, r.Used, r.Limit})
+		if r.Resource == "macs" && r.Tenant == "" {
+			macs = part(r.Used, r.Limit)
+		}
+	}
+	return all, macs
+}
+
+// vmsOf is the VMs of a VN with their limit, if there is one.
+func vmsOf(n *tnsv1.Network) string {
+	for _, r := range n.Reservations {
+		if r.Resource == "vms" && r.Tes == "" {
+			return part(r.Used, r.Limit)
+		}
+	}
+	return fmt.Sprint(n.Vms)
+}
+
+func part(used, limit uint64) string {
+	if limit == 0 {
+		return fmt.Sprint(used)
+	}
+	return fmt.Sprintf("%d/%d", used, limit)
 }
 
 // list is never null in JSON.
@@ -42,13 +84,15 @@ func (a *app) vn() *cobra.Command {
 					return err
 				}
 				networks := []networkView{}
-				t := newTable("NAME", "VNI", "NVE", "BRIDGE", "VXLAN", "PORTS", "VMS", "ACTIVE", "FLOOD LIST")
+				t := newTable("NAME", "VNI", "NVE", "BRIDGE", "VXLAN", "PORTS", "VMS", "MACS", "ACTIVE", "FLOOD LIST")
 				for _, n := range r.Networks {
+					reservations, macs := reservationsOf(n)
 					networks = append(networks, networkView{
 						Name: n.Name, VNI: n.Vni, NVE: n.Nve, Bridge: n.Bridge, VXLAN: n.Vxlan, Ports: list(n.Ports),
 						Imports: list(n.Imports), Exports: list(n.Exports), FloodList: list(n.FloodList), VMs: n.Vms, Active: n.Active,
+						Tenant: n.Tenant, Reservations: reservations,
 					})
-					t.row(n.Name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), n.Vms, n.Active, join(n.FloodList))
+					t.row(n.Name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), vmsOf(n), macs, n.Active, join(n.FloodList))
 				}
 				return a.show(networks, t)
 			})

@@ -80,7 +80,7 @@ func (e *Edge) forgetAcceptances(k VMKey) {
 	delete(e.memory.Acceptances, k)
 }
 
-// forgetUnclaimed forgets what was accepted before the restart of VMs that did not come back for as long as an orphan would have lived. While there is no
+// forgetUnclaimed forgets what was accepted and held before the restart of VMs that did not come back for as long as an orphan would have lived. While there is no
 // session nobody can come back.
 func (e *Edge) forgetUnclaimed() {
 	if !e.paused.IsZero() {
@@ -90,6 +90,11 @@ func (e *Edge) forgetUnclaimed() {
 	for _, k := range slices.SortedFunc(maps.Keys(e.memory.Acceptances), compareVMKeys) {
 		if r := e.records[k]; r == nil || r.State == lifecycle.Null {
 			e.forgetAcceptances(k)
+		}
+	}
+	for _, k := range keysOf(e.memory.Holdings, compareVMKeys) {
+		if r := e.records[k]; r == nil || r.State == lifecycle.Null {
+			e.keep(k, nil)
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Config struct {
 	RestoreWait time.Duration       // longest time that requests wait for the fabric's tables after a start
 	Memory      time.Duration       // how long the sequence of a MAC that is gone is remembered (at least 180 s)
 	Duplicate   Duplicate
+	Quotas      Quotas
 }
 
 // VN is a virtual network that this edge may serve.
@@ -40,12 +41,20 @@ type VN struct {
 	TES          []evpn.RouterID               // who may use it; empty: every TES behind one of its ports
 	Credentialed bool                          // a new binding needs a credential
 	Keys         map[uint16]evpn.CredentialKey // that credentials are made with, by number
+
+	Tenant       string // whose it is; "": nobody's in particular
+	MaxVMs       uint64 // of all TESs together, 0: no limit, as of the next two
+	MaxVMsPerTES uint64
+	MaxMACs      uint64
 }
 
 // Port is a port of the VN and the TESs that are behind it.
 type Port struct {
 	Name string
 	TES  []evpn.RouterID
+
+	Bandwidth uint64 // that can be guaranteed to MACs behind it, bits a second; 0: no limit
+	VIDs      uint64 // how many VNs can be told apart on it; 0: their frames are not tagged
 }
 
 // Neighbor tells for which TES-IDs the sessions from a prefix may speak.

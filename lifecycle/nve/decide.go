@@ -144,6 +144,9 @@ func (e *Edge) check(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 			}
 		}
 	}
+	if len(v) == 0 {
+		return e.quotaVerdict(r, s, arrow)
+	}
 	return v
 }
 

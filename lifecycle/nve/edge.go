@@ -11,6 +11,7 @@ import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/lifecycle/quota"
 	"github.com/tns-project/tns/speaker"
 )
 
@@ -24,6 +25,8 @@ type Parts struct {
 	Middleboxes Middleboxes // nil: nobody is told
 	History     *history.Log
 	Log         *logrus.Entry
+
+	Demands func(vn string, p evpn.Policy) Demand // what a MAC in a VN takes because of its policy; nil: nothing
 }
 
 // Inputs is where the edge hears from.
@@ -55,6 +58,8 @@ type Edge struct {
 	ips      map[ipKey]*place             // who has an IP
 	waiting  map[dataplane.Key]*procedure // who waits for the kernel
 	memory   Memory
+	ledger   *quota.Ledger[VMKey] // what of the edge is reserved
+	ports    map[string]Port
 	timers   timers
 
 	unready    map[evpn.RouterID]struct{} // TESs that were there before the restart and have not finished
@@ -80,7 +85,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
-		mail: newMailbox(),
+		ports: map[string]Port{}, mail: newMailbox(),
 	}
 	if e.Log == nil {
 		e.Log = logrus.NewEntry(logrus.StandardLogger())
@@ -96,6 +101,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		e.memory = m
 	}
 	e.memory.init()
+	e.ledger = quota.New[VMKey](e.limit)
 	e.awaitAll()
 	all := newNumbers(&e.memory, e.Store)
 	for _, v := range e.config.VNs {
@@ -103,6 +109,7 @@ func New(c Config, p Parts) (*Edge, error) {
 			return nil, err
 		}
 	}
+	e.reclaim()
 	for _, a := range e.config.FabricPeers {
 		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
 	}
@@ -182,7 +189,7 @@ func (e *Edge) start() {
 	e.recall()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
-	if len(e.memory.Acceptances) > 0 && e.config.Lifetimes.Orphaned > 0 {
+	if len(e.memory.Acceptances)+len(e.memory.Holdings) > 0 && e.config.Lifetimes.Orphaned > 0 {
 		e.timers.after(e.now, e.config.Lifetimes.Orphaned, e.forgetUnclaimed)
 	}
 	e.checkFabricKnown()

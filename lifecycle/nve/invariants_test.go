@@ -2,10 +2,12 @@ package nve
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/quota"
 )
 
 // accepted holds what is held against what the VM manager has vouched for, and the journal against both.
@@ -38,6 +40,43 @@ func (w *world) accepted(fail func(string, ...any)) {
 	}
 }
 
+// reserved holds the ledger against what the records hold, to the last unit, and against its limits.
+func (w *world) reserved(fail func(string, ...any)) {
+	w.t.Helper()
+	e := w.edge
+	want := quota.New[VMKey](e.limit)
+	held := 0
+	for k, h := range e.memory.Holdings {
+		r := e.records[k]
+		if r != nil && r.State != lifecycle.Null && len(r.bindings) == 0 {
+			fail("%v: %s, and it is journalled that it holds %v", k, r.State, h)
+		}
+		if r == nil || len(r.bindings) == 0 { // from before a restart, and has not come back
+			want.Keep(k, e.claims(k, h))
+		}
+		held += len(h)
+	}
+	for k, r := range e.records {
+		if len(r.bindings) > 0 {
+			want.Keep(k, e.claims(k, holdingOf(r.bindings)))
+			if !maps.Equal(e.memory.Holdings[k], holdingOf(r.bindings)) {
+				fail("%v: the journal has %v, it holds %v", k, e.memory.Holdings[k], holdingOf(r.bindings))
+			}
+		}
+	}
+	if got, want := e.ledger.Usage(), want.Usage(); !slices.Equal(got, want) {
+		fail("reserved are %v, the records hold %v", got, want)
+	}
+	for _, u := range e.ledger.Usage() {
+		if u.Limit > 0 && u.Used > u.Limit && !w.lowered {
+			fail("%s: %d are reserved, the limit is %d", u.Account, u.Used, u.Limit)
+		}
+	}
+	if !maps.EqualFunc(e.memory.Holdings, w.disk.m.Holdings, func(a, b Holding) bool { return maps.Equal(a, b) }) {
+		fail("the journal of what is held is %v, on disk %v", e.memory.Holdings, w.disk.m.Holdings)
+	}
+}
+
 // invariants holds what the edge has asked for against its states. It needs no input to have been left over: nothing runs.
 func (w *world) invariants(after string) {
 	w.t.Helper()
@@ -50,6 +89,7 @@ func (w *world) invariants(after string) {
 		w.t.Errorf("after %q: "+format, append([]any{after}, args...)...)
 	}
 	w.accepted(fail)
+	w.reserved(fail)
 	members := map[*vn]int{}
 	for _, r := range e.records {
 		in := map[*vn]bool{}

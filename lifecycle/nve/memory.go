@@ -18,6 +18,7 @@ type Memory struct {
 	Mobility  map[StationKey]Mobility
 
 	Acceptances map[VMKey]map[BindingKey]Acceptance // of credentials
+	Holdings    map[VMKey]Holding
 }
 
 // VMKey names a record: a VM at a TES.
@@ -56,6 +57,9 @@ func (m *Memory) init() {
 	}
 	if m.Acceptances == nil {
 		m.Acceptances = map[VMKey]map[BindingKey]Acceptance{}
+	}
+	if m.Holdings == nil {
+		m.Holdings = map[VMKey]Holding{}
 	}
 }
 
@@ -126,6 +130,11 @@ func (e *Edge) forgetTES(id evpn.RouterID) {
 
 // forgetAbsent drops what is remembered of TESs and VMs that did not come back after a restart.
 func (e *Edge) forgetAbsent() {
+	for _, k := range keysOf(e.memory.Holdings, compareVMKeys) {
+		if _, awaited := e.unready[k.TES]; !awaited && e.records[k] == nil {
+			e.keep(k, nil)
+		}
+	}
 	for _, k := range keysOf(e.memory.Sequences, compareVMKeys) {
 		if e.records[k] == nil {
 			e.forgetSequence(k)

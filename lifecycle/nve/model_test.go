@@ -14,7 +14,8 @@ import (
 // TestModel does anything in any order to a few VMs, and holds the edge against its invariants after each step; then everything ends, and nothing may be left.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		w := newWorld(r)
+		quotas := rapid.SampledFrom([]string{"", "blue.vms=1", "blue.vms_per_tes=1 tes.vms=2", "blue.macs=1 gold.macs=1", "acme.macs=2", "rules=8 eth11.bandwidth=500", "eth11.vids=1 tes.vms=1 acme.macs=1"})
+		w := newWorld(r, func(c *Config) { setQuotas(c, options(quotas.Draw(r, "quotas"))) })
 		w.config.Duplicate.Recovery, w.edge.config.Duplicate.Recovery = time.Minute, time.Minute
 		w.do("up srr")
 		var story []string
@@ -112,6 +113,9 @@ func TestModel(t *testing.T) {
 			"restart": func(r *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(r, "restart") == 0 {
 					do("authorizer answer")
+					if rapid.Bool().Draw(r, "other quotas") {
+						do("quotas %s", quotas.Draw(r, "quotas"))
+					}
 					do("restart")
 					clear(up)
 				}
@@ -150,7 +154,7 @@ func (w *world) leftovers() string {
 		"requests": len(e.requests), "refused": len(e.refused), "records": len(e.records), "bound": len(e.bound), "dry": len(e.dry), "stations": len(e.stations),
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
-		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
+		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
 		"responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
 	} {
 		if n > 0 {

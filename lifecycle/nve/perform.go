@@ -84,6 +84,7 @@ func (e *Edge) reserve(p *procedure) bool {
 			return false
 		}
 	}
+	e.ledger.Reserve(p.record.key, e.claims(p.record.key, holdingOf(p.bindings))) // it may: the check has just said so
 	for _, k := range routesOf(p.bindings) {
 		b := p.bindings[k]
 		e.join(b.vn, p.record)
@@ -202,6 +203,7 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 			e.leave(b.vn, r)
 		}
 	}
+	e.keep(r.key, holdingOf(keep))
 }
 
 // rollBack gives up what a procedure that failed has taken.
@@ -226,4 +228,5 @@ func (e *Edge) rollBack(p *procedure) {
 			e.leave(b.vn, r)
 		}
 	}
+	e.keep(r.key, p.held)
 }

@@ -57,4 +57,5 @@ type Store interface {
 	DropMobility(evpn.VNI, evpn.MAC)
 	PutAcceptance(VMKey, BindingKey, Acceptance)
 	DropAcceptance(VMKey, BindingKey)
+	PutHolding(VMKey, Holding) // an empty one is forgotten
 }

@@ -23,6 +23,7 @@ type procedure struct {
 	bindings  map[evpn.RouteKey]*binding // of the set
 	params    map[evpn.RouteKey]string
 	old       map[evpn.RouteKey]*binding // what the set before held
+	held      Holding                    // what is reserved if it fails
 
 	awaited map[dataplane.Key]dataplane.Generation // entries that the kernel has not answered for
 	refused map[StationKey]error                   // those that it refused
@@ -34,7 +35,7 @@ const ownRetry = time.Second
 // begin starts a procedure.
 func (e *Edge) begin(p *procedure) {
 	r := p.record
-	p.old = r.bindings
+	p.old, p.held = r.bindings, e.memory.Holdings[r.key]
 	if p.set != nil && !onlyAccepts(p.arrow) && p.arrow.To.Alive() {
 		p.bindings, p.params = e.bindingsOf(r, p.set)
 	} else {
@@ -166,8 +167,12 @@ func (e *Edge) fail(p *procedure, v Verdict) {
 // end ends a procedure that went through.
 func (e *Edge) end(p *procedure) {
 	e.running--
-	p.record.procedure = nil
-	e.later(func() { e.goOn(p.record) })
+	r := p.record
+	r.procedure = nil
+	if p.arrow.Does(lifecycle.Reserve) || !r.alive() {
+		e.keep(r.key, holdingOf(r.bindings))
+	}
+	e.later(func() { e.goOn(r) })
 }
 
 // goOn looks at what came while a procedure was running.

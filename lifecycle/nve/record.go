@@ -78,6 +78,9 @@ func (e *Edge) dropIfEmpty(r *record) {
 		e.unkeep(r, k)
 	}
 	delete(e.records, r.key)
+	if e.completed {
+		e.keep(r.key, nil)
+	}
 	delete(e.deferred, r.key)
 	e.forgetSequence(r.key)
 	t := e.tes(r.key.TES)

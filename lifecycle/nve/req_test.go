@@ -114,3 +114,11 @@ func TestReq_3_3_8_NVERemovesWhatIsIdle(t *testing.T) {
 func TestReq_3_3_8_NVEUpdatesTheTimerOnKeepAlive(t *testing.T) {
 	story(t, "requests", "K refreshes the lifetime and changes nothing else")
 }
+
+func TestReq_3_3_1_NVEReservesAtPreAssociation(t *testing.T) {
+	story(t, "quota", "reserved at pre-association, free again after the end")
+}
+
+func TestReq_3_3_1_NVEAnswersNonSufficientResourcesBeforeAnythingIsTouched(t *testing.T) {
+	story(t, "quota", "rules and bandwidth are resources of the edge")
+}

@@ -37,6 +37,9 @@ import (
 //	restart [forgetful]                 nved stops and starts again, without its file
 //	listen                              from now on, what middleboxes are told is written down
 //	clear BINDING                       an operator ends a duplicate's block
+//	quotas WHAT=N…                      from the next start on (as the first line, from the beginning on): VN.vms, VN.vms_per_tes, VN.macs, TENANT.macs,
+//	                                    PORT.bandwidth, PORT.vids, tes.vms, rules
+//	reserved                            what is reserved of what
 //	show                                every record, what the kernel should hold, the fabric routes
 func (w *world) do(line string) {
 	w.t.Helper()
@@ -128,6 +131,17 @@ func (w *world) do(line string) {
 				w.edge.recover(st)
 			}
 		})
+	case "quotas":
+		w.lowered = true // perhaps
+		setQuotas(&w.config, opts)
+	case "reserved":
+		for _, u := range w.edge.ledger.Usage() {
+			if u.Limit == 0 {
+				w.say("%s: %d", u.Account, u.Used)
+			} else {
+				w.say("%s: %d of %d", u.Account, u.Used, u.Limit)
+			}
+		}
 	case "show":
 		w.show()
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/quota"
 )
 
 // Snapshot is what people and the control API see: a copy, sorted.
@@ -17,7 +18,8 @@ type Snapshot struct {
 	VNs   []VNView
 	FDB   []StationView
 	TESs  []TESView
-	Ready bool // requests are answered; stale entries may still wait for End-of-RIB
+	Used  []quota.Usage // what is reserved
+	Ready bool          // requests are answered; stale entries may still wait for End-of-RIB
 }
 
 // VMView is one record.
@@ -103,7 +105,7 @@ func (e *Edge) ClearDuplicate(ctx context.Context, vni evpn.VNI, mac evpn.MAC) (
 }
 
 func (e *Edge) fill(s *Snapshot) {
-	s.Ready = e.fabricDone
+	s.Ready, s.Used = e.fabricDone, e.ledger.Usage()
 	for _, r := range e.records {
 		if r.State != lifecycle.Null {
 			s.VMs = append(s.VMs, e.viewVM(r))

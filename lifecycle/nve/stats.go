@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/quota"
 )
 
 // counters is what the loop counts.
@@ -77,6 +78,7 @@ type Stats struct {
 
 	Records  map[evpn.State]int
 	Orphans  int
+	Used     []quota.Usage
 	Stations int // (VN, MAC)s known, local and remote
 	Ready    bool
 }
@@ -95,6 +97,7 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 		for k, n := range c.responses {
 			s.Responses[k] = n
 		}
+		s.Used = e.ledger.Usage()
 		s.Unauthorized = maps.Clone(c.unauthorizedBy)
 		for _, r := range e.records {
 			s.Records[wireState(r.State)]++

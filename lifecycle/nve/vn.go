@@ -43,6 +43,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 		v.Export = []evpn.RouteTarget{evpn.AutoRouteTarget(e.config.AS, c.VNI)}
 	}
 	for _, p := range c.Ports {
+		e.ports[p.Name] = p
 		for _, id := range p.TES {
 			v.port[id] = p.Name
 		}

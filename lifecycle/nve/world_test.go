@@ -42,6 +42,7 @@ type world struct {
 	peers   map[netip.Addr]*sessions
 	sets    map[string]*asked // the last set that a TES asked with, by "tes vm"
 	states  map[VMKey]evpn.State
+	lowered bool             // limits were lowered below what was held
 	vouched map[vouched]bool // what the VM manager has made good credentials for
 }
 
@@ -121,7 +122,9 @@ func worldConfig() Config {
 	}
 	green := vn("green", "eth3")
 	green.PerVMKeepAlive = true
-	red, gold := vn("red", "eth2"), vn("gold", "eth4")
+	blue, red, gold := vn("blue", "eth1"), vn("red", "eth2"), vn("gold", "eth4")
+	blue.Tenant = "acme"
+	red.Tenant = "acme"
 	red.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7)}
 	gold.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7), 8: keyOf(8)}
 	gold.Ports = append(gold.Ports, Port{Name: "eth43", TES: []evpn.RouterID{id("198.51.100.14")}})
@@ -129,7 +132,7 @@ func worldConfig() Config {
 	direct := func(s string) Neighbor { return Neighbor{Prefix: netip.PrefixFrom(addr(s), 32)} }
 	return Config{
 		ID: id("192.0.2.1"), AS: 65000, VTEP: nveID,
-		VNs: []VN{vn("blue", "eth1"), red, green, gold},
+		VNs: []VN{blue, red, green, gold},
 		Neighbors: []Neighbor{
 			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
 			{Prefix: netip.MustParsePrefix("192.0.2.253/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
@@ -176,7 +179,7 @@ func (w *world) boot() {
 	w.config.Restarted = len(w.kernel.entries) > 0
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Store: w.disk, Middleboxes: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
+	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Demands: demands, Store: w.disk, Middleboxes: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -209,6 +212,11 @@ func (w *world) pass(d time.Duration) {
 	}
 	w.now = end
 	w.turn(func() {})
+}
+
+// demands is what a policy of the world takes: as many ACL rules as its number, and a hundred times as many bits a second.
+func demands(_ string, p evpn.Policy) Demand {
+	return Demand{ACLRules: uint64(p.Type), Bandwidth: 100 * uint64(p.Type)}
 }
 
 // keyOf is a credential key of the world.
@@ -483,7 +491,18 @@ func (d *disk) Load() (Memory, error) {
 	for k, v := range d.m.Acceptances {
 		m.Acceptances[k] = maps.Clone(v)
 	}
+	for k, v := range d.m.Holdings {
+		m.Holdings[k] = maps.Clone(v)
+	}
 	return m, nil
+}
+
+func (d *disk) PutHolding(k VMKey, h Holding) {
+	if len(h) == 0 {
+		delete(d.m.Holdings, k)
+		return
+	}
+	d.m.Holdings[k] = maps.Clone(h)
 }
 
 func (d *disk) PutNumber(v evpn.VNI, n uint16)                      { d.m.Numbers[v] = n }

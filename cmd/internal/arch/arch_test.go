@@ -141,7 +141,7 @@ func TestLayers(t *testing.T) {
 }
 
 // pure packages import the standard library only.
-var pure = []string{"evpn", "lifecycle", "lifecycle/history", "lifecycle/policy", "dataplane"}
+var pure = []string{"evpn", "lifecycle", "lifecycle/history", "lifecycle/policy", "lifecycle/quota", "dataplane"}
 
 func TestPurePackages(t *testing.T) {
 	for _, p := range list(t) {

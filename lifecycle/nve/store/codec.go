@@ -90,12 +90,37 @@ func decodeAcceptance(b []byte) (a nve.Acceptance, err error) {
 	return a, nil
 }
 
+// holdingLen is the octets of one MAC of a holding: VNI, MAC, policy type and version.
+const holdingLen = 4 + 6 + 4
+
+// encodeHolding is nil for nothing.
+func encodeHolding(h nve.Holding) []byte {
+	var b []byte
+	for k, p := range h {
+		b = append(append(b, be32(uint32(k.VNI))...), k.MAC[:]...)
+		b = append(b, be32(p.Type<<8|uint32(p.Version))...)
+	}
+	return b
+}
+
+func decodeHolding(b []byte) (nve.Holding, error) {
+	if len(b) == 0 || len(b)%holdingLen != 0 {
+		return nil, fmt.Errorf("%d octets, want some times %d", len(b), holdingLen)
+	}
+	h := nve.Holding{}
+	for ; len(b) > 0; b = b[holdingLen:] {
+		policy := binary.BigEndian.Uint32(b[10:])
+		h[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(b)), MAC: evpn.MAC(b[4:10])}] = evpn.Policy{Type: policy >> 8, Version: uint8(policy)}
+	}
+	return h, nil
+}
+
 // Load reads everything. An entry that makes no sense is left out and logged: the rest is as good as before.
 func (s *Store) Load() (nve.Memory, error) {
 	m := nve.Memory{
 		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
 		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
-		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{},
+		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{}, Holdings: map[nve.VMKey]nve.Holding{},
 	}
 	odd := 0
 	err := s.db.View(func(tx *bbolt.Tx) error {
@@ -144,6 +169,13 @@ func (s *Store) Load() (nve.Memory, error) {
 				mob, err := decodeMobility(v)
 				if err == nil {
 					m.Mobility[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k)), MAC: evpn.MAC(k[4:])}] = mob
+				}
+				return err
+			}),
+			each(holdingBucket, 20, func(k, v []byte) error {
+				h, err := decodeHolding(v)
+				if err == nil {
+					m.Holdings[nve.VMKey{VM: evpn.VMID(k[:16]), TES: evpn.RouterID(binary.BigEndian.Uint32(k[16:]))}] = h
 				}
 				return err
 			}),

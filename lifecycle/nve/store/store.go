@@ -18,7 +18,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/nve"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket}
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket}
 
 const (
 	metaBucket       = "meta"
@@ -27,6 +27,7 @@ const (
 	sequenceBucket   = "sequence"
 	mobilityBucket   = "mobility"
 	acceptanceBucket = "acceptance"
+	holdingBucket    = "holding"
 
 	version = "1"
 )
@@ -280,4 +281,9 @@ func (s *Store) PutAcceptance(k nve.VMKey, b nve.BindingKey, a nve.Acceptance) {
 // DropAcceptance forgets it.
 func (s *Store) DropAcceptance(k nve.VMKey, b nve.BindingKey) {
 	s.put(acceptanceBucket, acceptanceKey(k, b), nil)
+}
+
+// PutHolding remembers what a VM at a TES holds of the edge; nothing is forgotten.
+func (s *Store) PutHolding(k nve.VMKey, h nve.Holding) {
+	s.put(holdingBucket, string(k.VM[:])+string(be32(uint32(k.TES))), encodeHolding(h))
 }

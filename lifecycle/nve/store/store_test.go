@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -31,6 +32,7 @@ var (
 	macAlone   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac}
 	withIPv4   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac, IP: netip.MustParseAddr("10.0.0.1")}
 	withIPv6   = nve.BindingKey{VNI: 10200, MAC: mac, IP: netip.MustParseAddr("2001:db8::1")}
+	holding    = nve.Holding{{VNI: 10100, MAC: mac}: {}, {VNI: 1<<24 - 1, MAC: mac}: {Type: 0xabcdef, Version: 255}}
 	accepted   = nve.Acceptance{Credential: evpn.Credential{KeyID: 7, Tag: [16]byte{1, 15: 2}}, Expiry: 1790000000}
 	acceptedAs = nve.Acceptance{Policy: evpn.Policy{Type: 0xabcdef, Version: 255}, Credential: evpn.Credential{KeyID: 65535}, Expiry: 1<<32 - 1}
 )
@@ -77,6 +79,7 @@ func fill(s *store.Store) {
 	s.PutAcceptance(key, macAlone, accepted)
 	s.PutAcceptance(key, withIPv4, acceptedAs)
 	s.PutAcceptance(key, withIPv6, accepted)
+	s.PutHolding(key, holding)
 }
 
 func load(t *testing.T, s *store.Store) nve.Memory {
@@ -107,11 +110,14 @@ func isFull(t *testing.T, m nve.Memory) {
 	if len(m.Acceptances) != 1 || len(all) != 3 || all[macAlone] != accepted || all[withIPv4] != acceptedAs || all[withIPv6] != accepted {
 		t.Errorf("acceptances %v", m.Acceptances)
 	}
+	if len(m.Holdings) != 1 || !maps.Equal(m.Holdings[key], holding) {
+		t.Errorf("holdings %v", m.Holdings)
+	}
 }
 
 func isEmpty(t *testing.T, m nve.Memory) {
 	t.Helper()
-	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances) > 0 {
+	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances)+len(m.Holdings) > 0 {
 		t.Errorf("left over: %+v", m)
 	}
 }
@@ -134,6 +140,7 @@ func TestWhatIsPutIsThereAfterReopening(t *testing.T) {
 	for _, b := range []nve.BindingKey{macAlone, withIPv4, withIPv6} {
 		s.DropAcceptance(key, b)
 	}
+	s.PutHolding(key, nil)
 	stop()
 	s, _, _ = open(t, path)
 	m := load(t, s)

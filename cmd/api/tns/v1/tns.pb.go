@@ -355,7 +355,7 @@ func (x FDBEntry_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FDBEntry_Kind.Descriptor instead.
 func (FDBEntry_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{20, 0}
+	return file_tns_proto_rawDescGZIP(), []int{21, 0}
 }
 
 // State says how the kernel stands to it.
@@ -412,7 +412,7 @@ func (x FDBEntry_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FDBEntry_State.Descriptor instead.
 func (FDBEntry_State) EnumDescriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{20, 1}
+	return file_tns_proto_rawDescGZIP(), []int{21, 1}
 }
 
 // VN names a virtual network.
@@ -1576,7 +1576,11 @@ type Network struct {
 	// vms is the number of VMs that have a binding in it, held or active.
 	Vms uint32 `protobuf:"varint,10,opt,name=vms,proto3" json:"vms,omitempty"`
 	// active is the number of bindings that frames are forwarded for.
-	Active        uint32 `protobuf:"varint,11,opt,name=active,proto3" json:"active,omitempty"`
+	Active uint32 `protobuf:"varint,11,opt,name=active,proto3" json:"active,omitempty"`
+	// tenant is whose it is (nved).
+	Tenant string `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// reservations is what its VMs have reserved, with the limits that there are (nved).
+	Reservations  []*Reservation `protobuf:"bytes,13,rep,name=reservations,proto3" json:"reservations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1688,6 +1692,101 @@ func (x *Network) GetActive() uint32 {
 	return 0
 }
 
+func (x *Network) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Network) GetReservations() []*Reservation {
+	if x != nil {
+		return x.Reservations
+	}
+	return nil
+}
+
+// Reservation is how much of something that there is only so much of is reserved.
+type Reservation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// resource is vms or macs.
+	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// tes is the TES-ID that has it, empty for all of them together.
+	Tes string `protobuf:"bytes,2,opt,name=tes,proto3" json:"tes,omitempty"`
+	// tenant is the tenant in all of whose VNs it is, empty for this VN alone.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Used   uint64 `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
+	// limit is 0 if there is none.
+	Limit         uint64 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reservation) Reset() {
+	*x = Reservation{}
+	mi := &file_tns_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reservation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reservation) ProtoMessage() {}
+
+func (x *Reservation) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reservation.ProtoReflect.Descriptor instead.
+func (*Reservation) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Reservation) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Reservation) GetTes() string {
+	if x != nil {
+		return x.Tes
+	}
+	return ""
+}
+
+func (x *Reservation) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Reservation) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *Reservation) GetLimit() uint64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
 type ListFDBRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// vn limits the answer to one VN.
@@ -1698,7 +1797,7 @@ type ListFDBRequest struct {
 
 func (x *ListFDBRequest) Reset() {
 	*x = ListFDBRequest{}
-	mi := &file_tns_proto_msgTypes[18]
+	mi := &file_tns_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1809,7 @@ func (x *ListFDBRequest) String() string {
 func (*ListFDBRequest) ProtoMessage() {}
 
 func (x *ListFDBRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[18]
+	mi := &file_tns_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1822,7 @@ func (x *ListFDBRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFDBRequest.ProtoReflect.Descriptor instead.
 func (*ListFDBRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{18}
+	return file_tns_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListFDBRequest) GetVn() *VN {
@@ -1743,7 +1842,7 @@ type ListFDBResponse struct {
 
 func (x *ListFDBResponse) Reset() {
 	*x = ListFDBResponse{}
-	mi := &file_tns_proto_msgTypes[19]
+	mi := &file_tns_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1854,7 @@ func (x *ListFDBResponse) String() string {
 func (*ListFDBResponse) ProtoMessage() {}
 
 func (x *ListFDBResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[19]
+	mi := &file_tns_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1867,7 @@ func (x *ListFDBResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFDBResponse.ProtoReflect.Descriptor instead.
 func (*ListFDBResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{19}
+	return file_tns_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListFDBResponse) GetEntries() []*FDBEntry {
@@ -1804,7 +1903,7 @@ type FDBEntry struct {
 
 func (x *FDBEntry) Reset() {
 	*x = FDBEntry{}
-	mi := &file_tns_proto_msgTypes[20]
+	mi := &file_tns_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1915,7 @@ func (x *FDBEntry) String() string {
 func (*FDBEntry) ProtoMessage() {}
 
 func (x *FDBEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[20]
+	mi := &file_tns_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1928,7 @@ func (x *FDBEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FDBEntry.ProtoReflect.Descriptor instead.
 func (*FDBEntry) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{20}
+	return file_tns_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FDBEntry) GetVn() string {
@@ -1917,7 +2016,7 @@ type ListSessionsRequest struct {
 
 func (x *ListSessionsRequest) Reset() {
 	*x = ListSessionsRequest{}
-	mi := &file_tns_proto_msgTypes[21]
+	mi := &file_tns_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2028,7 @@ func (x *ListSessionsRequest) String() string {
 func (*ListSessionsRequest) ProtoMessage() {}
 
 func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[21]
+	mi := &file_tns_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2041,7 @@ func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{21}
+	return file_tns_proto_rawDescGZIP(), []int{22}
 }
 
 // ListSessionsResponse is sorted by plane and address.
@@ -1955,7 +2054,7 @@ type ListSessionsResponse struct {
 
 func (x *ListSessionsResponse) Reset() {
 	*x = ListSessionsResponse{}
-	mi := &file_tns_proto_msgTypes[22]
+	mi := &file_tns_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2066,7 @@ func (x *ListSessionsResponse) String() string {
 func (*ListSessionsResponse) ProtoMessage() {}
 
 func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[22]
+	mi := &file_tns_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2079,7 @@ func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{22}
+	return file_tns_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListSessionsResponse) GetSessions() []*Session {
@@ -2045,7 +2144,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_tns_proto_msgTypes[23]
+	mi := &file_tns_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2156,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[23]
+	mi := &file_tns_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2169,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{23}
+	return file_tns_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Session) GetPlane() string {
@@ -2276,7 +2375,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_tns_proto_msgTypes[24]
+	mi := &file_tns_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2387,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[24]
+	mi := &file_tns_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2400,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{24}
+	return file_tns_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchEventsRequest) GetRecent() uint32 {
@@ -2354,7 +2453,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tns_proto_msgTypes[25]
+	mi := &file_tns_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2465,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[25]
+	mi := &file_tns_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2478,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{25}
+	return file_tns_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -2519,7 +2618,7 @@ type Move struct {
 
 func (x *Move) Reset() {
 	*x = Move{}
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2630,7 @@ func (x *Move) String() string {
 func (*Move) ProtoMessage() {}
 
 func (x *Move) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2643,7 @@ func (x *Move) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move.ProtoReflect.Descriptor instead.
 func (*Move) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{26}
+	return file_tns_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Move) GetId() string {
@@ -2590,7 +2689,7 @@ type ResyncRequest struct {
 
 func (x *ResyncRequest) Reset() {
 	*x = ResyncRequest{}
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +2701,7 @@ func (x *ResyncRequest) String() string {
 func (*ResyncRequest) ProtoMessage() {}
 
 func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +2714,7 @@ func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncRequest.ProtoReflect.Descriptor instead.
 func (*ResyncRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{27}
+	return file_tns_proto_rawDescGZIP(), []int{28}
 }
 
 // ResyncResponse counts what the pass did.
@@ -2632,7 +2731,7 @@ type ResyncResponse struct {
 
 func (x *ResyncResponse) Reset() {
 	*x = ResyncResponse{}
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2743,7 @@ func (x *ResyncResponse) String() string {
 func (*ResyncResponse) ProtoMessage() {}
 
 func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2756,7 @@ func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncResponse.ProtoReflect.Descriptor instead.
 func (*ResyncResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{28}
+	return file_tns_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ResyncResponse) GetSent() uint32 {
@@ -2689,7 +2788,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2800,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2813,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{29}
+	return file_tns_proto_rawDescGZIP(), []int{30}
 }
 
 // ListPoliciesResponse is sorted by profile.
@@ -2727,7 +2826,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +2838,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +2851,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{30}
+	return file_tns_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*PolicyUse {
@@ -2780,7 +2879,7 @@ type PolicyUse struct {
 
 func (x *PolicyUse) Reset() {
 	*x = PolicyUse{}
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2891,7 @@ func (x *PolicyUse) String() string {
 func (*PolicyUse) ProtoMessage() {}
 
 func (x *PolicyUse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2904,7 @@ func (x *PolicyUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyUse.ProtoReflect.Descriptor instead.
 func (*PolicyUse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{31}
+	return file_tns_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *PolicyUse) GetPolicy() *Policy {
@@ -2874,7 +2973,7 @@ type ClearDuplicateRequest struct {
 
 func (x *ClearDuplicateRequest) Reset() {
 	*x = ClearDuplicateRequest{}
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +2985,7 @@ func (x *ClearDuplicateRequest) String() string {
 func (*ClearDuplicateRequest) ProtoMessage() {}
 
 func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +2998,7 @@ func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateRequest.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{32}
+	return file_tns_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ClearDuplicateRequest) GetVn() *VN {
@@ -2926,7 +3025,7 @@ type ClearDuplicateResponse struct {
 
 func (x *ClearDuplicateResponse) Reset() {
 	*x = ClearDuplicateResponse{}
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2938,7 +3037,7 @@ func (x *ClearDuplicateResponse) String() string {
 func (*ClearDuplicateResponse) ProtoMessage() {}
 
 func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2951,7 +3050,7 @@ func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateResponse.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{33}
+	return file_tns_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ClearDuplicateResponse) GetCleared() bool {
@@ -2969,7 +3068,7 @@ type VersionRequest struct {
 
 func (x *VersionRequest) Reset() {
 	*x = VersionRequest{}
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3080,7 @@ func (x *VersionRequest) String() string {
 func (*VersionRequest) ProtoMessage() {}
 
 func (x *VersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3093,7 @@ func (x *VersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionRequest.ProtoReflect.Descriptor instead.
 func (*VersionRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{34}
+	return file_tns_proto_rawDescGZIP(), []int{35}
 }
 
 type VersionResponse struct {
@@ -3015,7 +3114,7 @@ type VersionResponse struct {
 
 func (x *VersionResponse) Reset() {
 	*x = VersionResponse{}
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3126,7 @@ func (x *VersionResponse) String() string {
 func (*VersionResponse) ProtoMessage() {}
 
 func (x *VersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3139,7 @@ func (x *VersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionResponse.ProtoReflect.Descriptor instead.
 func (*VersionResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{35}
+	return file_tns_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *VersionResponse) GetDaemon() string {
@@ -3091,7 +3190,7 @@ type Move_End struct {
 
 func (x *Move_End) Reset() {
 	*x = Move_End{}
-	mi := &file_tns_proto_msgTypes[37]
+	mi := &file_tns_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3202,7 @@ func (x *Move_End) String() string {
 func (*Move_End) ProtoMessage() {}
 
 func (x *Move_End) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[37]
+	mi := &file_tns_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3215,7 @@ func (x *Move_End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move_End.ProtoReflect.Descriptor instead.
 func (*Move_End) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{26, 0}
+	return file_tns_proto_rawDescGZIP(), []int{27, 0}
 }
 
 func (x *Move_End) GetTes() string {
@@ -3153,7 +3252,7 @@ type Move_Attachment struct {
 
 func (x *Move_Attachment) Reset() {
 	*x = Move_Attachment{}
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3165,7 +3264,7 @@ func (x *Move_Attachment) String() string {
 func (*Move_Attachment) ProtoMessage() {}
 
 func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3178,7 +3277,7 @@ func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move_Attachment.ProtoReflect.Descriptor instead.
 func (*Move_Attachment) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{26, 1}
+	return file_tns_proto_rawDescGZIP(), []int{27, 1}
 }
 
 func (x *Move_Attachment) GetVn() string {
@@ -3296,7 +3395,7 @@ const file_tns_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x03(\v2\r.tns.v1.EventR\x06events\"\x10\n" +
 	"\x0eListVNsRequest\">\n" +
 	"\x0fListVNsResponse\x12+\n" +
-	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\x82\x02\n" +
+	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\xd3\x02\n" +
 	"\aNetwork\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
@@ -3310,7 +3409,15 @@ const file_tns_proto_rawDesc = "" +
 	"flood_list\x18\t \x03(\tR\tfloodList\x12\x10\n" +
 	"\x03vms\x18\n" +
 	" \x01(\rR\x03vms\x12\x16\n" +
-	"\x06active\x18\v \x01(\rR\x06active\",\n" +
+	"\x06active\x18\v \x01(\rR\x06active\x12\x16\n" +
+	"\x06tenant\x18\f \x01(\tR\x06tenant\x127\n" +
+	"\freservations\x18\r \x03(\v2\x13.tns.v1.ReservationR\freservations\"}\n" +
+	"\vReservation\x12\x1a\n" +
+	"\bresource\x18\x01 \x01(\tR\bresource\x12\x10\n" +
+	"\x03tes\x18\x02 \x01(\tR\x03tes\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\x04R\x04used\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x04R\x05limit\",\n" +
 	"\x0eListFDBRequest\x12\x1a\n" +
 	"\x02vn\x18\x01 \x01(\v2\n" +
 	".tns.v1.VNR\x02vn\"=\n" +
@@ -3511,7 +3618,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -3537,29 +3644,30 @@ var file_tns_proto_goTypes = []any{
 	(*ListVNsRequest)(nil),         // 21: tns.v1.ListVNsRequest
 	(*ListVNsResponse)(nil),        // 22: tns.v1.ListVNsResponse
 	(*Network)(nil),                // 23: tns.v1.Network
-	(*ListFDBRequest)(nil),         // 24: tns.v1.ListFDBRequest
-	(*ListFDBResponse)(nil),        // 25: tns.v1.ListFDBResponse
-	(*FDBEntry)(nil),               // 26: tns.v1.FDBEntry
-	(*ListSessionsRequest)(nil),    // 27: tns.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),   // 28: tns.v1.ListSessionsResponse
-	(*Session)(nil),                // 29: tns.v1.Session
-	(*WatchEventsRequest)(nil),     // 30: tns.v1.WatchEventsRequest
-	(*Event)(nil),                  // 31: tns.v1.Event
-	(*Move)(nil),                   // 32: tns.v1.Move
-	(*ResyncRequest)(nil),          // 33: tns.v1.ResyncRequest
-	(*ResyncResponse)(nil),         // 34: tns.v1.ResyncResponse
-	(*ListPoliciesRequest)(nil),    // 35: tns.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),   // 36: tns.v1.ListPoliciesResponse
-	(*PolicyUse)(nil),              // 37: tns.v1.PolicyUse
-	(*ClearDuplicateRequest)(nil),  // 38: tns.v1.ClearDuplicateRequest
-	(*ClearDuplicateResponse)(nil), // 39: tns.v1.ClearDuplicateResponse
-	(*VersionRequest)(nil),         // 40: tns.v1.VersionRequest
-	(*VersionResponse)(nil),        // 41: tns.v1.VersionResponse
-	nil,                            // 42: tns.v1.Session.RefusalsEntry
-	(*Move_End)(nil),               // 43: tns.v1.Move.End
-	(*Move_Attachment)(nil),        // 44: tns.v1.Move.Attachment
-	(*durationpb.Duration)(nil),    // 45: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 46: google.protobuf.Timestamp
+	(*Reservation)(nil),            // 24: tns.v1.Reservation
+	(*ListFDBRequest)(nil),         // 25: tns.v1.ListFDBRequest
+	(*ListFDBResponse)(nil),        // 26: tns.v1.ListFDBResponse
+	(*FDBEntry)(nil),               // 27: tns.v1.FDBEntry
+	(*ListSessionsRequest)(nil),    // 28: tns.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),   // 29: tns.v1.ListSessionsResponse
+	(*Session)(nil),                // 30: tns.v1.Session
+	(*WatchEventsRequest)(nil),     // 31: tns.v1.WatchEventsRequest
+	(*Event)(nil),                  // 32: tns.v1.Event
+	(*Move)(nil),                   // 33: tns.v1.Move
+	(*ResyncRequest)(nil),          // 34: tns.v1.ResyncRequest
+	(*ResyncResponse)(nil),         // 35: tns.v1.ResyncResponse
+	(*ListPoliciesRequest)(nil),    // 36: tns.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),   // 37: tns.v1.ListPoliciesResponse
+	(*PolicyUse)(nil),              // 38: tns.v1.PolicyUse
+	(*ClearDuplicateRequest)(nil),  // 39: tns.v1.ClearDuplicateRequest
+	(*ClearDuplicateResponse)(nil), // 40: tns.v1.ClearDuplicateResponse
+	(*VersionRequest)(nil),         // 41: tns.v1.VersionRequest
+	(*VersionResponse)(nil),        // 42: tns.v1.VersionResponse
+	nil,                            // 43: tns.v1.Session.RefusalsEntry
+	(*Move_End)(nil),               // 44: tns.v1.Move.End
+	(*Move_Attachment)(nil),        // 45: tns.v1.Move.Attachment
+	(*durationpb.Duration)(nil),    // 46: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 47: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -3568,70 +3676,71 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	45, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	46, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	45, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	46, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	45, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	46, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
 	12, // 17: tns.v1.ListVMsResponse.vms:type_name -> tns.v1.VM
 	12, // 18: tns.v1.GetVMResponse.vms:type_name -> tns.v1.VM
 	12, // 19: tns.v1.ExplainVMResponse.vms:type_name -> tns.v1.VM
-	31, // 20: tns.v1.ExplainVMResponse.events:type_name -> tns.v1.Event
+	32, // 20: tns.v1.ExplainVMResponse.events:type_name -> tns.v1.Event
 	23, // 21: tns.v1.ListVNsResponse.networks:type_name -> tns.v1.Network
-	6,  // 22: tns.v1.ListFDBRequest.vn:type_name -> tns.v1.VN
-	26, // 23: tns.v1.ListFDBResponse.entries:type_name -> tns.v1.FDBEntry
-	4,  // 24: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
-	5,  // 25: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
-	29, // 26: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	46, // 27: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	45, // 28: tns.v1.Session.age:type_name -> google.protobuf.Duration
-	45, // 29: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
-	42, // 30: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
-	46, // 31: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
-	46, // 32: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
-	32, // 33: tns.v1.Event.move:type_name -> tns.v1.Move
-	43, // 34: tns.v1.Move.from:type_name -> tns.v1.Move.End
-	43, // 35: tns.v1.Move.to:type_name -> tns.v1.Move.End
-	44, // 36: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
-	37, // 37: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
-	7,  // 38: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
-	6,  // 39: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	46, // 40: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	10, // 41: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 42: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 43: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 44: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 45: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	24, // 46: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	27, // 47: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	30, // 48: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	33, // 49: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	35, // 50: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	38, // 51: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	40, // 52: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 53: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 54: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 55: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 56: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 57: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	25, // 58: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	28, // 59: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	31, // 60: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	34, // 61: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	36, // 62: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	39, // 63: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	41, // 64: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	53, // [53:65] is the sub-list for method output_type
-	41, // [41:53] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	24, // 22: tns.v1.Network.reservations:type_name -> tns.v1.Reservation
+	6,  // 23: tns.v1.ListFDBRequest.vn:type_name -> tns.v1.VN
+	27, // 24: tns.v1.ListFDBResponse.entries:type_name -> tns.v1.FDBEntry
+	4,  // 25: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
+	5,  // 26: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
+	30, // 27: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
+	47, // 28: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	46, // 29: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	46, // 30: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	43, // 31: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	47, // 32: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	47, // 33: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	33, // 34: tns.v1.Event.move:type_name -> tns.v1.Move
+	44, // 35: tns.v1.Move.from:type_name -> tns.v1.Move.End
+	44, // 36: tns.v1.Move.to:type_name -> tns.v1.Move.End
+	45, // 37: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
+	38, // 38: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
+	7,  // 39: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
+	6,  // 40: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
+	47, // 41: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	10, // 42: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 43: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 44: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 45: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 46: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	25, // 47: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	28, // 48: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	31, // 49: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	34, // 50: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	36, // 51: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	39, // 52: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	41, // 53: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 54: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 55: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 56: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 57: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 58: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	26, // 59: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	29, // 60: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	32, // 61: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	35, // 62: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	37, // 63: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	40, // 64: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	42, // 65: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	54, // [54:66] is the sub-list for method output_type
+	42, // [42:54] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -3649,7 +3758,7 @@ func file_tns_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
