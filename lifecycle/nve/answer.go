@@ -131,6 +131,9 @@ func (e *Edge) respond(o *offer, a answer) {
 		}
 	}
 	o.told = &a
+	if o.vm.TES == e.config.ID {
+		e.answeredServer(o)
+	}
 	e.stats.answered(a.status, a.reason)
 	e.say(o, evpn.Route{
 		RouteKey: o.answer, Label: o.vni, NextHop: e.nextHop(),

@@ -14,6 +14,9 @@ import (
 
 // authorized is why the TES of a request may not have what it asks for, with words for people: never any of the key's.
 func (e *Edge) authorized(o *offer) (why evpn.Reason, text string) {
+	if o.vm.TES == e.config.ID { // a server is configured here, as the VN is
+		return evpn.ReasonNone, ""
+	}
 	if !o.vn.allows(o.vm.TES) {
 		return evpn.FailedAuthorization, "the TES may not use the VN"
 	}
@@ -67,7 +70,7 @@ func credentialed(p *evpn.Policy) evpn.Policy {
 
 // unauthorized tells people of a refusal, of a dry run's in the log only.
 func (e *Edge) unauthorized(o *offer, why evpn.Reason, text string) {
-	ev := history.Event{Kind: history.KindAlarm, VM: vmText(o.vm.VM), TES: o.vm.TES.String(), Peer: o.from.String(), VNI: uint32(o.vni), MAC: o.route.MAC.String(), IP: addrText(o.route.IP),
+	ev := history.Event{Kind: history.KindAlarm, VM: vmText(o.vm.VM), TES: o.vm.TES.String(), Peer: addrText(o.from), VNI: uint32(o.vni), MAC: o.route.MAC.String(), IP: addrText(o.route.IP),
 		Op: opText(&o.request), Reason: why.String(), Sequence: o.request.Sequence, Detail: "refused: " + text}
 	if o.dryRun() {
 		e.Log.WithFields(logFields(ev)).Warn("dry run " + ev.Detail)

@@ -14,6 +14,7 @@ type Config struct {
 	AS          uint32
 	VTEP        netip.Addr
 	VNs         []VN
+	Servers     []Server     // that are here without a TES
 	Neighbors   []Neighbor   // who may speak for which TES
 	FabricPeers []netip.Addr // whose End-of-RIB is waited for at start
 	Restarted   bool         // the kernel holds entries of a run before

@@ -44,6 +44,9 @@ type Edge struct {
 	vns    map[evpn.VNI]*vn
 	byName map[evpn.VNName]*vn
 
+	local   *peer                 // the edge itself, as the TES of its servers
+	servers map[evpn.VMID]*server // that nobody else asks for
+
 	now      time.Time
 	peers    map[netip.Addr]*peer     // sessions of the TES plane
 	tess     map[evpn.RouterID]*tes   // who is or was there
@@ -80,7 +83,7 @@ func New(c Config, p Parts) (*Edge, error) {
 	e := &Edge{
 		config: c.withDefaults(), Parts: p,
 		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{},
-		peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
+		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
 		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]map[evpn.RouteKey]*offer{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
@@ -110,6 +113,9 @@ func New(c Config, p Parts) (*Edge, error) {
 		}
 	}
 	e.reclaim()
+	if err := e.addServers(); err != nil {
+		return nil, err
+	}
 	for _, a := range e.config.FabricPeers {
 		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
 	}
@@ -187,6 +193,7 @@ func (e *Edge) start() {
 	e.started = e.now
 	e.paused = e.now
 	e.recall()
+	e.associateServers()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
 	if len(e.memory.Acceptances)+len(e.memory.Holdings) > 0 && e.config.Lifetimes.Orphaned > 0 {

@@ -21,7 +21,7 @@ func (st *station) fdbKey() dataplane.Key {
 // local is the port of the record that is active here; empty when none is, or the MAC is a duplicate.
 func (st *station) local() string {
 	if r := st.active(); r != nil && !st.duplicate {
-		return st.vn.port[r.key.TES]
+		return st.vn.portOf(r.key.TES, st.key.MAC)
 	}
 	return ""
 }

@@ -19,7 +19,7 @@ func (w *world) accepted(fail func(string, ...any)) {
 		for _, b := range r.bindings {
 			k := BindingKey{b.vn.VNI, b.vn.hash, b.mac, b.ip}
 			held[k] = credentialed(b.policy)
-			if !b.vn.Credentialed {
+			if !b.vn.Credentialed || e.ours(r) {
 				continue
 			}
 			if !w.vouched[vouched{r.key, k, held[k]}] {
@@ -149,7 +149,7 @@ func (w *world) invariants(after string) {
 		want := dataplane.Entry{Key: st.fdbKey()}
 		switch {
 		case st.holder != nil:
-			want.LocalPort = st.vn.port[st.holder.key.TES]
+			want.LocalPort = st.vn.portOf(st.holder.key.TES, st.key.MAC)
 			ports[dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(key.VNI), Port: want.LocalPort}] = true
 			if len(st.advertised) == 0 {
 				fail("station %v is active and not advertised", key)
@@ -221,6 +221,12 @@ func (w *world) invariants(after string) {
 	}
 	for k, all := range e.answers {
 		r, ok := w.tes.routes[k]
+		if k.Tag == evpn.EthernetTag(e.config.ID) {
+			if ok {
+				fail("response %s, to the edge itself, stands", k)
+			}
+			continue
+		}
 		if !ok || len(all) == 0 {
 			fail("response %s does not stand", k)
 			continue

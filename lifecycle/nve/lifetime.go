@@ -9,6 +9,9 @@ import (
 // lifetimeOf is how long the record lasts from its last refresh; 0 means that no lifetime runs. An outranked one does not age while its request stands and
 // the beacon lives: without those it is Orphaned, or its TES never sent a beacon.
 func (e *Edge) lifetimeOf(r *record) time.Duration {
+	if e.ours(r) {
+		return 0
+	}
 	a := r.Association
 	a.Outranked = a.Outranked && e.tes(r.key.TES).beacon != nil
 	d, _ := e.config.Lifetimes.Of(a)

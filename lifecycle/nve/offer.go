@@ -62,8 +62,10 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	o.vm = VMKey{VM: req.VM, TES: id}
 	o.answer = e.answerKey(o)
 	if complaint != "" {
-		if id == 0 {
+		if id == 0 { // nobody to tell but people
 			e.stats.ignored++
+			e.note(history.Event{Kind: history.KindAlarm, VM: vmText(req.VM), Peer: p.address.String(), Detail: complaint})
+			e.dropFrom(p, r.RouteKey, withdrew)
 			return
 		}
 		e.dropFrom(p, r.RouteKey, withdrew) // what it said before, it says no more
@@ -108,7 +110,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	if old != nil && old.content != "" && (old.vm != o.vm || old.dryRun() != o.dryRun()) {
 		e.gone(old, replaced)
 	}
-	e.note(history.Event{Kind: history.KindRequest, VM: o.vm.VM.String(), TES: id.String(), Peer: p.address.String(), VNI: uint32(o.vni), MAC: r.MAC.String(), IP: addrText(r.IP),
+	e.note(history.Event{Kind: history.KindRequest, VM: o.vm.VM.String(), TES: id.String(), Peer: addrText(p.address), VNI: uint32(o.vni), MAC: r.MAC.String(), IP: addrText(r.IP),
 		Op: opText(&o.request), State: o.request.Base.String(), Sequence: o.request.Sequence})
 	if o.dryRun() {
 		e.tried(o)

@@ -14,6 +14,7 @@ import (
 // peer is a session of the TES plane.
 type peer struct {
 	address  netip.Addr
+	local    bool      // the edge itself, which has no address
 	neighbor *Neighbor // nil: nobody that the configuration knows
 	epoch    uint64
 	up       bool
@@ -130,7 +131,7 @@ func (e *Edge) speaksFirst(p *peer) {
 	if len(p.neighbor.IDs) == 1 {
 		id, err = p.neighbor.IDs[0], nil
 	}
-	if err != nil {
+	if err != nil || id == e.config.ID {
 		return
 	}
 	if t := e.tes(id); !t.speaker.IsValid() {
@@ -174,6 +175,12 @@ func (e *Edge) maySpeak(p *peer, id evpn.RouterID) (own evpn.RouterID, ok bool) 
 // refusal goes to; 0 where there is nobody to tell.
 func (e *Edge) identify(p *peer, r *evpn.Route) (id evpn.RouterID, complaint string) {
 	admin, _, ok := r.RD.Split()
+	if p.local {
+		return e.config.ID, ""
+	}
+	if admin == e.config.ID {
+		return 0, fmt.Sprintf("%s speaks for the NVE-ID", p.address)
+	}
 	if p.neighbor != nil && p.neighbor.Reflector {
 		if !ok || admin != r.OriginatorID {
 			return r.OriginatorID, fmt.Sprintf("RD %s is not ORIGINATOR_ID %s", r.RD, r.OriginatorID)
@@ -184,6 +191,9 @@ func (e *Edge) identify(p *peer, r *evpn.Route) (id evpn.RouterID, complaint str
 		return admin, ""
 	}
 	own, may := e.maySpeak(p, admin)
+	if own == e.config.ID {
+		own = 0 // there is nobody to tell
+	}
 	if !ok || !may {
 		return own, fmt.Sprintf("RD %s is not that of neighbour %s", r.RD, p.address)
 	}

@@ -35,6 +35,8 @@ import (
 //	kernel hold|answer|fail MAC|heal MAC
 //	pass DURATION
 //	restart [forgetful]                 nved stops and starts again, without its file
+//	server NAME VM PORT BINDING…        the configuration has a server from the next restart on; policy=ID
+//	server NAME                         or has it no more
 //	listen                              from now on, what middleboxes are told is written down
 //	clear BINDING                       an operator ends a duplicate's block
 //	quotas WHAT=N…                      from the next start on (as the first line, from the beginning on): VN.vms, VN.vms_per_tes, VN.macs, TENANT.macs,
@@ -122,6 +124,8 @@ func (w *world) do(line string) {
 			w.disk = newDisk()
 		}
 		w.boot()
+	case "server":
+		w.configure(words[1], arg(2), arg(3), words[min(4, len(words)):], opts)
 	case "listen":
 		w.tells = true
 	case "clear":

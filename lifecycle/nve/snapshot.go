@@ -25,7 +25,8 @@ type Snapshot struct {
 // VMView is one record.
 type VMView struct {
 	VM       evpn.VMID
-	TES      evpn.RouterID
+	TES      evpn.RouterID // the NVE-ID of a server
+	Server   string        // its name; empty: it is a VM
 	State    evpn.State
 	Before   evpn.State // Emigrating: the state before
 	Orphaned bool
@@ -147,7 +148,7 @@ func (e *Edge) fill(s *Snapshot) {
 }
 
 func (e *Edge) viewVM(r *record) VMView {
-	view := VMView{VM: r.key.VM, TES: r.key.TES, State: wireState(r.State), Orphaned: r.Orphaned, Reason: r.reason, Sequence: r.sequence, Since: r.since}
+	view := VMView{VM: r.key.VM, TES: r.key.TES, Server: e.serverName(r), State: wireState(r.State), Orphaned: r.Orphaned, Reason: r.reason, Sequence: r.sequence, Since: r.since}
 	switch r.State {
 	case lifecycle.EmigratingPreAssociated:
 		view.Before = evpn.StatePreAssociated
@@ -160,7 +161,7 @@ func (e *Edge) viewVM(r *record) VMView {
 		view.Lifetime = max(e.freshest(r).Add(d).Sub(e.now), 0)
 	}
 	for k, b := range r.bindings {
-		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac, IP: b.ip, Policy: b.policy, Port: b.vn.port[r.key.TES], Reason: r.reason}
+		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac, IP: b.ip, Policy: b.policy, Port: b.vn.portOf(r.key.TES, b.mac), Reason: r.reason}
 		if o := r.offers[k]; o != nil && o.told != nil {
 			route.Reason = o.told.reason
 		}

@@ -79,14 +79,20 @@ func (e *Edge) unkeep(r *record, k evpn.RouteKey) {
 	}
 }
 
-// announceTES and withdrawTES are the only ways to the TESs.
+// announceTES and withdrawTES are the only ways to the TESs. What is for the edge itself stays here.
 func (e *Edge) announceTES(r evpn.Route) {
+	if r.Tag == evpn.EthernetTag(e.config.ID) {
+		return
+	}
 	if err := e.TES.Announce(r); err != nil {
 		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("announce %s to the TESs: %v", r.RouteKey, err)})
 	}
 }
 
 func (e *Edge) withdrawTES(k evpn.RouteKey) {
+	if k.Tag == evpn.EthernetTag(e.config.ID) {
+		return
+	}
 	if err := e.TES.Withdraw(k); err != nil {
 		e.note(history.Event{Kind: history.KindAlarm, Detail: fmt.Sprintf("withdraw %s from the TESs: %v", k, err)})
 	}

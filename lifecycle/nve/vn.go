@@ -17,7 +17,9 @@ type vn struct {
 	hash     evpn.VNName
 	answerRD evpn.RouteDistinguisher
 	fabricRD evpn.RouteDistinguisher
+	edge     evpn.RouterID            // ours
 	port     map[evpn.RouterID]string // where a TES is
+	servers  map[evpn.MAC]string      // where a server's NIC is
 	members  map[*record]struct{}
 	active   map[string]int // MACs that are active, by port
 	stations map[evpn.MAC]*station
@@ -36,7 +38,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 	v := &vn{
 		VN: c, hash: evpn.HashVNName(c.Name),
 		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
-		port: map[evpn.RouterID]string{}, members: map[*record]struct{}{}, active: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
+		edge: e.config.ID, port: map[evpn.RouterID]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
 		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{},
 	}
 	if len(v.Export) == 0 {

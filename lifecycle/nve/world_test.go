@@ -91,7 +91,7 @@ func id(s string) evpn.RouterID {
 var names = map[string]netip.Addr{
 	"tes1": addr("198.51.100.11"), "tes2": addr("198.51.100.12"), "tes3": addr("198.51.100.13"), "tes4": addr("198.51.100.14"),
 	"stranger": addr("198.51.100.99"), "srr": addr("192.0.2.253"), "srr2": addr("192.0.2.252"),
-	"frr": addr("192.0.2.254"), "edge2": addr("192.0.2.2"), "edge3": addr("192.0.2.3"), "edge0": addr("192.0.1.9"),
+	"self": addr("192.0.2.1"), "frr": addr("192.0.2.254"), "edge2": addr("192.0.2.2"), "edge3": addr("192.0.2.3"), "edge0": addr("192.0.1.9"),
 	"edge6": addr("2001:db8::2"), "loop": addr("127.0.0.1"),
 }
 
