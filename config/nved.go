@@ -49,6 +49,8 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	c.defaultPolicies(raw.VNs, n)
 	n.Ports = c.ports(raw.Ports, n, told)
 	n.Quotas = c.quotas(&raw.Quotas, n.VNs)
+	n.Servers = c.servers(raw.Servers, n)
+	c.portsOfNobody(raw.Ports, n)
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
 		{"record", n.Record},

@@ -30,9 +30,6 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 			p.Name = ""
 		}
 		p.VN = c.vnOf(join(key, "vn"), r.VN, n.VNs)
-		if len(r.TES) == 0 && c.sound(join(key, "tes")) {
-			c.report(join(key, "tes"), nil, "missing", "want the TES-IDs of the TESs behind the port, such as [198.51.100.11]")
-		}
 		p.TES = c.knownTESs(join(key, "tes"), r.TES, n.TES, told)
 		for _, tes := range p.TES {
 			if other, taken := pairs[pair{p.VN, tes}]; taken && p.VN != "" {

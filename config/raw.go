@@ -17,6 +17,7 @@ type rawNVE struct {
 	Policies     *string      `mapstructure:"policies"`
 	Ports        []rawPort    `mapstructure:"ports"`
 	Quotas       rawQuotas    `mapstructure:"quotas"`
+	Servers      []rawServer  `mapstructure:"servers"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
 	Control      *string      `mapstructure:"control"`
@@ -143,6 +144,20 @@ type rawQuotas struct {
 type rawTenant struct {
 	Name    *string `mapstructure:"name"`
 	MaxMACs *string `mapstructure:"max_macs"`
+}
+
+type rawServer struct {
+	Name *string  `mapstructure:"name"`
+	VM   *string  `mapstructure:"vm"`
+	NICs []rawNIC `mapstructure:"nics"`
+}
+
+type rawNIC struct {
+	VN     *string  `mapstructure:"vn"`
+	Port   *string  `mapstructure:"port"`
+	MAC    *string  `mapstructure:"mac"`
+	IPs    []string `mapstructure:"ips"`
+	Policy *string  `mapstructure:"policy"`
 }
 
 type rawGoBGP struct {

@@ -116,7 +116,7 @@ func (b *backend) vms(ctx context.Context, only *evpn.VMID) ([]*tnsv1.VM, error)
 
 func viewVM(id evpn.RouterID, v nve.VMView) *tnsv1.VM {
 	view := &tnsv1.VM{
-		Vmid: v.VM.String(), Tes: v.TES.String(), Nve: id.String(), State: api.State(v.State), Mark: mark(v), Sequence: v.Sequence,
+		Vmid: v.VM.String(), Tes: v.TES.String(), Server: v.Server, Nve: id.String(), State: api.State(v.State), Mark: mark(v), Sequence: v.Sequence,
 	}
 	if v.Lifetime > 0 {
 		view.Lifetime = durationpb.New(v.Lifetime)

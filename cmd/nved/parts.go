@@ -83,6 +83,9 @@ func edgeConfig(c *config.NVE) nve.Config {
 	for _, t := range c.TES {
 		e.Neighbors = append(e.Neighbors, nve.Neighbor{Prefix: t.Prefix, IDs: t.IDs, Reflector: t.Reflector})
 	}
+	for _, s := range c.Servers {
+		e.Servers = append(e.Servers, server(c, s))
+	}
 	for _, v := range c.VNs {
 		n := nve.VN{
 			Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive,
@@ -100,6 +103,21 @@ func edgeConfig(c *config.NVE) nve.Config {
 		e.VNs = append(e.VNs, n)
 	}
 	return e
+}
+
+// server is a server with the numbers of its VNs.
+func server(c *config.NVE, s config.Server) nve.Server {
+	all := nve.Server{Name: s.Name, VM: s.VM}
+	for _, n := range s.NICs {
+		nic := nve.NIC{Port: n.Port, MAC: n.MAC, IPs: n.IPs, Policy: n.Policy}
+		for _, v := range c.VNs {
+			if v.Name == n.VN {
+				nic.VNI = v.VNI
+			}
+		}
+		all.NICs = append(all.NICs, nic)
+	}
+	return all
 }
 
 // exports is the route targets that a VN's routes have.

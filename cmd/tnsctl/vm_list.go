@@ -14,6 +14,7 @@ import (
 type vmView struct {
 	VMID      string      `json:"vmid"`
 	TES       string      `json:"tes"`
+	Server    string      `json:"server,omitempty"` // the name of one that is not virtualised
 	NVE       string      `json:"nve"`
 	State     string      `json:"state"`
 	Mark      string      `json:"mark"`
@@ -43,7 +44,7 @@ type tagView struct {
 
 func viewVM(m *tnsv1.VM) vmView {
 	v := vmView{
-		VMID: m.Vmid, TES: m.Tes, NVE: m.Nve, State: word(stateWords, m.State), Mark: word(markWords, m.Mark), Sequence: m.Sequence,
+		VMID: m.Vmid, TES: m.Tes, Server: m.Server, NVE: m.Nve, State: word(stateWords, m.State), Mark: word(markWords, m.Mark), Sequence: m.Sequence,
 		Routes: []routeView{},
 	}
 	if m.Lifetime != nil {
@@ -76,11 +77,19 @@ func (t tagView) String() string {
 	return fmt.Sprintf("%s vid %d pcp %d", t.Type, t.VID, t.PCP)
 }
 
+// at is who speaks for the VM: its TES, or for a server that is not virtualised nobody but its name.
+func (v vmView) at() string {
+	if v.Server != "" {
+		return "server " + v.Server
+	}
+	return v.TES
+}
+
 func (a *app) vmList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the VMs",
-		Long:  "List the VMs: tesd its own, nved one line for each VM and TES.",
+		Long:  "List the VMs: tesd its own, nved one line for each VM and TES, and for each server of its configuration.",
 		Example: "  tnsctl vm list\n" +
 			"  tnsctl --api unix:///run/tns/nved.sock vm list --json | jq -r '.[] | select(.mark == \"orphaned\") | .vmid'",
 		Args: cobra.NoArgs,
@@ -99,7 +108,7 @@ func (a *app) vmList() *cobra.Command {
 							active++
 						}
 					}
-					t.row(v.VMID, v.TES, v.NVE, v.State, v.Mark, v.Sequence, seconds(v.LifetimeS), len(v.Routes), active)
+					t.row(v.VMID, v.at(), v.NVE, v.State, v.Mark, v.Sequence, seconds(v.LifetimeS), len(v.Routes), active)
 				}
 				return a.show(vms, t)
 			})

@@ -60,6 +60,9 @@ An edge may have the VM at two TESs, while it moves between them. With --json th
 // printVM prints a VM's facts, then its routes.
 func (a *app) printVM(v vmView) error {
 	facts := newTable("VM", v.VMID)
+	if v.Server != "" {
+		facts.row("Server", v.Server)
+	}
 	facts.row("TES", v.TES)
 	facts.row("NVE", v.NVE)
 	facts.row("State", v.State)

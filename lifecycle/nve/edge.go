@@ -112,10 +112,10 @@ func New(c Config, p Parts) (*Edge, error) {
 			return nil, err
 		}
 	}
-	e.reclaim()
 	if err := e.addServers(); err != nil {
 		return nil, err
 	}
+	e.reclaim()
 	for _, a := range e.config.FabricPeers {
 		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
 	}

@@ -68,7 +68,7 @@ func (e *Edge) claims(k VMKey, h Holding) []quota.Claim {
 		if v.Tenant != "" {
 			cs = append(cs, quota.Claim{Account: quota.Account{Resource: quota.MACs, Tenant: v.Tenant}, Item: mac, Amount: 1})
 		}
-		port := e.ports[v.port[k.TES]]
+		port := e.ports[v.portOf(k.TES, st.MAC)]
 		if port.VIDs > 0 {
 			cs = append(cs, quota.Claim{Account: quota.Account{Resource: quota.VIDs, Port: port.Name}, Item: quota.Item{VNI: uint32(st.VNI)}, Amount: 1})
 		}
@@ -144,7 +144,7 @@ func (e *Edge) quotaVerdict(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 
 // concerns reports whether a request takes from an account.
 func (e *Edge) concerns(a quota.Account, o *offer) bool {
-	return (a.VN == "" || a.VN == o.vn.Name) && (a.Tenant == "" || a.Tenant == o.vn.Tenant) && (a.Port == "" || a.Port == o.vn.port[o.vm.TES])
+	return (a.VN == "" || a.VN == o.vn.Name) && (a.Tenant == "" || a.Tenant == o.vn.Tenant) && (a.Port == "" || a.Port == o.vn.portOf(o.vm.TES, o.route.MAC))
 }
 
 // overdrawn tells people which limit stands against a set, of a dry run in the log only.

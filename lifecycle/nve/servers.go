@@ -75,6 +75,7 @@ func (e *Edge) associateServers() {
 			if e.Store != nil {
 				e.Store.DropSequence(k.VM, k.TES)
 			}
+			e.keep(k, nil)
 			e.note(history.Event{Kind: history.KindState, VM: k.VM.String(), TES: k.TES.String(), State: evpn.StateTerminated.String(), Detail: "the server left the configuration"})
 		}
 	}

@@ -934,7 +934,7 @@ func (x *OperateResponse) GetElapsed() *durationpb.Duration {
 type VM struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Vmid  string                 `protobuf:"bytes,1,opt,name=vmid,proto3" json:"vmid,omitempty"`
-	// tes is the TES-ID of the hypervisor, a dotted quad.
+	// tes is the TES-ID of the hypervisor, a dotted quad; of a server that nved associates itself it is the NVE-ID.
 	Tes string `protobuf:"bytes,2,opt,name=tes,proto3" json:"tes,omitempty"`
 	// nve is the NVE-ID of the edge, a dotted quad.
 	Nve   string `protobuf:"bytes,3,opt,name=nve,proto3" json:"nve,omitempty"`
@@ -946,7 +946,9 @@ type VM struct {
 	Lifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	Routes   []*Route             `protobuf:"bytes,8,rep,name=routes,proto3" json:"routes,omitempty"`
 	// tag is absent before Pre-associated.
-	Tag           *Tag `protobuf:"bytes,9,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag *Tag `protobuf:"bytes,9,opt,name=tag,proto3" json:"tag,omitempty"`
+	// server is the name of a server that is not virtualised, which nved associates itself; empty for a VM.
+	Server        string `protobuf:"bytes,12,opt,name=server,proto3" json:"server,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1042,6 +1044,13 @@ func (x *VM) GetTag() *Tag {
 		return x.Tag
 	}
 	return nil
+}
+
+func (x *VM) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
 }
 
 // Route is one binding of a VM: a MAC, or a MAC and an IP address, in a VN.
@@ -3355,7 +3364,7 @@ const file_tns_proto_rawDesc = "" +
 	"reasonCode\x12#\n" +
 	"\x05state\x18\x06 \x01(\x0e2\r.tns.v1.StateR\x05state\x12\x1a\n" +
 	"\bsequence\x18\a \x01(\rR\bsequence\x123\n" +
-	"\aelapsed\x18\b \x01(\v2\x19.google.protobuf.DurationR\aelapsed\"\x9c\x02\n" +
+	"\aelapsed\x18\b \x01(\v2\x19.google.protobuf.DurationR\aelapsed\"\xb4\x02\n" +
 	"\x02VM\x12\x12\n" +
 	"\x04vmid\x18\x01 \x01(\tR\x04vmid\x12\x10\n" +
 	"\x03tes\x18\x02 \x01(\tR\x03tes\x12\x10\n" +
@@ -3365,7 +3374,8 @@ const file_tns_proto_rawDesc = "" +
 	"\bsequence\x18\x06 \x01(\rR\bsequence\x125\n" +
 	"\blifetime\x18\a \x01(\v2\x19.google.protobuf.DurationR\blifetime\x12%\n" +
 	"\x06routes\x18\b \x03(\v2\r.tns.v1.RouteR\x06routes\x12\x1d\n" +
-	"\x03tag\x18\t \x01(\v2\v.tns.v1.TagR\x03tag\"\xa3\x01\n" +
+	"\x03tag\x18\t \x01(\v2\v.tns.v1.TagR\x03tag\x12\x16\n" +
+	"\x06server\x18\f \x01(\tR\x06server\"\xa3\x01\n" +
 	"\x05Route\x12\x0e\n" +
 	"\x02vn\x18\x01 \x01(\tR\x02vn\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
