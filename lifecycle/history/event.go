@@ -13,6 +13,7 @@ const (
 	KindFabric   Kind = "fabric"   // a fabric route was announced, withdrawn or seen
 	KindSession  Kind = "session"
 	KindMove     Kind = "move" // a VM comes or goes, as middleboxes are told of it (nved)
+	KindTag      Kind = "tag"  // a local tag changes, or a TES applied one
 	KindAlarm    Kind = "alarm"
 )
 

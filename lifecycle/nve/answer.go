@@ -127,7 +127,7 @@ func (e *Edge) respond(o *offer, a answer) {
 	if o.vn != nil {
 		r.VNName = &o.vn.hash
 		if a.state.Alive() {
-			r.Tag = &evpn.LocalTag{}
+			r.Tag = e.localTag(o)
 		}
 	}
 	o.told = &a

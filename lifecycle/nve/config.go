@@ -17,7 +17,8 @@ type Config struct {
 	Servers     []Server     // that are here without a TES
 	Neighbors   []Neighbor   // who may speak for which TES
 	FabricPeers []netip.Addr // whose End-of-RIB is waited for at start
-	Restarted   bool         // the kernel holds entries of a run before
+	Segments    []Segment
+	Restarted   bool // the kernel holds entries of a run before
 
 	Lifetimes   lifecycle.Lifetimes // all zero: the defaults
 	Assembly    time.Duration       // how long an incomplete set is waited for
@@ -54,6 +55,7 @@ type Port struct {
 	Name string
 	TES  []evpn.RouterID
 
+	Segment   string // what VIDs are unique on, if its frames are tagged; one of Config.Segments
 	Bandwidth uint64 // that can be guaranteed to MACs behind it, bits a second; 0: no limit
 	VIDs      uint64 // how many VNs can be told apart on it; 0: their frames are not tagged
 }

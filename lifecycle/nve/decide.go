@@ -196,8 +196,9 @@ func (e *Edge) checkRoute(o *offer) evpn.Reason {
 	why, text := e.authorized(o)
 	if why != evpn.ReasonNone {
 		e.unauthorized(o, why, text)
+		return why
 	}
-	return why
+	return e.checkTag(o)
 }
 
 // unicast reports whether a station can have the address.

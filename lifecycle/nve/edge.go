@@ -12,6 +12,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/quota"
+	"github.com/tns-project/tns/lifecycle/tag"
 	"github.com/tns-project/tns/speaker"
 )
 
@@ -65,6 +66,10 @@ type Edge struct {
 	ports    map[string]Port
 	timers   timers
 
+	book      *tag.Book          // VIDs
+	tagTimers map[tag.Key]*timer // changes that go on
+	tagSteps  map[tag.Key]*timer // those to be looked at
+
 	unready    map[evpn.RouterID]struct{} // TESs that were there before the restart and have not finished
 	unheard    map[netip.Addr]struct{}    // reflectors of TESs that have not sent End-of-RIB
 	started    time.Time
@@ -88,6 +93,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
+		tagTimers: map[tag.Key]*timer{}, tagSteps: map[tag.Key]*timer{},
 		ports: map[string]Port{}, mail: newMailbox(),
 	}
 	if e.Log == nil {
@@ -116,6 +122,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		return nil, err
 	}
 	e.reclaim()
+	e.openBook()
 	for _, a := range e.config.FabricPeers {
 		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
 	}
@@ -193,6 +200,7 @@ func (e *Edge) start() {
 	e.started = e.now
 	e.paused = e.now
 	e.recall()
+	e.resumeTags()
 	e.associateServers()
 	e.timers.after(e.now, e.config.RestoreWait, e.fabricKnown)
 	e.timers.after(e.now, e.config.StartupHold, e.complete)
@@ -266,6 +274,7 @@ func (e *Edge) complete() {
 	if !e.completed {
 		e.completed = true
 		e.forgetAbsent()
+		e.endTagStart()
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

@@ -89,6 +89,7 @@ func (w *world) invariants(after string) {
 		w.t.Errorf("after %q: "+format, append([]any{after}, args...)...)
 	}
 	w.accepted(fail)
+	w.tagged(fail)
 	w.reserved(fail)
 	members := map[*vn]int{}
 	for _, r := range e.records {

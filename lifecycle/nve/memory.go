@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/tag"
 )
 
 var errTooManyVNs = errors.New("no route distinguisher number is left: at most 32767 VNs")
@@ -19,6 +20,8 @@ type Memory struct {
 
 	Acceptances map[VMKey]map[BindingKey]Acceptance // of credentials
 	Holdings    map[VMKey]Holding
+	Tags        map[tag.Key]tag.Tag           // of VNs on segments
+	Told        map[VMKey]map[StationKey]Told // the local tags that VMs were told
 }
 
 // VMKey names a record: a VM at a TES.
@@ -60,6 +63,12 @@ func (m *Memory) init() {
 	}
 	if m.Holdings == nil {
 		m.Holdings = map[VMKey]Holding{}
+	}
+	if m.Tags == nil {
+		m.Tags = map[tag.Key]tag.Tag{}
+	}
+	if m.Told == nil {
+		m.Told = map[VMKey]map[StationKey]Told{}
 	}
 }
 

@@ -31,7 +31,7 @@ func TestModel(t *testing.T) {
 		up := map[string]bool{"tes1": true, "tes2": true, "srr": true, "frr": true}
 		session := map[string]string{"tes1": "tes1", "tes2": "tes2", "tes3": "srr"}
 		oneOf := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(r, label) }
-		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4"}
+		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "pink/m5", "pink/m5 lime/m6", "pink/m6 grey/m5", "lime/m5 blue/m1", "pink/m5!7", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4"}
 		credentials := []string{"", "", " key=7", " key=8", " key=7 expiry=1s", " key=7 expiry=-1s", " credential", " key=7 for=vm:vm9", " key=7 policy=5", " policy=5"}
 		tes := func() string { return oneOf("tes", "tes1", "tes2", "tes3") }
 		vms := func() string { return oneOf("vm", "vm1", "vm2", "vm3") }
@@ -104,9 +104,23 @@ func TestModel(t *testing.T) {
 					do("garbage tes1 %s %s", oneOf("binding", "blue/m1", "red/m2"), oneOf("what", "bare", "op-7", "two-vmids", "other-nve", "unknown"))
 				}
 			},
+			"retag": func(*rapid.T) {
+				do("retag %s %s %s", oneOf("vn", "pink", "lime"), oneOf("port", "trunk1", "trunk2"), oneOf("vid", "0", "0", "100", "101", "2"))
+			},
+			"echo": func(*rapid.T) {
+				from, vm := tes(), vms()
+				set := w.sets[from+" "+vm]
+				if set == nil || len(set.routes) == 0 || !up[session[from]] {
+					return
+				}
+				for st, told := range w.edge.memory.Told[VMKey{vmOf(vm), id(names[from].String())}] {
+					do("echo %s %s %d%s vn=%s", from, vm, told.Change, oneOf("result", "", "", ":failed"), vnOf(st.VNI))
+					break
+				}
+			},
 			"refuse": func(*rapid.T) { do("%s m1 6", oneOf("what", "refuse", "allow")) },
 			"kernel": func(*rapid.T) {
-				do("kernel %s", oneOf("what", "hold", "answer", "answer", "fail m1", "heal m1", "fail m2", "heal m2"))
+				do("kernel %s", oneOf("what", "hold", "answer", "answer", "fail m1", "heal m1", "fail m2", "heal m2", "fail trunk1", "heal trunk1"))
 			},
 			"authorizer": func(*rapid.T) { do("authorizer %s", oneOf("what", "hold", "answer", "answer")) },
 			"pass":       func(*rapid.T) { do("pass %s", oneOf("time", "1s", "3s", "30s", "2m", "2m", "1h")) },
@@ -121,7 +135,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 		})
-		for _, line := range []string{"authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel answer", "pass 10s"} {
+		for _, line := range []string{"authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel heal trunk1", "kernel answer", "pass 10s"} {
 			do("%s", line)
 		}
 		for p, is := range up {
@@ -155,14 +169,14 @@ func (w *world) leftovers() string {
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
 		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
-		"responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
+		"tags held": len(e.book.Held()), "told": len(e.memory.Told), "told on disk": len(w.disk.m.Told), "tag steps": len(e.tagSteps), "tag timers": len(e.tagTimers), "responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
 	} {
 		if n > 0 {
 			fmt.Fprintf(&b, "%d %s, ", n, name)
 		}
 	}
 	for _, v := range e.vns {
-		if len(v.members)+len(v.active)+len(v.stations)+len(v.floods)+len(v.neighbors)+len(v.pinned) > 0 {
+		if len(v.members)+len(v.carried)+len(v.active)+len(v.stations)+len(v.floods)+len(v.neighbors)+len(v.pinned) > 0 {
 			fmt.Fprintf(&b, "VN %s: %d members, %d active, %d stations, %d floods, %d neighbors, %d pinned, ", v.Name, len(v.members), len(v.active), len(v.stations), len(v.floods), len(v.neighbors), len(v.pinned))
 		}
 	}

@@ -116,6 +116,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		e.tried(o)
 		return
 	}
+	e.echoed(o)
 	e.arrive(o)
 }
 

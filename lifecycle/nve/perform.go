@@ -84,6 +84,10 @@ func (e *Edge) reserve(p *procedure) bool {
 			return false
 		}
 	}
+	if v := e.takeTags(p); len(v) > 0 {
+		e.fail(p, v)
+		return false
+	}
 	e.ledger.Reserve(p.record.key, e.claims(p.record.key, holdingOf(p.bindings))) // it may: the check has just said so
 	for _, k := range routesOf(p.bindings) {
 		b := p.bindings[k]
@@ -99,6 +103,7 @@ func (e *Edge) forward(p *procedure) bool {
 		e.station(b.station()).claim(p.record)
 	}
 	e.claimIPs(p.record, p.bindings)
+	e.confirmTags(p)
 	for _, st := range stationsOf(p.bindings) {
 		e.await(p, e.confirm(st))
 	}
@@ -176,6 +181,7 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 			continue
 		}
 		delete(st.records, r)
+		e.untell(r.key, st.key)
 		st.leave(r)
 		if st.owner == r {
 			e.silence(st)

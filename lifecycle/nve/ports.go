@@ -3,6 +3,7 @@ package nve
 import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/tag"
 )
 
 // Announcer sends routes to the peers of one plane. Its methods do not wait for the peers.
@@ -58,4 +59,6 @@ type Store interface {
 	PutAcceptance(VMKey, BindingKey, Acceptance)
 	DropAcceptance(VMKey, BindingKey)
 	PutHolding(VMKey, Holding) // an empty one is forgotten
+	PutTag(tag.Key, *tag.Tag)  // nil is forgotten, as with the next
+	PutTold(VMKey, StationKey, *Told)
 }

@@ -76,7 +76,7 @@ func (e *Edge) advance(p *procedure) {
 func (e *Edge) kernelVerdict(p *procedure) Verdict {
 	v := Verdict{}
 	for k, b := range p.bindings {
-		if err := p.refused[b.station()]; err != nil {
+		if p.refused[b.station()] != nil || p.refused[StationKey{VNI: b.vn.VNI}] != nil { // the entry, or the VN's tag
 			v[k] = evpn.NonSufficientResources
 		}
 	}
@@ -106,6 +106,7 @@ func (e *Edge) commit(p *procedure) {
 		from = e.origin(p)
 	}
 	r.bindings, r.params = p.bindings, p.params
+	e.untellOthers(r)
 	because := p.event.String()
 	if p.set != nil && asks(&p.set.request).Immigrates() {
 		because = "immigration (" + because + ")"

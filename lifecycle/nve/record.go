@@ -107,6 +107,7 @@ func (e *Edge) enter(r *record, a lifecycle.Association, because string) {
 	}
 	if !r.alive() {
 		e.forgetAcceptances(r.key)
+		e.untellAll(r.key)
 	}
 	if before.Orphaned != a.Orphaned {
 		r.refreshed = e.now

@@ -19,7 +19,7 @@ import (
 //	up|down|eor PEER                    a session, of the TES plane or (frr) of the fabric
 //	session ADDRESS                     one more session of the TES plane
 //	ask TES OP VM BINDING…              all routes of a request, BINDING = VN/MAC[/IP]; base=, seq=, flags=MKD, policy=ID, via=PEER, rd=TES, nexthop=,
-//	                                    only=INDEX, count=, name (by VN Name), credential (one of zeros), tag=; else base and seq are what a good TES has
+//	                                    only=INDEX, count=, name (by VN Name), credential (one of zeros), tag=, vid= (a proposal); else base and seq are what a good TES has
 //	                                    key=N: with credentials by that key, expiry=10m from now, for=vm:,tes:,vn:,mac:,ip:,policy:,VALUE,… not for what is
 //	                                    asked; bare: without those that were there
 //	again TES VM                        the same routes as they were
@@ -38,6 +38,9 @@ import (
 //	server NAME VM PORT BINDING…        the configuration has a server from the next restart on; policy=ID
 //	server NAME                         or has it no more
 //	listen                              from now on, what middleboxes are told is written down
+//	echo TES VM CHANGE[:failed]         the TES answers to a changed tag, on the requests that stand; vn=
+//	retag VN PORT VID                   an operator changes a VID, 0: to another
+//	fix SEGMENT VN VID                  the next start has that VID in its configuration, 0: none
 //	clear BINDING                       an operator ends a duplicate's block
 //	quotas WHAT=N…                      from the next start on (as the first line, from the beginning on): VN.vms, VN.vms_per_tes, VN.macs, TENANT.macs,
 //	                                    PORT.bandwidth, PORT.vids, tes.vms, rules
@@ -126,6 +129,13 @@ func (w *world) do(line string) {
 		w.boot()
 	case "server":
 		w.configure(words[1], arg(2), arg(3), words[min(4, len(words)):], opts)
+	case "echo":
+		w.echo(words[1], words[2], words[3], opts)
+	case "retag":
+		n, _ := strconv.Atoi(words[3])
+		w.retag(words[1], words[2], uint16(n))
+	case "fix":
+		w.fix(words[1], words[2], words[3])
 	case "listen":
 		w.tells = true
 	case "clear":
@@ -284,6 +294,10 @@ func (w *world) ask(tes, op, vmid string, bindings []string, opts map[string]str
 	if t := opts["tag"]; t != "" {
 		n, _ := strconv.Atoi(t)
 		q.Proposal = &evpn.LocalTag{Type: uint8(n)}
+	}
+	if v := opts["vid"]; v != "" {
+		n, _ := strconv.Atoi(v)
+		q.Proposal = &evpn.LocalTag{Type: evpn.TagDot1Q, VID: uint16(n)}
 	}
 	if len(where) == 0 && len(old.routes) > 0 { // the same bindings with the same parameters
 		var routes []evpn.Route

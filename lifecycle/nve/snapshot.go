@@ -34,7 +34,7 @@ type VMView struct {
 	Sequence uint32
 	Lifetime time.Duration // left; 0 = none runs
 	Since    time.Time
-	Tag      evpn.LocalTag
+	Tag      evpn.LocalTag // of its first (VN, MAC)
 	Routes   []RouteView
 }
 
@@ -48,6 +48,7 @@ type RouteView struct {
 	Port   string
 	Active bool
 	Reason evpn.Reason // of the last answer
+	Tag    *Told       // what it was told; nil: nothing yet
 }
 
 // VNView is one VN.
@@ -59,6 +60,7 @@ type VNView struct {
 	Remote  int // MACs of other edges
 	Flood   []netip.Addr
 	Ports   []Port
+	Tags    []TagView
 }
 
 // StationView is a (VN, MAC) as the edge sees it.
@@ -126,6 +128,7 @@ func (e *Edge) fill(s *Snapshot) {
 				view.Remote++
 			}
 		}
+		view.Tags = e.viewTags(v)
 		s.VNs = append(s.VNs, view)
 	}
 	slices.SortFunc(s.VNs, func(a, b VNView) int { return cmp.Compare(a.VNI, b.VNI) })
@@ -168,11 +171,20 @@ func (e *Edge) viewVM(r *record) VMView {
 		if st := b.vn.stations[b.mac]; st != nil {
 			route.Active = st.active() == r
 		}
+		if told, ok := e.memory.Told[r.key][b.station()]; ok {
+			route.Tag = &told
+		}
 		view.Routes = append(view.Routes, route)
 	}
 	slices.SortFunc(view.Routes, func(a, b RouteView) int {
 		return cmp.Or(compareStations(StationKey{a.VNI, a.MAC}, StationKey{b.VNI, b.MAC}), a.IP.Compare(b.IP))
 	})
+	for _, route := range view.Routes {
+		if route.Tag != nil {
+			view.Tag = route.Tag.LocalTag
+			break
+		}
+	}
 	return view
 }
 

@@ -14,6 +14,7 @@ type counters struct {
 	transitions, immigrations, orphaned, alarms                         uint64
 	duplicates, duplicateTES, kernelErrors                              uint64
 	fabricAnnounced, fabricWithdrawn                                    uint64
+	tagChanges, tagsFailed, tagsUnanswered                              uint64
 	responses                                                           map[Answered]uint64
 	unauthorizedBy                                                      map[Unauthorized]uint64
 }
@@ -73,12 +74,17 @@ type Stats struct {
 	KernelErrors     uint64
 	FabricAnnounced  uint64 // routes
 	FabricWithdrawn  uint64
+	TagChanges       uint64 // of VIDs that VNs have on segments
+	TagsFailed       uint64 // local tags that TESs could not apply
+	TagsUnanswered   uint64 // and those that they did not answer to in time
 	Responses        map[Answered]uint64
 	Unauthorized     map[Unauthorized]uint64 // routes
 
 	Records  map[evpn.State]int
 	Orphans  int
 	Used     []quota.Usage
+	Waiting  int // local tags that TESs have not answered to
+	Failed   int // and those that they could not apply
 	Stations int // (VN, MAC)s known, local and remote
 	Ready    bool
 }
@@ -92,6 +98,7 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 			Requests: c.requests, Malformed: c.malformed, Ignored: c.ignored, Incomplete: c.incomplete, Beacons: c.beacons, DigestMismatches: c.digestMismatches,
 			Transitions: c.transitions, Immigrations: c.immigrations, Orphaned: c.orphaned, Alarms: c.alarms, DuplicateMACs: c.duplicates, DuplicateTESs: c.duplicateTES,
 			KernelErrors: c.kernelErrors, FabricAnnounced: c.fabricAnnounced, FabricWithdrawn: c.fabricWithdrawn,
+			TagChanges: c.tagChanges, TagsFailed: c.tagsFailed, TagsUnanswered: c.tagsUnanswered,
 			Responses: make(map[Answered]uint64, len(c.responses)), Records: map[evpn.State]int{}, Stations: len(e.stations), Ready: e.fabricDone,
 		}
 		for k, n := range c.responses {
@@ -99,6 +106,15 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 		}
 		s.Used = e.ledger.Usage()
 		s.Unauthorized = maps.Clone(c.unauthorizedBy)
+		for _, told := range e.memory.Told {
+			for _, t := range told {
+				if t.waits() {
+					s.Waiting++
+				} else if t.Answer == TagFailed {
+					s.Failed++
+				}
+			}
+		}
 		for _, r := range e.records {
 			s.Records[wireState(r.State)]++
 			if r.Orphaned {

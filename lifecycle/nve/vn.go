@@ -22,6 +22,7 @@ type vn struct {
 	servers  map[evpn.MAC]string      // where a server's NIC is
 	members  map[*record]struct{}
 	active   map[string]int // MACs that are active, by port
+	carried  map[string]int // members, by tagged port
 	stations map[evpn.MAC]*station
 	floods   map[netip.Addr]*flood
 
@@ -38,7 +39,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 	v := &vn{
 		VN: c, hash: evpn.HashVNName(c.Name),
 		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
-		edge: e.config.ID, port: map[evpn.RouterID]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
+		edge: e.config.ID, port: map[evpn.RouterID]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, carried: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
 		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{},
 	}
 	if len(v.Export) == 0 {
@@ -92,6 +93,7 @@ func (e *Edge) join(v *vn, r *record) {
 		return
 	}
 	v.members[r] = struct{}{}
+	e.carry(v, r, 1)
 	if len(v.members) > 1 {
 		return
 	}
@@ -105,6 +107,7 @@ func (e *Edge) leave(v *vn, r *record) {
 		return
 	}
 	delete(v.members, r)
+	e.carry(v, r, -1)
 	if len(v.members) > 0 {
 		return
 	}

@@ -15,13 +15,15 @@ import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/lifecycle/tag"
 	"github.com/tns-project/tns/speaker"
 )
 
 // world is an edge with everything around it pretended: time, both planes, the kernel, the disk. What the edge does is written down as lines.
 //
 // There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one, and gold (10400), which wants credentials by one
-// of the keys 7 and 8; red has key 7 too. Of those behind gold's ports, tes2 may not use it. There are tes1, tes2 and tes4 behind the edge, tes3 behind
+// of the keys 7 and 8; red has key 7 too. Pink (10500), lime (10600) and grey (10700) are on trunks: that of tes1 and tes3, and those of tes2 and tes4, which are one
+// segment with the VIDs 100 and 101, and 300 for lime. Of those behind gold's ports, tes2 may not use it. There are tes1, tes2 and tes4 behind the edge, tes3 behind
 // the signalling reflector srr; another edge, edge2 at 192.0.2.2, and edge0 at 192.0.1.9, whose address is lower than ours, behind the fabric's reflector.
 type world struct {
 	t      reporter
@@ -104,7 +106,7 @@ func nameOf(a netip.Addr) string {
 	return a.String()
 }
 
-var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "gold": 10400, "nowhere": 99999, "elsewhere": 88888}
+var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "gold": 10400, "pink": 10500, "lime": 10600, "grey": 10700, "nowhere": 99999, "elsewhere": 88888}
 
 func vnOf(v evpn.VNI) string {
 	for n, w := range vnis {
@@ -128,11 +130,19 @@ func worldConfig() Config {
 	red.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7)}
 	gold.Keys = map[uint16]evpn.CredentialKey{7: keyOf(7), 8: keyOf(8)}
 	gold.Ports = append(gold.Ports, Port{Name: "eth43", TES: []evpn.RouterID{id("198.51.100.14")}})
+	trunked := func(name string) VN {
+		return VN{Name: name, VNI: vnis[name], Ports: []Port{
+			{Name: "trunk1", TES: tess, Segment: "trunk1"},
+			{Name: "trunk2", TES: []evpn.RouterID{id("198.51.100.12")}, Segment: "shared"},
+			{Name: "trunk3", TES: []evpn.RouterID{id("198.51.100.14")}, Segment: "shared"},
+		}}
+	}
 	gold.Credentialed, gold.TES = true, []evpn.RouterID{id("198.51.100.11"), id("198.51.100.13"), id("198.51.100.14")}
 	direct := func(s string) Neighbor { return Neighbor{Prefix: netip.PrefixFrom(addr(s), 32)} }
 	return Config{
 		ID: id("192.0.2.1"), AS: 65000, VTEP: nveID,
-		VNs: []VN{blue, red, green, gold},
+		VNs:      []VN{blue, red, green, gold, trunked("pink"), trunked("lime"), trunked("grey")},
+		Segments: []Segment{{Name: "trunk1"}, {Name: "shared", VIDs: []tag.Range{{First: 100, Last: 101}}, Fixed: map[evpn.VNI]uint16{10600: 300}}},
 		Neighbors: []Neighbor{
 			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
 			{Prefix: netip.MustParsePrefix("192.0.2.253/32"), IDs: []evpn.RouterID{id("198.51.100.13")}, Reflector: true},
@@ -177,6 +187,7 @@ func (w *world) boot() {
 		s.up = false
 	}
 	w.config.Restarted = len(w.kernel.entries) > 0
+	w.find()
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Demands: demands, Store: w.disk, Middleboxes: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
@@ -374,6 +385,16 @@ func (w *world) responseText(r evpn.Route) string {
 	} else if a.Lease.Lifetime > 0 {
 		s += fmt.Sprintf(" %ds", a.Lease.Lifetime)
 	}
+	if t := a.Tag; t != nil && *t != (evpn.LocalTag{}) {
+		s += fmt.Sprintf(" vid=%d", t.VID)
+		if t.PCP != 0 {
+			s += fmt.Sprintf(" pcp=%d", t.PCP)
+		}
+		if t.Change != 0 {
+			s += fmt.Sprintf(" change=%d", t.Change)
+		}
+		w.check(t.Type == evpn.TagDot1Q && t.VID != 0, "response %s: tag %+v", r.RouteKey, *t)
+	}
 	return s
 }
 
@@ -385,7 +406,7 @@ type kernel struct {
 	generation dataplane.Generation
 	pending    []dataplane.Result
 	held       bool
-	failing    map[string]bool // MACs that it refuses
+	failing    map[string]bool // MACs and tagged ports that it refuses
 	complete   bool
 }
 
@@ -419,7 +440,7 @@ func (k *kernel) answer() {
 		r := k.pending[0]
 		k.pending = k.pending[1:]
 		switch {
-		case !r.Removed && k.failing[macName(evpn.MAC(r.Key.MAC))]:
+		case !r.Removed && k.failing[macName(evpn.MAC(r.Key.MAC))], !r.Removed && r.Key.Kind == dataplane.Tag && k.failing[r.Key.Port]:
 			r.Err = errors.New("no buffer space available")
 		case r.Removed:
 			delete(k.entries, r.Key)
@@ -461,6 +482,16 @@ func entryText(e dataplane.Entry) string {
 		}
 		return s
 	}
+	if e.Kind == dataplane.Tag {
+		s := "tag " + vn + " on " + e.Port
+		if e.VIDs.Send != 0 {
+			s += fmt.Sprintf(": send %d", e.VIDs.Send)
+		}
+		if e.VIDs.Also != 0 {
+			s += fmt.Sprintf(", take %d", e.VIDs.Also)
+		}
+		return s
+	}
 	return "port " + e.Port
 }
 
@@ -494,7 +525,35 @@ func (d *disk) Load() (Memory, error) {
 	for k, v := range d.m.Holdings {
 		m.Holdings[k] = maps.Clone(v)
 	}
+	for k, v := range d.m.Tags {
+		m.Tags[k] = v
+	}
+	for k, v := range d.m.Told {
+		m.Told[k] = maps.Clone(v)
+	}
 	return m, nil
+}
+
+func (d *disk) PutTag(k tag.Key, t *tag.Tag) {
+	if t == nil {
+		delete(d.m.Tags, k)
+		return
+	}
+	d.m.Tags[k] = *t
+}
+
+func (d *disk) PutTold(k VMKey, st StationKey, t *Told) {
+	if t == nil {
+		delete(d.m.Told[k], st)
+		if len(d.m.Told[k]) == 0 {
+			delete(d.m.Told, k)
+		}
+		return
+	}
+	if d.m.Told[k] == nil {
+		d.m.Told[k] = map[StationKey]Told{}
+	}
+	d.m.Told[k][st] = *t
 }
 
 func (d *disk) PutHolding(k VMKey, h Holding) {

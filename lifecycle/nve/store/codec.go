@@ -10,6 +10,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/tag"
 )
 
 func be16(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
@@ -121,6 +122,7 @@ func (s *Store) Load() (nve.Memory, error) {
 		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
 		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
 		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{}, Holdings: map[nve.VMKey]nve.Holding{},
+		Tags: map[tag.Key]tag.Tag{}, Told: map[nve.VMKey]map[nve.StationKey]nve.Told{},
 	}
 	odd := 0
 	err := s.db.View(func(tx *bbolt.Tx) error {
@@ -178,6 +180,29 @@ func (s *Store) Load() (nve.Memory, error) {
 					m.Holdings[nve.VMKey{VM: evpn.VMID(k[:16]), TES: evpn.RouterID(binary.BigEndian.Uint32(k[16:]))}] = h
 				}
 				return err
+			}),
+			all(tagBucket, func(k, v []byte) error {
+				key, err := decodeTagKey(k)
+				if err != nil {
+					return err
+				}
+				t, err := decodeTag(v)
+				if err == nil {
+					m.Tags[key] = t
+				}
+				return err
+			}),
+			each(toldBucket, 30, func(k, v []byte) error {
+				vm := nve.VMKey{VM: evpn.VMID(k[:16]), TES: evpn.RouterID(binary.BigEndian.Uint32(k[16:]))}
+				t, err := decodeTold(v)
+				if err != nil {
+					return err
+				}
+				if m.Told[vm] == nil {
+					m.Told[vm] = map[nve.StationKey]nve.Told{}
+				}
+				m.Told[vm][nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k[20:])), MAC: evpn.MAC(k[24:])}] = t
+				return nil
 			}),
 			all(acceptanceBucket, func(k, v []byte) error {
 				vm, b, err := decodeAcceptanceKey(k)

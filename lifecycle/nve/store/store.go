@@ -16,9 +16,10 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/tag"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket}
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, tagBucket, toldBucket}
 
 const (
 	metaBucket       = "meta"
@@ -28,6 +29,8 @@ const (
 	mobilityBucket   = "mobility"
 	acceptanceBucket = "acceptance"
 	holdingBucket    = "holding"
+	tagBucket        = "tag"
+	toldBucket       = "told"
 
 	version = "1"
 )
@@ -286,4 +289,12 @@ func (s *Store) DropAcceptance(k nve.VMKey, b nve.BindingKey) {
 // PutHolding remembers what a VM at a TES holds of the edge; nothing is forgotten.
 func (s *Store) PutHolding(k nve.VMKey, h nve.Holding) {
 	s.put(holdingBucket, string(k.VM[:])+string(be32(uint32(k.TES))), encodeHolding(h))
+}
+
+// PutTag remembers the VIDs of a VN on a segment; nil is forgotten.
+func (s *Store) PutTag(k tag.Key, t *tag.Tag) { s.put(tagBucket, encodeTagKey(k), encodeTag(t)) }
+
+// PutTold remembers the local tag that a VM was told for a (VN, MAC); nil is forgotten.
+func (s *Store) PutTold(k nve.VMKey, st nve.StationKey, t *nve.Told) {
+	s.put(toldBucket, string(k.VM[:])+string(be32(uint32(k.TES)))+vniKey(st.VNI)+string(st.MAC[:]), encodeTold(t))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/nve"
 	"github.com/tns-project/tns/lifecycle/nve/store"
+	"github.com/tns-project/tns/lifecycle/tag"
 )
 
 var (
@@ -33,6 +34,12 @@ var (
 	withIPv4   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac, IP: netip.MustParseAddr("10.0.0.1")}
 	withIPv6   = nve.BindingKey{VNI: 10200, MAC: mac, IP: netip.MustParseAddr("2001:db8::1")}
 	holding    = nve.Holding{{VNI: 10100, MAC: mac}: {}, {VNI: 1<<24 - 1, MAC: mac}: {Type: 0xabcdef, Version: 255}}
+	onSegment  = tag.Key{Segment: "trunk1", VNI: 10100}
+	elsewhere  = tag.Key{Segment: "s", VNI: 1<<24 - 1}
+	changing   = tag.Tag{VID: 200, Old: 100, Sent: 100, Until: gone.Add(7), Second: true, Next: 4094}
+	steady     = tag.Tag{VID: 1, Sent: 1}
+	told       = nve.Told{LocalTag: evpn.LocalTag{Type: evpn.TagDot1Q, PCP: 7, VID: 4094, Change: 255}, Changed: gone, Answer: nve.TagFailed}
+	untagged   = nve.Told{}
 	accepted   = nve.Acceptance{Credential: evpn.Credential{KeyID: 7, Tag: [16]byte{1, 15: 2}}, Expiry: 1790000000}
 	acceptedAs = nve.Acceptance{Policy: evpn.Policy{Type: 0xabcdef, Version: 255}, Credential: evpn.Credential{KeyID: 65535}, Expiry: 1<<32 - 1}
 )
@@ -80,6 +87,10 @@ func fill(s *store.Store) {
 	s.PutAcceptance(key, withIPv4, acceptedAs)
 	s.PutAcceptance(key, withIPv6, accepted)
 	s.PutHolding(key, holding)
+	s.PutTag(onSegment, &changing)
+	s.PutTag(elsewhere, &steady)
+	s.PutTold(key, nve.StationKey{VNI: 10100, MAC: mac}, &told)
+	s.PutTold(key, nve.StationKey{VNI: 10200, MAC: mac}, &untagged)
 }
 
 func load(t *testing.T, s *store.Store) nve.Memory {
@@ -113,11 +124,17 @@ func isFull(t *testing.T, m nve.Memory) {
 	if len(m.Holdings) != 1 || !maps.Equal(m.Holdings[key], holding) {
 		t.Errorf("holdings %v", m.Holdings)
 	}
+	if len(m.Tags) != 2 || m.Tags[onSegment] != changing || m.Tags[elsewhere] != steady {
+		t.Errorf("tags %v", m.Tags)
+	}
+	if len(m.Told) != 1 || !maps.Equal(m.Told[key], map[nve.StationKey]nve.Told{{VNI: 10100, MAC: mac}: told, {VNI: 10200, MAC: mac}: untagged}) {
+		t.Errorf("told %v", m.Told)
+	}
 }
 
 func isEmpty(t *testing.T, m nve.Memory) {
 	t.Helper()
-	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances)+len(m.Holdings) > 0 {
+	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances)+len(m.Holdings)+len(m.Tags)+len(m.Told) > 0 {
 		t.Errorf("left over: %+v", m)
 	}
 }
@@ -141,6 +158,10 @@ func TestWhatIsPutIsThereAfterReopening(t *testing.T) {
 		s.DropAcceptance(key, b)
 	}
 	s.PutHolding(key, nil)
+	s.PutTag(onSegment, nil)
+	s.PutTag(elsewhere, nil)
+	s.PutTold(key, nve.StationKey{VNI: 10100, MAC: mac}, nil)
+	s.PutTold(key, nve.StationKey{VNI: 10200, MAC: mac}, nil)
 	stop()
 	s, _, _ = open(t, path)
 	m := load(t, s)
