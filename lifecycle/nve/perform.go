@@ -92,7 +92,7 @@ func (e *Edge) reserve(p *procedure) bool {
 	for _, k := range routesOf(p.bindings) {
 		b := p.bindings[k]
 		e.join(b.vn, p.record)
-		e.station(b.station()).records[p.record] = struct{}{}
+		e.hold(e.station(b.station()), p.record)
 	}
 	return true
 }
@@ -180,7 +180,7 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 			}
 			continue
 		}
-		delete(st.records, r)
+		e.letGo(st, r)
 		e.untell(r.key, st.key)
 		st.leave(r)
 		if st.owner == r {
@@ -223,7 +223,7 @@ func (e *Edge) rollBack(p *procedure) {
 	e.eachIP(p.bindings, func(ip *place) { ip.giveUp(r) })
 	for _, st := range stationsOf(p.bindings) {
 		if !held[st.key] {
-			delete(st.records, r)
+			e.letGo(st, r)
 		}
 		st.giveUp(r)
 		e.settle(st)

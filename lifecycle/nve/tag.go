@@ -52,7 +52,7 @@ func (e *Edge) resumeTags() {
 	for _, k := range keysOf(e.memory.Told, compareVMKeys) {
 		for _, st := range keysOf(e.memory.Told[k], compareStations) {
 			told := e.memory.Told[k][st]
-			key, tagged := e.tagOf(st.VNI, k.TES)
+			key, tagged := e.tagOf(st, k.TES)
 			if tagged && told.Type == evpn.TagDot1Q && !e.book.Resume(key) {
 				e.Log.WithField("vni", st.VNI).WithField("segment", key.Segment).Warn("the VID of before is not known, or another VN's now")
 			}
@@ -92,14 +92,14 @@ func (v *vn) segmentOf(port string) string {
 	return ""
 }
 
-// tagOf names the Tag of a VN for a TES; ok is false where frames bear none.
-func (e *Edge) tagOf(vni evpn.VNI, tes evpn.RouterID) (k tag.Key, ok bool) {
-	v := e.vns[vni]
+// tagOf names the Tag that a VN has for a MAC at a TES; ok is false where frames bear none.
+func (e *Edge) tagOf(st StationKey, tes evpn.RouterID) (k tag.Key, ok bool) {
+	v := e.vns[st.VNI]
 	if v == nil {
 		return k, false
 	}
-	segment := v.segmentOf(v.port[tes])
-	return tag.Key{Segment: segment, VNI: uint32(vni)}, segment != ""
+	segment := v.segmentOf(v.portOf(tes, st.MAC))
+	return tag.Key{Segment: segment, VNI: uint32(st.VNI)}, segment != ""
 }
 
 // takeTags has the VNs of a procedure's set be known by a VID on the VM's port. Where there is none, the routes of that VN are refused.
@@ -107,7 +107,7 @@ func (e *Edge) takeTags(p *procedure) Verdict {
 	v := Verdict{}
 	for _, route := range routesOf(p.bindings) {
 		b := p.bindings[route]
-		k, tagged := e.tagOf(b.vn.VNI, p.record.key.TES)
+		k, tagged := e.tagOf(b.station(), p.record.key.TES)
 		if !tagged {
 			continue
 		}
@@ -125,7 +125,7 @@ func (e *Edge) takeTags(p *procedure) Verdict {
 
 // checkTag is what speaks against a request's local tag: a proposal that no segment could follow, or that there is no VID.
 func (e *Edge) checkTag(o *offer) evpn.Reason {
-	k, tagged := e.tagOf(o.vn.VNI, o.vm.TES)
+	k, tagged := e.tagOf(StationKey{o.vn.VNI, o.route.MAC}, o.vm.TES)
 	if !tagged {
 		if p := o.request.Proposal; p != nil && p.Type == evpn.TagDot1Q && p.VID > tag.Last {
 			return evpn.InvalidVNMACOrTag
@@ -168,9 +168,24 @@ func (s *set) proposal(v *vn) uint16 {
 	return 0
 }
 
-// carry counts a record's TES's port among those on which the VN has members; the VN is known there by its VID while it has.
-func (e *Edge) carry(v *vn, r *record, n int) {
-	port := v.port[r.key.TES]
+// hold makes the record one of those that hold the station.
+func (e *Edge) hold(st *station, r *record) {
+	if _, ok := st.records[r]; !ok {
+		st.records[r] = struct{}{}
+		e.carry(st.vn, st.vn.portOf(r.key.TES, st.key.MAC), 1)
+	}
+}
+
+// letGo makes it none of those.
+func (e *Edge) letGo(st *station, r *record) {
+	if _, ok := st.records[r]; ok {
+		delete(st.records, r)
+		e.carry(st.vn, st.vn.portOf(r.key.TES, st.key.MAC), -1)
+	}
+}
+
+// carry counts the (VN, MAC)s that are held behind a port; the VN is known there by its VID while there are any.
+func (e *Edge) carry(v *vn, port string, n int) {
 	if v.segmentOf(port) == "" {
 		return
 	}
@@ -203,11 +218,13 @@ func (e *Edge) setTag(v *vn, port string) (w written) {
 
 // confirmTags has a procedure wait for the tags of its VNs.
 func (e *Edge) confirmTags(p *procedure) {
-	done := map[*vn]bool{}
+	done := map[dataplane.Key]bool{}
 	for _, k := range routesOf(p.bindings) {
-		if v := p.bindings[k].vn; !done[v] {
-			done[v] = true
-			e.await(p, e.setTag(v, v.port[p.record.key.TES]))
+		b := p.bindings[k]
+		port := b.vn.portOf(p.record.key.TES, b.mac)
+		if key := tagKey(b.vn, port); !done[key] {
+			done[key] = true
+			e.await(p, e.setTag(b.vn, port))
 		}
 	}
 }
@@ -241,7 +258,7 @@ func (e *Edge) carries(k tag.Key) bool {
 func (e *Edge) expected(k tag.Key) bool {
 	for vm, stations := range e.memory.Told {
 		for st := range stations {
-			if of, ok := e.tagOf(st.VNI, vm.TES); ok && of == k {
+			if of, ok := e.tagOf(st, vm.TES); ok && of == k {
 				return true
 			}
 		}

@@ -83,10 +83,13 @@ func (w *world) tagged(fail func(string, ...any)) {
 	e := w.edge
 	members := map[dataplane.Key]int{}
 	for _, r := range e.records {
-		in := map[*vn]bool{}
+		in := map[StationKey]bool{}
 		for route, b := range r.bindings {
-			in[b.vn] = true
-			k, isTagged := e.tagOf(b.vn.VNI, r.key.TES)
+			if port := b.vn.portOf(r.key.TES, b.mac); b.vn.segmentOf(port) != "" && !in[b.station()] {
+				members[tagKey(b.vn, port)]++
+			}
+			in[b.station()] = true
+			k, isTagged := e.tagOf(b.station(), r.key.TES)
 			told, known := e.memory.Told[r.key][b.station()]
 			if o := r.offers[route]; o != nil && o.told != nil && o.told.state.Alive() && !known {
 				fail("%v: it was told no tag for %v", r.key, b.station())
@@ -100,11 +103,6 @@ func (w *world) tagged(fail func(string, ...any)) {
 			}
 			if told.Answer != TagFailed && told.VID != t.VID && told.VID != t.Old {
 				fail("%v: it was told %+v for %v, and the VN has %+v", r.key, told, b.station(), t)
-			}
-		}
-		for v := range in {
-			if port := v.port[r.key.TES]; v.segmentOf(port) != "" {
-				members[tagKey(v, port)]++
 			}
 		}
 		for st := range e.memory.Told[r.key] {

@@ -45,7 +45,7 @@ func (t Told) Word() string {
 // localTag is what the response to a request tells; nil where there is none to tell: a VN that the VM does not hold and could not have a VID in.
 func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	st := StationKey{o.vn.VNI, o.route.MAC}
-	k, tagged := e.tagOf(st.VNI, o.vm.TES)
+	k, tagged := e.tagOf(st, o.vm.TES)
 	want := evpn.LocalTag{PCP: e.pcpOf(&binding{vn: o.vn, mac: o.route.MAC, ip: o.route.IP, policy: o.request.Policy})}
 	told, known := e.memory.Told[o.vm][st]
 	r := e.records[o.vm]
@@ -98,7 +98,7 @@ func (e *Edge) tellTag(k VMKey, st StationKey, want evpn.LocalTag) Told {
 	if known {
 		e.awaitEcho(k, st, told)
 		e.noteTag(history.KindTag, k, st, "is told "+tagText(told.LocalTag))
-	} else if tk, tagged := e.tagOf(st.VNI, k.TES); tagged {
+	} else if tk, tagged := e.tagOf(st, k.TES); tagged {
 		e.stepTag(tk) // one more that uses the new VID
 	}
 	return told
@@ -126,7 +126,7 @@ func (e *Edge) untell(k VMKey, st StationKey) {
 	if e.Store != nil {
 		e.Store.PutTold(k, st, nil)
 	}
-	if t, tagged := e.tagOf(st.VNI, k.TES); tagged {
+	if t, tagged := e.tagOf(st, k.TES); tagged {
 		e.stepTag(t)
 	}
 }
@@ -149,12 +149,9 @@ func (e *Edge) untellOthers(r *record) {
 // retell tells the VMs of a VN on a segment its new VID: those that are here with a response, the others when they come back.
 func (e *Edge) retell(tk tag.Key, t tag.Tag) {
 	for _, k := range keysOf(e.memory.Told, compareVMKeys) {
-		of, tagged := e.tagOf(evpn.VNI(tk.VNI), k.TES)
-		if !tagged || of != tk {
-			continue
-		}
 		for _, st := range keysOf(e.memory.Told[k], compareStations) {
-			if told := e.memory.Told[k][st]; st.VNI == evpn.VNI(tk.VNI) && (told.VID != t.VID || told.Type != evpn.TagDot1Q) {
+			of, tagged := e.tagOf(st, k.TES)
+			if told := e.memory.Told[k][st]; tagged && of == tk && (told.VID != t.VID || told.Type != evpn.TagDot1Q) {
 				e.tellTag(k, st, evpn.LocalTag{Type: evpn.TagDot1Q, VID: t.VID, PCP: told.PCP})
 				e.respondAgain(k, st)
 			}
@@ -202,7 +199,7 @@ func (e *Edge) echoed(o *offer) {
 	} else {
 		e.noteTag(history.KindTag, o.vm, st, "the TES applied "+tagText(told.LocalTag))
 	}
-	if k, tagged := e.tagOf(st.VNI, o.vm.TES); tagged {
+	if k, tagged := e.tagOf(st, o.vm.TES); tagged {
 		e.stepTag(k)
 	}
 }
@@ -221,13 +218,10 @@ func (e *Edge) awaitEcho(k VMKey, st StationKey, told Told) {
 func (e *Edge) tally(tk tag.Key) (y tag.Tally) {
 	t, _ := e.book.Get(tk)
 	for k, stations := range e.memory.Told {
-		of, tagged := e.tagOf(evpn.VNI(tk.VNI), k.TES)
-		if !tagged || of != tk {
-			continue
-		}
 		for st, told := range stations {
+			of, tagged := e.tagOf(st, k.TES)
 			switch {
-			case st.VNI != evpn.VNI(tk.VNI):
+			case !tagged || of != tk:
 			case t.Old != 0 && told.VID == t.Old:
 				y.Old++
 			case told.Answer == TagFailed:

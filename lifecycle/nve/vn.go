@@ -22,7 +22,7 @@ type vn struct {
 	servers  map[evpn.MAC]string      // where a server's NIC is
 	members  map[*record]struct{}
 	active   map[string]int // MACs that are active, by port
-	carried  map[string]int // members, by tagged port
+	carried  map[string]int // (VN, MAC)s of records, by tagged port
 	stations map[evpn.MAC]*station
 	floods   map[netip.Addr]*flood
 
@@ -93,7 +93,6 @@ func (e *Edge) join(v *vn, r *record) {
 		return
 	}
 	v.members[r] = struct{}{}
-	e.carry(v, r, 1)
 	if len(v.members) > 1 {
 		return
 	}
@@ -107,7 +106,6 @@ func (e *Edge) leave(v *vn, r *record) {
 		return
 	}
 	delete(v.members, r)
-	e.carry(v, r, -1)
 	if len(v.members) > 0 {
 		return
 	}
