@@ -63,7 +63,9 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	following, unfollow := context.WithCancel(context.Background())
 	undo.Add(unfollow)
 	happening := events.Follow(following)
-	edge, err := nve.New(edgeConfig(c), nve.Parts{
+	told := edgeConfig(c)
+	told.Standing = standing(h.Fabric.client())
+	edge, err := nve.New(told, nve.Parts{
 		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, History: events, Log: log.WithField("part", "edge"),
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -78,5 +80,33 @@ startup_hold: 40s
 	}
 	if tes.Inner.Overlaps(fabric.Inner) {
 		t.Errorf("both planes meet in %v and %v", tes.Inner, fabric.Inner)
+	}
+}
+
+// guards answers as a guard does.
+type guards struct {
+	peers []guard.Status
+	err   error
+}
+
+func (g guards) Peers(context.Context) ([]guard.Status, guard.Totals, error) {
+	return g.peers, guard.Totals{}, g.err
+}
+
+// Other edges have what an engine before announced as long as the guard has it and a session to tell them.
+func TestStanding(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		guards
+		want bool
+	}{
+		{"a guard that kept routes", guards{peers: []guard.Status{{State: guard.Active}, {State: guard.Established, RoutesOut: 1}}}, true},
+		{"a guard that is new", guards{peers: []guard.Status{{State: guard.Established}}}, false},
+		{"a session that went", guards{peers: []guard.Status{{State: guard.Active, RoutesOut: 1}}}, false},
+		{"no answer", guards{peers: []guard.Status{{State: guard.Established, RoutesOut: 1}}, err: errors.New("gone")}, false},
+	} {
+		if got := standing(c.guards); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,19 @@ func newStart(f nve.Forwarder) *start { return &start{Forwarder: f, over: make(c
 func (s *start) Complete() {
 	s.Forwarder.Complete()
 	s.once.Do(func() { close(s.over) })
+}
+
+// guardTime is how long an engine that starts waits for the guard's word.
+const guardTime = time.Second
+
+// standing reports whether the fabric has what an engine before this one has announced: a guard keeps it until the start is over.
+func standing(fabric interface {
+	Peers(context.Context) ([]guard.Status, guard.Totals, error)
+}) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), guardTime)
+	defer cancel()
+	peers, _, err := fabric.Peers(ctx)
+	return err == nil && slices.ContainsFunc(peers, func(p guard.Status) bool { return p.State == guard.Established && p.RoutesOut > 0 })
 }
 
 // retryTime is the pause before a guard that does not answer is asked again: it is being started.

@@ -28,7 +28,7 @@ func (e *Edge) sequence(st *station, above bool) uint32 {
 		return max(st.seen, st.own) + 1
 	case len(st.advertised) > 0:
 		return st.own
-	case st.restored && st.best == nil && st.own >= st.seen:
+	case st.restored && (st.best == nil || st.prevails()) && st.own >= st.seen:
 		return st.own // what we advertised before the restart
 	case e.remembered(st):
 		return st.seen + 1
@@ -39,7 +39,7 @@ func (e *Edge) sequence(st *station, above bool) uint32 {
 // tellFabric makes the station's fabric routes those of the record, with a sequence.
 func (e *Edge) tellFabric(st *station, r *record, seq uint32) {
 	again := seq != st.own || len(st.advertised) == 0
-	st.owner, st.own, st.restored = r, seq, false
+	st.owner, st.own, st.restored, st.standing = r, seq, false, false
 	st.seen = max(st.seen, seq)
 	want := map[netip.Addr]struct{}{}
 	for _, b := range r.bindings {

@@ -54,7 +54,7 @@ func (e *Edge) heldElsewhere(r *record, s *set, arrow lifecycle.Arrow) bool {
 		return false
 	}
 	for _, o := range s.offers {
-		if st := o.vn.stations[o.route.MAC]; o.early && st != nil && st.best != nil {
+		if st := o.vn.stations[o.route.MAC]; o.early && st != nil && st.best != nil && !st.prevails() {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ func (e *Edge) contest(r *record, s *set, ask lifecycle.Request) Verdict {
 	for _, k := range routesOf(s.offers) {
 		o := s.offers[k]
 		st := o.vn.stations[o.route.MAC]
-		if st == nil || st.best == nil || st.active() == r || ask.Immigrates() {
+		if st == nil || st.best == nil || st.prevails() || st.active() == r || ask.Immigrates() {
 			continue
 		}
 		if !counted[st] {

@@ -275,6 +275,7 @@ func (e *Edge) complete() {
 		e.completed = true
 		e.forgetAbsent()
 		e.endTagStart()
+		e.fallen()
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

@@ -235,9 +235,13 @@ func (e *Edge) rankBest(st *station) {
 		}
 	}
 	if st.best != nil {
-		st.best.wins = len(st.advertised) == 0 || evpn.Better(st.best.Candidate, e.candidate(st))
+		st.best.wins = len(st.advertised) == 0 && !st.standing || evpn.Better(st.best.Candidate, e.candidate(st))
 	}
 }
+
+// prevails reports whether a route of ours from before a restart stands, and the best of the others' does not win over it: the edge that has it has not heard of
+// ours, or is starting, too, and has not withdrawn it yet. Whoever takes a MAC over does so with a sequence above ours.
+func (st *station) prevails() bool { return st.standing && !st.outranked() }
 
 // outranked reports whether another edge's route wins over ours, or stands where we have none.
 func (st *station) outranked() bool { return st.best != nil && st.best.wins }

@@ -141,6 +141,9 @@ func (w *world) invariants(after string) {
 		if len(active) > 1 {
 			fail("station %v: %d records are active", key, len(active))
 		}
+		if st.standing && (e.completed || len(st.advertised) > 0) {
+			fail("station %v: what stood from before the restart still counts", key)
+		}
 		if st.claimant != nil {
 			fail("station %v: a claim is left over", key)
 		}
@@ -155,7 +158,7 @@ func (w *world) invariants(after string) {
 			if len(st.advertised) == 0 {
 				fail("station %v is active and not advertised", key)
 			}
-		case st.best != nil && len(st.vn.members) > 0 && !st.duplicate && (len(st.advertised) == 0 || st.best.wins):
+		case st.best != nil && len(st.vn.members) > 0 && !st.duplicate && (len(st.advertised) == 0 && !st.standing || st.best.wins):
 			want.VTEP = st.best.vtep
 		default:
 			want = dataplane.Entry{}

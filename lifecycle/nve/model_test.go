@@ -130,7 +130,7 @@ func TestModel(t *testing.T) {
 					if rapid.Bool().Draw(r, "other quotas") {
 						do("quotas %s", quotas.Draw(r, "quotas"))
 					}
-					do("restart")
+					do("restart%s", oneOf("guard", "", " behind"))
 					clear(up)
 				}
 			},

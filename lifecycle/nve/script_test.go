@@ -34,7 +34,7 @@ import (
 //	authorizer hold|answer
 //	kernel hold|answer|fail MAC|heal MAC
 //	pass DURATION
-//	restart [forgetful]                 nved stops and starts again, without its file
+//	restart [forgetful|behind]          nved stops and starts again, without its file, or behind a guard that keeps the fabric routes of before
 //	server NAME VM PORT BINDING…        the configuration has a server from the next restart on; policy=ID
 //	server NAME                         or has it no more
 //	listen                              from now on, what middleboxes are told is written down
@@ -126,6 +126,7 @@ func (w *world) do(line string) {
 		if arg(1) == "forgetful" {
 			w.disk = newDisk()
 		}
+		w.config.Standing = arg(1) == "behind"
 		w.boot()
 	case "server":
 		w.configure(words[1], arg(2), arg(3), words[min(4, len(words)):], opts)

@@ -22,6 +22,7 @@ type station struct {
 	advertised map[netip.Addr]struct{} // by IP; the invalid one is the route without IP
 	own        uint32                  // the sequence that we advertise or advertised last
 	restored   bool                    // own is from before a restart, and was advertised then
+	standing   bool                    // and other edges have it still
 
 	remotes map[remoteKey]*remote
 	best    *remote // of the other edges' routes, the one that wins
@@ -66,9 +67,21 @@ func (e *Edge) recall() {
 		}
 		st := e.station(k)
 		st.seen, st.other, st.gone, st.own, st.restored = m.Seen, m.Other, m.Gone, m.Own, m.Active
+		st.standing = m.Active && e.config.Standing
 		e.timers.stop(st.forget)
 		st.forget = nil
 		e.forgetLater(st)
+	}
+}
+
+// fallen ends what stood from before a restart and was not advertised again: other edges' routes count from now on, whatever they are.
+func (e *Edge) fallen() {
+	for _, k := range keysOf(e.stations, compareStations) {
+		if st := e.stations[k]; st.standing {
+			st.standing = false
+			e.rankBest(st)
+			e.settle(st)
+		}
 	}
 }
 
