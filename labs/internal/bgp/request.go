@@ -144,3 +144,13 @@ func (s *Session) Ask(r Request) error {
 
 // Unask takes a request back.
 func (s *Session) Unask(r Request) error { return s.Withdraw(Route{nlri: r.nlri()}) }
+
+// AppendTo appends the UPDATE that makes the request, for Send.
+func (r Request) AppendTo(messages []byte) []byte {
+	return message(messages, typeUpdate, Route{nlri: r.nlri()}.announcement(r.NextHop, r.Communities))
+}
+
+// AppendWithdrawalTo appends the UPDATE that takes the request back, for Send.
+func (r Request) AppendWithdrawalTo(messages []byte) []byte {
+	return message(messages, typeUpdate, Route{nlri: r.nlri()}.withdrawal())
+}

@@ -71,9 +71,14 @@ func (s *Session) Announce(r Route, communities ...Community) error {
 }
 
 // announce announces a route with an IPv4 next hop.
+func (s *Session) announce(r Route, nextHop netip.Addr, communities []Community) error {
+	return s.say(typeUpdate, r.announcement(nextHop, communities))
+}
+
+// announcement is the body of the UPDATE that announces a route.
 //
 //	MP_REACH_NLRI (RFC 4760 §3): | AFI 2 | SAFI 1 | length 1 | next hop 4 | 0 | NLRI |
-func (s *Session) announce(r Route, nextHop netip.Addr, communities []Community) error {
+func (r Route) announcement(nextHop netip.Addr, communities []Community) []byte {
 	attributes := []byte{
 		0x40, 1, 1, 0, // ORIGIN: IGP
 		0x40, 2, 0, // AS_PATH: empty
@@ -86,16 +91,59 @@ func (s *Session) announce(r Route, nextHop netip.Addr, communities []Community)
 	for _, c := range communities {
 		attributes = append(attributes, c[:]...)
 	}
-	return s.update(append(attributes, r.attributes...))
+	return update(append(attributes, r.attributes...))
 }
 
 // Withdraw takes a route back.
-func (s *Session) Withdraw(r Route) error {
+func (s *Session) Withdraw(r Route) error { return s.say(typeUpdate, r.withdrawal()) }
+
+// withdrawal is the body of the UPDATE that takes a route back.
+func (r Route) withdrawal() []byte {
 	unreach := append([]byte{0, afi, safi}, r.nlri...)
-	return s.update(append([]byte{0x80, 15, byte(len(unreach))}, unreach...))
+	return update(append([]byte{0x80, 15, byte(len(unreach))}, unreach...))
 }
 
-// update sends an UPDATE without IPv4 routes.
-func (s *Session) update(attributes []byte) error {
-	return s.say(typeUpdate, append(binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(len(attributes))), attributes...))
+// update is the body of an UPDATE without IPv4 routes.
+func update(attributes []byte) []byte {
+	return append(binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(len(attributes))), attributes...)
+}
+
+// AppendTo appends the UPDATE that announces a route, for Send.
+func (s *Session) AppendTo(messages []byte, r Route, communities ...Community) []byte {
+	return message(messages, typeUpdate, r.announcement(s.address, communities))
+}
+
+// Count counts the EVPN routes that an UPDATE announces and withdraws.
+func Count(update []byte) (announced, withdrawn int) {
+	take(&update, number(take(&update, 2)))
+	attributes := take(&update, number(take(&update, 2)))
+	for len(attributes) > 0 {
+		head := take(&attributes, 2)
+		if len(head) < 2 {
+			break
+		}
+		size := 1
+		if head[0]&0x10 != 0 { // extended length
+			size = 2
+		}
+		value := take(&attributes, number(take(&attributes, size)))
+		count := &withdrawn
+		switch head[1] {
+		case 14: // MP_REACH_NLRI
+			count = &announced
+			take(&value, 3)
+			take(&value, number(take(&value, 1)))
+			take(&value, 1)
+		case 15: // MP_UNREACH_NLRI
+			take(&value, 3)
+		default:
+			continue
+		}
+		for len(value) > 0 {
+			take(&value, 1)
+			take(&value, number(take(&value, 1)))
+			*count++
+		}
+	}
+	return announced, withdrawn
 }

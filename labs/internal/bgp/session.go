@@ -156,16 +156,38 @@ func (s *Session) Close() error {
 }
 
 // say sends a message.
-func (s *Session) say(typ byte, body []byte) error {
-	message := make([]byte, 16, headerLength+len(body))
-	for i := range message {
-		message[i] = 0xff
+func (s *Session) say(typ byte, body []byte) error { return s.Send(message(nil, typ, body)) }
+
+// message appends a message with its header.
+func message(b []byte, typ byte, body []byte) []byte {
+	for range 16 {
+		b = append(b, 0xff)
 	}
-	message = append(binary.BigEndian.AppendUint16(message, uint16(headerLength+len(body))), typ)
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	_, err := s.connection.Write(append(message, body...))
-	return err
+	b = append(binary.BigEndian.AppendUint16(b, uint16(headerLength+len(body))), typ)
+	return append(b, body...)
+}
+
+// chunk is how much goes out at once: between two of them a KEEPALIVE may.
+const chunk = 64 << 10
+
+// Send sends whole messages that were made before.
+func (s *Session) Send(messages []byte) error {
+	for len(messages) > 0 {
+		n := len(messages)
+		if n > chunk {
+			for n = 0; n+4096 < chunk; { // RFC 4271 §4.1: no message is longer
+				n += int(binary.BigEndian.Uint16(messages[n+16:]))
+			}
+		}
+		s.writing.Lock()
+		_, err := s.connection.Write(messages[:n])
+		s.writing.Unlock()
+		if err != nil {
+			return err
+		}
+		messages = messages[n:]
+	}
+	return nil
 }
 
 // hear reads a message.

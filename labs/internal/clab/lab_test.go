@@ -78,6 +78,11 @@ func TestDeploy(t *testing.T) {
 		}
 	}
 	until("what a runs", running(3))
+	for node, want := range map[string]int{"a": 4, "b": 1} { // process 1 has one that reads
+		if all, err := lab.Everything(node); err != nil || len(all) != want {
+			t.Errorf("%s has the processes %v, %v; want %d", node, all, err, want)
+		}
+	}
 	child, err := lab.Process("a", "1001")
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,11 @@ func (p Process) is(program string) bool {
 	return len(p.Args) > 0 && filepath.Base(p.Args[0]) == program
 }
 
+// Is reports whether the process runs a program, or is the child of one that names it in its first argument, as `nved engine` does.
+func (p Process) Is(program string) bool {
+	return p.is(program) || len(p.Args) > 1 && p.Args[1] == program
+}
+
 // Processes are those of the node's `cmd`: the one that was started, then its children. There are none when it does not run.
 func (l *Lab) Processes(node string) ([]Process, error) {
 	command := strings.Fields(l.Topology.Nodes[node].Cmd)
@@ -59,6 +64,30 @@ func (l *Lab) Process(node, name string) (Process, error) {
 		}
 	}
 	return Process{}, fmt.Errorf("processes of %s: no %s in %v", node, name, all)
+}
+
+// Everything is all processes of the node but its process 1, whoever started them: those that are in its PID namespace.
+func (l *Lab) Everything(node string) ([]Process, error) {
+	first := l.machine(node).pid
+	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", first))
+	if err != nil {
+		return nil, fmt.Errorf("processes of %s: %w", node, err)
+	}
+	names, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	var all []Process
+	for _, name := range names {
+		id, _ := strconv.Atoi(filepath.Base(name))
+		if namespace, err := os.Readlink(name + "/ns/pid"); err != nil || namespace != own || id == first {
+			continue // ended, or another's
+		}
+		if line, err := os.ReadFile(name + "/cmdline"); err == nil && len(line) > 0 {
+			all = append(all, Process{id, strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")})
+		}
+	}
+	return all, nil
 }
 
 // children lists those of each thread: any of a program's may have started them.
