@@ -48,7 +48,13 @@ test-long: deps build ## Run the tests again and again in random order, then fuz
 	.ci/fuzz 60s
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: build ## Measure FRR and ours side by side, into docs/performance (root; BENCH='-measure a,c -n 1000' for a part)
+	@.ci/deps $(DEPS_LAB) $(DEPS_FRR)
+	CGO_ENABLED=0 go build -o bin/ ./labs/reflector ./labs/bench
+	bin/bench -version '$(VERSION)' $(BENCH)
+
+.PHONY: bench-go
+bench-go: ## Run the benchmarks of single packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
