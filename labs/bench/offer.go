@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/labs/internal/bgp"
+	"github.com/tns-project/tns/labs/internal/wait"
 )
 
 // crowd is TESs behind h1 of which each has a session with e1: requests by hand, as octets that were made before, and nothing but a counter for the answers.
@@ -27,7 +28,7 @@ func (w *World) gather(ctx context.Context, count int) (*crowd, error) {
 	c := &crowd{world: w, changed: make(chan struct{}, 1)}
 	for i := range count {
 		tes := speakerOf(i)
-		s, err := bgp.Dial(ctx, w.Namespace(host(0)), as, tes, vtep(0), func(update []byte) { c.heard(tes, update) })
+		s, err := w.session(ctx, host(0), tes, vtep(0), func(update []byte) { c.heard(tes, update) })
 		if err != nil {
 			c.close()
 			return nil, fmt.Errorf("TES %d of %d: %w", i+1, count, err)
@@ -35,6 +36,15 @@ func (w *World) gather(ctx context.Context, count int) (*crowd, error) {
 		c.sessions = append(c.sessions, s)
 	}
 	return c, nil
+}
+
+// session brings a session up from an address of a node; the other side may be starting.
+func (w *World) session(ctx context.Context, node string, from, to netip.Addr, heard func(update []byte)) (s *bgp.Session, err error) {
+	err = wait.Until(ctx, patience, "a session", func() (err error) {
+		s, err = bgp.Dial(ctx, w.Namespace(node), as, from, to, heard)
+		return err
+	})
+	return s, err
 }
 
 func (c *crowd) close() {
