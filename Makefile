@@ -65,7 +65,9 @@ fuzz: ## Run each fuzz test for FUZZTIME (20s)
 lint: $(TOOLS) ## Check format, vet and staticcheck
 	@unformatted=$$(gofmt -l . .ci/noskip); [ -z "$$unformatted" ] || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; }
 	go vet ./... ./.ci/noskip
+	go vet -tags vlan ./dataplane/linux/...
 	bin/staticcheck ./... ./.ci/noskip
+	bin/staticcheck -tags vlan ./dataplane/linux/...
 
 .PHONY: generate
 generate: $(TOOLS) ## Generate the code of the control API

@@ -17,6 +17,8 @@ import (
 // World is a kernel under test and what surrounds it: other programs that change it.
 type World interface {
 	Kernel() dataplane.Kernel
+	// Networks are Networks, or the same with another trunk.
+	Networks() []dataplane.Network
 	// Foreign puts an entry into the kernel as another program would: without our mark.
 	Foreign(t *testing.T, e dataplane.Entry)
 	// Holds reports whether the kernel has exactly this entry, marked or not.
@@ -32,9 +34,12 @@ type World interface {
 // patience bounds the wait for something that should happen at once.
 const patience = 10 * time.Second
 
-// Networks are what the contract works on. A world has the ports, and nothing else, when it begins.
-func Networks() []dataplane.Network {
-	vtep, trunk := netip.MustParseAddr("192.0.2.1"), dataplane.MemberPort{Name: "trunk", Mode: dataplane.EBPF}
+// Networks are what the contract works on, where a world has no others. It has the ports, and nothing else, when it begins.
+func Networks() []dataplane.Network { return NetworksBy(dataplane.EBPF) }
+
+// NetworksBy are the networks with a trunk of some mode.
+func NetworksBy(m dataplane.Mode) []dataplane.Network {
+	vtep, trunk := netip.MustParseAddr("192.0.2.1"), dataplane.MemberPort{Name: "trunk", Mode: m}
 	return []dataplane.Network{
 		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: append(dataplane.AccessPorts("blue1", "blue2"), trunk)},
 		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: append(dataplane.AccessPorts("red1"), trunk)},
@@ -64,7 +69,7 @@ func Contract(t *testing.T, newWorld func(t *testing.T) World) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			if err := w.Kernel().Ensure(t.Context(), Networks()); err != nil {
+			if err := w.Kernel().Ensure(t.Context(), w.Networks()); err != nil {
 				t.Fatalf("ensure: %v", err)
 			}
 			c.run(t, w)
@@ -341,7 +346,7 @@ func signalled(t *testing.T, k dataplane.Kernel, why string) {
 func deviceDeleted(t *testing.T, w World) {
 	Apply(t, w.Kernel(), every(), nil)
 	drain(w.Kernel())
-	w.DeleteVXLAN(t, Networks()[0])
+	w.DeleteVXLAN(t, w.Networks()[0])
 	signalled(t, w.Kernel(), "the VXLAN device was deleted")
 	got, err := w.Kernel().List(t.Context())
 	if err != nil {
@@ -358,7 +363,7 @@ func deviceDeleted(t *testing.T, w World) {
 func restarted(t *testing.T, w World) {
 	Apply(t, w.Kernel(), every(), nil)
 	next := w.Restart(t)
-	if err := next.Ensure(t.Context(), Networks()); err != nil {
+	if err := next.Ensure(t.Context(), w.Networks()); err != nil {
 		t.Fatal(err)
 	}
 	Listed(t, next, every()...)
@@ -389,7 +394,7 @@ func sharedTrunk(t *testing.T, w World) {
 	Listed(t, w.Kernel(), append([]dataplane.Entry{blue, red}, local...)...)
 
 	next := w.Restart(t)
-	if err := next.Ensure(t.Context(), Networks()); err != nil {
+	if err := next.Ensure(t.Context(), w.Networks()); err != nil {
 		t.Fatal(err)
 	}
 	Listed(t, next, append([]dataplane.Entry{blue, red}, local...)...)
@@ -399,7 +404,7 @@ func sharedTrunk(t *testing.T, w World) {
 }
 
 func refused(t *testing.T, w World) {
-	n := Networks()
+	n := w.Networks()
 	n[1].Ports = n[0].Ports
 	if err := w.Kernel().Ensure(t.Context(), n); err == nil {
 		t.Error("two networks got the same port")

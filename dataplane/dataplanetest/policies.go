@@ -25,7 +25,7 @@ func PolicyContract(t *testing.T, newWorld func(t *testing.T) World) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			if err := w.Kernel().Ensure(t.Context(), Networks()); err != nil {
+			if err := w.Kernel().Ensure(t.Context(), w.Networks()); err != nil {
 				t.Fatalf("ensure: %v", err)
 			}
 			c.run(t, w)
@@ -91,7 +91,7 @@ func policyRestarted(t *testing.T, w World) {
 	all := append(every(), Policed(10100, mac1, "blue1", Web()), Prepared(10100, mac2, "blue2", dataplane.VMPolicy{Sources: []netip.Addr{ip6}}))
 	Apply(t, w.Kernel(), all, nil)
 	next := w.Restart(t)
-	if err := next.Ensure(t.Context(), Networks()); err != nil {
+	if err := next.Ensure(t.Context(), w.Networks()); err != nil {
 		t.Fatal(err)
 	}
 	Listed(t, next, all...)

@@ -11,6 +11,7 @@ import (
 type world struct{ *dataplanetest.Twin }
 
 func (w world) Kernel() dataplane.Kernel                      { return w.Twin }
+func (w world) Networks() []dataplane.Network                 { return dataplanetest.Networks() }
 func (w world) Foreign(t *testing.T, e dataplane.Entry)       { w.Twin.Foreign(e) }
 func (w world) Holds(t *testing.T, e dataplane.Entry) bool    { return w.Twin.Holds(e) }
 func (w world) Tamper(t *testing.T, k dataplane.Key)          { w.Twin.Tamper(k) }

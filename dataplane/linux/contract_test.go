@@ -17,16 +17,30 @@ import (
 // world is a namespace as a dataplanetest.World; everything but our kernel is done by iproute2.
 type world struct {
 	space
-	k *Kernel
+	k    *Kernel
+	mode dataplane.Mode // of its trunk
 }
 
-func newWorld(t *testing.T) dataplanetest.World {
+func newWorld(t *testing.T) dataplanetest.World { return newWorldBy(t, dataplane.EBPF) }
+
+func newWorldBy(t *testing.T, m dataplane.Mode) dataplanetest.World {
 	s := newSpace(t)
 	s.ports(t)
-	return world{s, s.kernel(t)}
+	return world{s, s.kernel(t), m}
 }
 
-func TestContract(t *testing.T) { dataplanetest.Contract(t, newWorld) }
+// modes are the ways to tag that every kernel has that the tests run on; with the build tag vlan, those of Debian's too.
+var modes = []dataplane.Mode{dataplane.EBPF}
+
+func TestContract(t *testing.T) {
+	for _, m := range modes {
+		t.Run(m.String(), func(t *testing.T) {
+			dataplanetest.Contract(t, func(t *testing.T) dataplanetest.World { return newWorldBy(t, m) })
+		})
+	}
+}
+
+func (w world) Networks() []dataplane.Network { return dataplanetest.NetworksBy(w.mode) }
 
 func TestPolicyContract(t *testing.T) { dataplanetest.PolicyContract(t, newWorld) }
 
@@ -89,7 +103,7 @@ func (w world) tagged(t *testing.T, vni dataplane.VNI, port string) dataplane.VI
 		t.Fatal(err)
 	}
 	defer links.Close()
-	other := tag.NewEBPF(links)
+	other := tag.Taggers(links)[w.mode]
 	defer other.Close()
 	all, err := other.List()
 	if err != nil {

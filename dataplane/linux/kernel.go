@@ -96,7 +96,7 @@ func (k *Kernel) open() (err error) {
 	if k.links, err = netlink.NewHandleAt(k.ns, unix.NETLINK_ROUTE); err != nil {
 		return fmt.Errorf("open a netlink socket for devices: %w", err)
 	}
-	k.taggers = map[dataplane.Mode]tag.Tagger{dataplane.EBPF: tag.NewEBPF(k.links)}
+	k.taggers = tag.Taggers(k.links)
 	if k.watch, err = newWatcher(k.ns); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 func build(t *testing.T, pkg string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test")
-	c := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", path, pkg)
+	c := exec.CommandContext(t.Context(), "go", "test", "-tags", "vlan", "-c", "-o", path, pkg)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("build the tests of %s: %v\n%s", pkg, err, out)

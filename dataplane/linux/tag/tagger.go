@@ -1,8 +1,11 @@
 package tag
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/tns-project/tns/dataplane"
 )
@@ -28,6 +31,11 @@ type Tagger interface {
 	Close()
 }
 
+// Taggers are all there are, working through a netlink socket of the namespace to work in.
+func Taggers(links *netlink.Handle) map[dataplane.Mode]Tagger {
+	return map[dataplane.Mode]Tagger{dataplane.EBPF: NewEBPF(links), dataplane.Dot1Q: NewDot1Q(links)}
+}
+
 // Attachment is a VN on a port, as the kernel holds it.
 type Attachment struct {
 	Port   string
@@ -45,4 +53,23 @@ func Device(port string, vni dataplane.VNI) string {
 	h := fnv.New32a()
 	h.Write([]byte(port))
 	return fmt.Sprintf("t%04x.v%d", h.Sum32()&0xffff, vni)
+}
+
+// parseAlias tells what a device stands for whose alias was made by a format of VN and port.
+func parseAlias(link netlink.Link, format string) (vni dataplane.VNI, port string, ours bool) {
+	n, err := fmt.Sscanf(link.Attrs().Alias, format, &vni, &port)
+	return vni, port, n == 2 && err == nil && link.Attrs().Name == Device(port, vni)
+}
+
+// listLinks is the devices there are, listed again when they changed meanwhile.
+func listLinks(h *netlink.Handle) (links []netlink.Link, err error) {
+	for range 5 {
+		if links, err = h.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	return links, nil
 }

@@ -101,8 +101,7 @@ func (e *EBPF) owner(port string, carrier int) dataplane.VNI {
 
 // readAlias tells what a bridge port of ours stands for.
 func readAlias(link netlink.Link) (vni dataplane.VNI, port string, ours bool) {
-	n, err := fmt.Sscanf(link.Attrs().Alias, alias, &vni, &port)
-	return vni, port, n == 2 && err == nil && link.Attrs().Name == Device(port, vni)
+	return parseAlias(link, alias)
 }
 
 // Detach removes the pair, with its programs, and after the last one of a trunk what was at that.
@@ -161,7 +160,7 @@ func (e *EBPF) abandon(port string) error {
 
 // List goes through the devices by their aliases. Where the maps hold what no Set asks for, the VID to send is reported as 0.
 func (e *EBPF) List() ([]Attachment, error) {
-	links, err := e.list()
+	links, err := listLinks(e.links)
 	if err != nil {
 		return nil, err
 	}
@@ -178,19 +177,6 @@ func (e *EBPF) List() ([]Attachment, error) {
 		all = append(all, Attachment{Port: port, VNI: vni, Device: l.Attrs().Name, VIDs: vids})
 	}
 	return all, nil
-}
-
-// list is the devices there are, listed again when they changed meanwhile.
-func (e *EBPF) list() (links []netlink.Link, err error) {
-	for range 5 {
-		if links, err = e.links.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			break
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list devices: %w", err)
-	}
-	return links, nil
 }
 
 func (e *EBPF) vids(port string, vni dataplane.VNI) (vids dataplane.VIDs, err error) {

@@ -17,31 +17,12 @@ const (
 
 func vids(send, also uint16) dataplane.VIDs { return dataplane.VIDs{Send: send, Also: also} }
 
-// ebpfWorld is two VNs on one trunk.
-func ebpfWorld(t *testing.T) (w *world, e *EBPF, trunk, inBlue, inRed wire) {
-	w = newWorld(t)
-	e = w.tagger(t)
-	for vni, v := range map[dataplane.VNI]dataplane.VIDs{blue: vids(100, 0), red: vids(200, 0)} {
-		device, err := e.Attach("eth1", vni)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.vn(t, device)
-		if err := e.Set("eth1", vni, v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return w, e, w.wire(t, "eth1-"), w.wire(t, w.vm(t, "eth1.v10100")), w.wire(t, w.vm(t, "eth1.v10200"))
-}
-
-func (w *world) tagger(t *testing.T) *EBPF {
-	e := NewEBPF(w.links)
-	t.Cleanup(e.Close)
-	return e
-}
-
 func TestVNsOnATrunkAreToldApartByTheirVID(t *testing.T) {
-	_, e, trunk, inBlue, inRed := ebpfWorld(t)
+	eachMode(t, func(t *testing.T, m mode) { toldApart(t, m) })
+}
+
+func toldApart(t *testing.T, m mode) {
+	_, e, trunk, inBlue, inRed := m.world(t)
 	trunk.send(t, frame(100, 1))
 	inBlue.gets(t, 0, 1)
 	trunk.send(t, frame(200, 2))
@@ -65,8 +46,10 @@ func TestVNsOnATrunkAreToldApartByTheirVID(t *testing.T) {
 	}
 }
 
-func TestPriorityIsPCP(t *testing.T) {
-	w, e, trunk, _, _ := ebpfWorld(t)
+func TestPriorityIsPCP(t *testing.T) { eachMode(t, func(t *testing.T, m mode) { priorityIsPCP(t, m) }) }
+
+func priorityIsPCP(t *testing.T, m mode) {
+	w, e, trunk, _, _ := m.world(t)
 	port := w.wire(t, "eth1.v10100")
 	for p := range 8 {
 		port.priority(t, p)
@@ -92,7 +75,11 @@ func TestPriorityIsPCP(t *testing.T) {
 }
 
 func TestTwoVIDsWorkWhileOneChanges(t *testing.T) {
-	_, e, trunk, inBlue, inRed := ebpfWorld(t)
+	eachMode(t, func(t *testing.T, m mode) { twoVIDs(t, m) })
+}
+
+func twoVIDs(t *testing.T, m mode) {
+	_, e, trunk, inBlue, inRed := m.world(t)
 	set := func(v dataplane.VIDs) {
 		t.Helper()
 		if err := e.Set("eth1", blue, v); err != nil {
@@ -134,7 +121,11 @@ func TestTwoVIDsWorkWhileOneChanges(t *testing.T) {
 }
 
 func TestTheNextRunFindsWhatThisOneLeft(t *testing.T) {
-	w, e, trunk, inBlue, _ := ebpfWorld(t)
+	eachMode(t, func(t *testing.T, m mode) { nextRun(t, m) })
+}
+
+func nextRun(t *testing.T, m mode) {
+	w, e, trunk, inBlue, _ := m.world(t)
 	if err := e.Set("eth1", blue, vids(101, 100)); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +135,7 @@ func TestTheNextRunFindsWhatThisOneLeft(t *testing.T) {
 	inBlue.gets(t, 0, 2)
 	before := w.run(t, "ip -o link") + w.run(t, "tc filter show dev eth1 ingress")
 
-	next := w.tagger(t)
+	next := m.tagger(t, w)
 	for _, vni := range []dataplane.VNI{blue, red} {
 		if _, err := next.Attach("eth1", vni); err != nil {
 			t.Fatal(err)
@@ -173,7 +164,11 @@ func TestTheNextRunFindsWhatThisOneLeft(t *testing.T) {
 }
 
 func TestDetachLeavesNothing(t *testing.T) {
-	w, e, _, _, _ := ebpfWorld(t)
+	eachMode(t, func(t *testing.T, m mode) { detached(t, m) })
+}
+
+func detached(t *testing.T, m mode) {
+	w, e, _, _, _ := m.world(t)
 	for _, vni := range []dataplane.VNI{blue, red, red} {
 		if err := e.Detach("eth1", vni); err != nil {
 			t.Fatal(err)
@@ -191,12 +186,18 @@ func TestDetachLeavesNothing(t *testing.T) {
 }
 
 func TestATrunkThatIsMadeAnewWorksAgain(t *testing.T) {
-	w, e, _, inBlue, _ := ebpfWorld(t)
+	eachMode(t, func(t *testing.T, m mode) { madeAnew(t, m) })
+}
+
+func madeAnew(t *testing.T, m mode) {
+	w, e, _, inBlue, _ := m.world(t)
 	w.run(t, "ip link del eth1")
 	w.trunk(t, "eth1")
-	if _, err := e.Attach("eth1", blue); err != nil {
+	device, err := e.Attach("eth1", blue)
+	if err != nil {
 		t.Fatal(err)
 	}
+	w.run(t, "ip link set %s up master br-%s", device, device) // it may be another one now
 	got, err := e.List()
 	if err != nil {
 		t.Fatal(err)
@@ -217,13 +218,17 @@ func TestATrunkThatIsMadeAnewWorksAgain(t *testing.T) {
 }
 
 func TestWhatCannotBeATrunkIsNamed(t *testing.T) {
+	eachMode(t, func(t *testing.T, m mode) { noTrunk(t, m) })
+}
+
+func noTrunk(t *testing.T, m mode) {
 	w := newWorld(t)
-	e := w.tagger(t)
+	e := m.tagger(t, w)
 	if _, err := e.Attach("eth9", blue); err == nil || !strings.Contains(err.Error(), "eth9") {
 		t.Errorf("no such port: %v", err)
 	}
 	w.run(t, "ip link add eth1.v10100 type veth peer name other")
-	if _, err := e.Attach("eth1", blue); err == nil || !strings.Contains(err.Error(), `device eth1.v10100 is there already, and its alias is "", "tns ebpf 10100 on eth1" is needed`) {
+	if _, err := e.Attach("eth1", blue); err == nil || !strings.Contains(err.Error(), `device eth1.v10100 is there already, and its alias is "", "tns `+m.mode.String()+` 10100 on eth1" is needed`) {
 		t.Errorf("somebody else's device: %v", err)
 	}
 	w.run(t, "ip link add br0 type bridge")
@@ -231,4 +236,42 @@ func TestWhatCannotBeATrunkIsNamed(t *testing.T) {
 	if _, err := e.Attach("eth1", red); err == nil || !strings.Contains(err.Error(), "eth1 is in a bridge, a trunk must be in none") {
 		t.Errorf("a port of a bridge: %v", err)
 	}
+}
+
+// One frame after the other passes in both directions while the VID changes a hundred times.
+func TestNoFrameIsLostWhileVIDsChange(t *testing.T) {
+	eachMode(t, func(t *testing.T, m mode) {
+		_, tagger, trunk, inBlue, _ := m.world(t)
+		done := make(chan error, 1)
+		stop := make(chan struct{})
+		go func() {
+			from, to := uint16(100), uint16(101)
+			for {
+				select {
+				case <-stop:
+					done <- nil
+					return
+				default:
+				}
+				for _, v := range []dataplane.VIDs{vids(from, to), vids(to, from), vids(from, to), vids(from, 0)} {
+					if err := tagger.Set("eth1", blue, v); err != nil {
+						done <- err
+						return
+					}
+				}
+			}
+		}()
+		for n := range uint32(1000) {
+			trunk.send(t, frame(100, n)) // which works in every step
+			inBlue.gets(t, 0, n)
+			inBlue.send(t, frame(0, n))
+			if got, err := trunk.receive(); err != nil || got.number != n || got.tci != 100 && got.tci != 101 {
+				t.Fatalf("frame %d: %+v, %v", n, got, err)
+			}
+		}
+		close(stop)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
 }

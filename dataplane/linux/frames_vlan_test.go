@@ -1,0 +1,78 @@
+//go:build vlan
+
+// What needs VLAN devices, which the kernel of this machine may lack; labs/debian has them.
+package linux
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/dataplanetest"
+)
+
+func init() { modes = append(modes, dataplane.Dot1Q) }
+
+// tagged gives a VM a VLAN device instead of its own, and its addresses to that.
+func (v vm) tagged(t *testing.T, vid uint16) {
+	t.Helper()
+	v.try("ip link del tagged")
+	v.run(t, "ip addr flush dev eth0")
+	v.run(t, "ip link add link eth0 name tagged address %v type vlan id %d", v.mac, vid)
+	v.run(t, "ip link set tagged addrgenmode none")
+	v.run(t, "ip link set tagged mtu 1400 up")
+	v.run(t, "ip addr add %v/24 dev tagged", v.ip4)
+}
+
+// a is behind a trunk of the first edge, in two VNs with the same addresses in both; b behind an access port of the second.
+func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
+	for _, m := range modes {
+		t.Run(m.String(), func(t *testing.T) {
+			l := newLab(t)
+			trunk := []dataplane.MemberPort{{Name: "blue1", Mode: m}}
+			networks := []dataplane.Network{
+				{VNI: vni, Name: "blue", Bridge: "br", VXLAN: "vx", VTEP: l.edge1.vtep, MTU: 1450, Ports: trunk},
+				{VNI: 10200, Name: "red", Bridge: "br2", VXLAN: "vx2", VTEP: l.edge1.vtep, MTU: 1450, Ports: trunk},
+			}
+			l.edge1.run(t, "ip link set blue1 nomaster")
+			if err := l.edge1.k.Ensure(t.Context(), networks); err != nil {
+				t.Fatal(err)
+			}
+			set := func(entries ...dataplane.Entry) { dataplanetest.Apply(t, l.edge1.k, entries, nil) }
+			set(append(l.behind(l.b, l.edge2), append(l.of(l.a, "blue1"), dataplanetest.Tagged(vni, "blue1", 100, 0))...)...)
+			set(dataplanetest.Tagged(10200, "blue1", 200, 0), dataplanetest.Opened(10200, "blue1"), dataplanetest.Local(10200, l.a.mac, "blue1"))
+			dataplanetest.Apply(t, l.edge2.k, append(l.of(l.b, "blue1"), l.behind(l.a, l.edge1)...), nil)
+
+			l.a.tagged(t, 100)
+			if !l.a.reaches(l.b.ip4) {
+				t.Error("a does not reach b by VID 100")
+			}
+			red := l.edge1.count(t, "vx2", "egress", fmt.Sprintf("ether saddr %v", l.a.mac))
+			l.a.tagged(t, 200)
+			if l.a.reaches(l.b.ip4) {
+				t.Error("a reaches b by another VN's VID")
+			}
+			set(dataplanetest.Flooded(10200, l.edge2.vtep))
+			l.a.run(t, "ip neigh replace 10.0.0.9 lladdr 02:00:00:00:00:09 dev tagged nud permanent")
+			l.a.reaches(netip.MustParseAddr("10.0.0.9"))
+			if red() == 0 {
+				t.Error("a's frames with VID 200 did not go into the other VN: this tests nothing")
+			}
+
+			set(dataplanetest.Tagged(vni, "blue1", 101, 100))
+			l.a.tagged(t, 101)
+			if !l.a.reaches(l.b.ip4) {
+				t.Error("a does not reach b by its new VID")
+			}
+			set(dataplanetest.Tagged(vni, "blue1", 101, 0))
+			if !l.a.reaches(l.b.ip4) {
+				t.Error("a does not reach b once the old VID is gone")
+			}
+			l.a.tagged(t, 100)
+			if l.a.reaches(l.b.ip4) {
+				t.Error("a reaches b by its old VID")
+			}
+		})
+	}
+}
