@@ -21,6 +21,7 @@ type NVE struct {
 	Policies     *Policies // nil: there is no file of policies
 	Ports        []Port
 	Quotas       Quotas
+	Hooks        []Hook
 	Servers      []Server        // that are associated without a TES
 	RouteTarget  RouteTargetForm // of VNs without explicit lists
 	State        string

@@ -51,6 +51,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.Quotas = c.quotas(&raw.Quotas, n.VNs)
 	n.Servers = c.servers(raw.Servers, n)
 	c.portsOfNobody(raw.Ports, n)
+	n.Hooks = c.hooks(raw.Hooks)
 	c.places([]place{
 		{"state", n.State}, {"control", n.Control}, {"gobgp.fabric", n.GoBGPFabric}, {"gobgp.tes", n.GoBGPTES}, {"metrics", n.Metrics},
 		{"record", n.Record},

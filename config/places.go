@@ -13,6 +13,8 @@ var (
 	nvedState    = absolutePath("/var/lib/tns/nved.db")
 	tesdState    = absolutePath("/var/lib/tns/tesd.db")
 	passwordPath = absolutePath("/etc/tns/bgp.password")
+	secretPath   = absolutePath("/etc/tns/hook.secret")
+	caPath       = absolutePath("/etc/tns/hook-ca.pem")
 	keyPath      = absolutePath("/etc/tns/blue.key")
 	policiesPath = absolutePath("/etc/tns/policies.yaml")
 )

@@ -18,6 +18,7 @@ type rawNVE struct {
 	Ports        []rawPort    `mapstructure:"ports"`
 	Quotas       rawQuotas    `mapstructure:"quotas"`
 	Servers      []rawServer  `mapstructure:"servers"`
+	Hooks        []rawHook    `mapstructure:"hooks"`
 	RouteTarget  *string      `mapstructure:"route_target"`
 	State        *string      `mapstructure:"state"`
 	Control      *string      `mapstructure:"control"`
@@ -158,6 +159,18 @@ type rawNIC struct {
 	MAC    *string  `mapstructure:"mac"`
 	IPs    []string `mapstructure:"ips"`
 	Policy *string  `mapstructure:"policy"`
+}
+
+type rawHook struct {
+	URL      *string  `mapstructure:"url"`
+	Events   []string `mapstructure:"events"`
+	Refusals *string  `mapstructure:"refusals"`
+	Secret   *string  `mapstructure:"secret_file"`
+	CA       *string  `mapstructure:"ca_file"`
+	Timeout  *string  `mapstructure:"timeout"`
+	Retries  *string  `mapstructure:"retries"`
+	Backoff  *string  `mapstructure:"backoff"`
+	Queue    *string  `mapstructure:"queue"`
 }
 
 type rawGoBGP struct {

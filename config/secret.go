@@ -9,7 +9,7 @@ import (
 )
 
 // maxSecret is the longest secret file that is read, in octets.
-const maxSecret = 4096
+const maxSecret = 256 << 10
 
 // readSecret reads a password or key file; a line end after what it holds does not belong to it. A private one is refused when others than its owner have
 // access.

@@ -76,6 +76,12 @@ var (
 	duplicateWindow   = setting[time.Duration]{duration(time.Second, 24*time.Hour, time.Millisecond), 3 * time.Minute}
 	duplicateRecovery = setting[time.Duration]{duration(0, 24*time.Hour, time.Millisecond), 9 * time.Minute}
 
+	hookRefusals = setting[bool]{truth, false}
+	hookTimeout  = setting[time.Duration]{duration(100*time.Millisecond, time.Minute, time.Millisecond), 5 * time.Second}
+	hookRetries  = setting[int]{number[int]("a number of retries", 0, 100), 10}
+	hookBackoff  = setting[time.Duration]{duration(10*time.Millisecond, time.Hour, time.Millisecond), time.Second}
+	hookQueue    = setting[int]{number[int]("a number of notices", 1, 100_000), 1000}
+
 	beaconInterval = setting[time.Duration]{duration(time.Second, time.Hour, time.Millisecond), 30 * time.Second}
 	beaconLifetime = setting[time.Duration]{duration(2*time.Second, seconds16, time.Second), 90 * time.Second}
 	responseTime   = setting[time.Duration]{duration(100*time.Millisecond, time.Minute, time.Millisecond), 5 * time.Second}

@@ -13,7 +13,7 @@ type NVESource struct {
 	Name    string            // of the file, in errors
 	Text    []byte            // of the file
 	Secrets map[string][]byte // what each password file holds, by its path
-	Keys    map[string][]byte // what each key file holds, by its path
+	Keys    map[string][]byte // what each key file and each hook's secret file holds, by its path
 
 	Policies map[string][]byte // what the file of policies holds, by its path
 	Keyless  bool              // keys and policies are withheld: the VNs have none
@@ -39,7 +39,7 @@ func (s *NVESource) NVE() (*NVE, error) {
 	return parse(s.Name, bytes.NewReader(s.Text), files{s.kept, s.keptPolicies}, (*checker).nve)
 }
 
-// WithoutKeys is the source for a process that has no use for keys of credentials and policies: it has everything else.
+// WithoutKeys is the source for a process that has no use for keys of credentials, secrets of hooks and policies: it has everything else.
 func (s *NVESource) WithoutKeys() *NVESource {
 	return &NVESource{Name: s.Name, Text: s.Text, Secrets: s.Secrets, Keyless: true}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/nve/hook"
 	"github.com/tns-project/tns/lifecycle/nve/store"
 )
 
@@ -26,6 +27,7 @@ type backend struct {
 	edge        *nve.Edge
 	table       *dataplane.Reconciler
 	state       *store.Store
+	hooks       *hook.Poster
 	tes, fabric *bgp.Speaker
 	events      *history.Log
 	started     time.Time

@@ -16,6 +16,7 @@ import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/linux"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/nve/hook"
 	"github.com/tns-project/tns/lifecycle/nve/store"
 )
 
@@ -58,22 +59,30 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	}
 	undo.Add(kernel.Close)
 	table := dataplane.NewReconciler(kernel)
+	hooks, err := hooksOf(c)
+	if err != nil {
+		return nil, err
+	}
 	started := newStart(table)
 	events := story(parent)
 	following, unfollow := context.WithCancel(context.Background())
 	undo.Add(unfollow)
 	happening := events.Follow(following)
+	poster, err := hook.New(c.ID, hooks, state, log.WithField("part", "hooks"))
+	if err != nil {
+		return nil, fmt.Errorf("read what hooks have not got yet: %w", err)
+	}
 	told := edgeConfig(c)
 	told.Standing = standing(h.Fabric.client())
 	edge, err := nve.New(told, nve.Parts{
-		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, History: events, Log: log.WithField("part", "edge"),
+		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: poster, History: events, Log: log.WithField("part", "edge"),
 	})
 	if err != nil {
 		return nil, err
 	}
 	b := &backend{
 		Unsupported: control.Unsupported{Daemon: control.NVE},
-		config:      c, edge: edge, table: table, state: state, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
+		config:      c, edge: edge, table: table, state: state, hooks: poster, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
 	}
 	inputs := nve.Inputs{TES: tesPlane.Events(), Fabric: fabric.Events(), Results: table.Results()}
 	parts = []daemon.Part{
@@ -85,6 +94,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 			defer unfollow()
 			return handOn(ctx, happening, parent)
 		}},
+		{Name: "hooks", Run: poster.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},
 		{Name: "renewal", Run: func(ctx context.Context) error { return started.renew(ctx, log, h.TES.client(), h.Fabric.client()) }},

@@ -28,6 +28,7 @@ func (b *backend) figures() []metrics.Figure {
 	if s, err := b.edge.Stats(ctx); err == nil {
 		figures = append(figures, edgeFigures(s)...)
 	}
+	figures = append(figures, hookFigures(b.hooks.Stats())...)
 	for _, p := range b.planes() {
 		figures = append(figures, api.SpeakerFigures(p.name, p.speaker)...)
 	}

@@ -168,6 +168,7 @@ var homes = []struct {
 	{"github.com/spf13/viper", []string{"config"}},
 	{"go.etcd.io/bbolt", []string{"lifecycle/nve/store", "lifecycle/tes/store"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"net/http", []string{"cmd/internal/metrics", "lifecycle/nve/hook"}}, // the one is asked, the other tells
 	{"github.com/prometheus", []string{"cmd/internal/metrics"}},
 	{"google.golang.org/grpc", []string{"cmd", "speaker/gobgp", "labs/internal/manager"}},
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/tag"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, tagBucket, toldBucket}
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, tagBucket, toldBucket, noticeBucket}
 
 const (
 	metaBucket       = "meta"
@@ -28,6 +28,7 @@ const (
 	sequenceBucket   = "sequence"
 	mobilityBucket   = "mobility"
 	acceptanceBucket = "acceptance"
+	noticeBucket     = "notice"
 	holdingBucket    = "holding"
 	tagBucket        = "tag"
 	toldBucket       = "told"
@@ -297,4 +298,14 @@ func (s *Store) PutTag(k tag.Key, t *tag.Tag) { s.put(tagBucket, encodeTagKey(k)
 // PutTold remembers the local tag that a VM was told for a (VN, MAC); nil is forgotten.
 func (s *Store) PutTold(k nve.VMKey, st nve.StationKey, t *nve.Told) {
 	s.put(toldBucket, string(k.VM[:])+string(be32(uint32(k.TES)))+vniKey(st.VNI)+string(st.MAC[:]), encodeTold(t))
+}
+
+// PutNotice remembers a notice that a hook has not got yet.
+func (s *Store) PutNotice(hook string, number uint64, body []byte) {
+	s.put(noticeBucket, noticeKey(hook, number), body)
+}
+
+// DropNotice forgets it.
+func (s *Store) DropNotice(hook string, number uint64) {
+	s.put(noticeBucket, noticeKey(hook, number), nil)
 }

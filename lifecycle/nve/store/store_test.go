@@ -383,3 +383,42 @@ func waitFor(t *testing.T, is func() bool) {
 		}
 	}
 }
+
+// What a hook has not got yet is there after a restart, in its order, and what it has got is not.
+func TestNotices(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nved.db")
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	open := func() (*store.Store, func()) {
+		s, _, err := store.Open(path, logrus.NewEntry(quiet))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		return s, func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	s, stop := open()
+	for n := range uint64(300) {
+		s.PutNotice("https://a/", n, []byte{byte(n)})
+	}
+	s.PutNotice("https://b/", 1, []byte("b"))
+	s.DropNotice("https://a/", 7)
+	s.DropNotice("https://a/", 1000)
+	stop()
+	s, stop = open()
+	defer stop()
+	all, err := s.Notices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := all["https://a/"], all["https://b/"]; len(all) != 2 || len(a) != 299 || a[7] != nil || string(a[256]) != "\x00" || len(b) != 1 || string(b[1]) != "b" {
+		t.Errorf("%d of a, %d of b, %d hooks", len(a), len(b), len(all))
+	}
+}
