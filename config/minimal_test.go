@@ -31,7 +31,7 @@ func TestMinimalNVE(t *testing.T) {
 			MaxRoutes: 1_000_000,
 		}},
 		VNs:         []VN{{Name: "blue", VNI: 10100, Bridge: "tnsbr10100", VXLAN: "tnsvx10100"}},
-		Ports:       []Port{{Name: "eth1", VN: "blue", TES: []evpn.RouterID{0xC633640B}, Mode: Untagged}},
+		Ports:       []Port{{Name: "eth1", VNs: []PortVN{{Name: "blue"}}, TES: []evpn.RouterID{0xC633640B}}},
 		RouteTarget: ASVNI,
 		State:       "/var/lib/tns/nved.db",
 		Control:     "unix:///run/tns/nved.sock",

@@ -111,18 +111,47 @@ type Quotas struct {
 // Port is a port of the edge that a TES is behind.
 type Port struct {
 	Name string
-	VN   string
+	VNs  []PortVN // one, unless its mode is a tagged one
 	TES  []evpn.RouterID
-	Mode PortMode
 
 	Bandwidth uint64 // that may be guaranteed behind it, bits a second; 0 = no limit
+
+	Mode    PortMode
+	Segment string     // what VIDs are unique on, if its mode is a tagged one: the port's name, or that of several
+	VIDs    []VIDRange // that nved chooses from, of the segment
+}
+
+// PortVN is a VN on a port.
+type PortVN struct {
+	Name string
+	VID  uint16 // what it is known by there; 0 = nved chooses
+}
+
+// VIDRange is VIDs from First to Last, both included.
+type VIDRange struct{ First, Last uint16 }
+
+// VN is a VN on the port, by its name.
+func (p *Port) VN(name string) (vn PortVN, on bool) {
+	for _, v := range p.VNs {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return PortVN{}, false
 }
 
 // PortMode is how VNs are told apart on a port.
 type PortMode uint8
 
-// Untagged: one VN per port.
-const Untagged PortMode = 0
+const (
+	Access    PortMode = iota // one VN, whose frames bear no tag
+	Dot1Q                     // a VLAN device of the kernel for each VN
+	VLANAware                 // one VLAN-aware bridge for all VNs
+	EBPF                      // programs at the port
+)
+
+// Tagged reports whether frames bear a VID.
+func (m PortMode) Tagged() bool { return m != Access }
 
 // RouteTargetForm is how a VN's route target is derived.
 type RouteTargetForm uint8

@@ -18,28 +18,31 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 	for i := range raw {
 		key, r := index("ports", i), &raw[i]
 		p := Port{
-			Mode:      preset(c, join(key, "mode"), r.Mode, portMode),
 			Bandwidth: preset(c, join(key, "bandwidth"), r.Bandwidth, bandwidth),
+			Mode:      preset(c, join(key, "mode"), r.Mode, portMode),
 		}
 		var ok bool
 		if p.Name, ok = need(c, join(key, "port"), r.Port, deviceName); ok {
-			names.once(c, p.Name, join(key, "port"), r.Port, "a port belongs to one VN")
+			names.once(c, p.Name, join(key, "port"), r.Port, "list a port once, with vns: for several VNs")
 			c.notOfVN(join(key, "port"), r.Port, n.VNs)
 		}
 		if !c.sound(join(key, "port")) {
 			p.Name = ""
 		}
-		p.VN = c.vnOf(join(key, "vn"), r.VN, n.VNs)
+		c.tagging(key, r, &p, n.VNs)
 		p.TES = c.knownTESs(join(key, "tes"), r.TES, n.TES, told)
 		for _, tes := range p.TES {
-			if other, taken := pairs[pair{p.VN, tes}]; taken && p.VN != "" {
-				text := tes.String()
-				c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, p.VN), "want one port for each VN and TES")
+			for _, vn := range p.VNs {
+				if other, taken := pairs[pair{vn.Name, tes}]; taken && vn.Name != "" {
+					text := tes.String()
+					c.report(join(key, "tes"), &text, fmt.Sprintf("behind %s in VN %q too", other, vn.Name), "want one port for each VN and TES")
+				}
+				pairs[pair{vn.Name, tes}] = key
 			}
-			pairs[pair{p.VN, tes}] = key
 		}
 		ports = append(ports, p)
 	}
+	c.segments(raw, ports)
 	return ports
 }
 

@@ -128,11 +128,20 @@ type rawKey struct {
 }
 
 type rawPort struct {
-	Port      *string  `mapstructure:"port"`
-	VN        *string  `mapstructure:"vn"`
-	TES       []string `mapstructure:"tes"`
-	Mode      *string  `mapstructure:"mode"`
-	Bandwidth *string  `mapstructure:"bandwidth"`
+	Port      *string     `mapstructure:"port"`
+	VN        *string     `mapstructure:"vn"`
+	TES       []string    `mapstructure:"tes"`
+	Bandwidth *string     `mapstructure:"bandwidth"`
+	Mode      *string     `mapstructure:"mode"`
+	VNs       []rawPortVN `mapstructure:"vns"`
+	Segment   *string     `mapstructure:"segment"`
+	VIDs      []string    `mapstructure:"vids"`
+}
+
+// rawPortVN is a VN on a tagged port. Its name alone will do.
+type rawPortVN struct {
+	Name *string `mapstructure:"name" alone:"yes"`
+	VID  *string `mapstructure:"vid"`
 }
 
 type rawQuotas struct {

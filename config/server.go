@@ -147,8 +147,8 @@ func (c *checker) portOf(key string, text *string, vn string, ports []Port) stri
 	switch {
 	case there < 0:
 		c.report(key, text, "not a port of this edge", "want one of ports:")
-	case !slices.ContainsFunc(ports, func(p Port) bool { return p.Name == name && p.VN == vn }):
-		c.report(key, text, fmt.Sprintf("a port of VN %q", ports[there].VN), fmt.Sprintf("want one of ports: with vn: %s", vn))
+	case !slices.ContainsFunc(ports, func(p Port) bool { return p.Name == name && p.serves(vn) }):
+		c.report(key, text, "a port of "+ports[there].vnText(), fmt.Sprintf("want one of ports: with vn: %s", vn))
 	}
 	return name
 }

@@ -45,7 +45,8 @@ var (
 	bandwidth = setting[uint64]{rate(1e3, 1e13), 0}
 
 	mtu          = setting[int]{number[int]("a number of octets", 1280, 65535), 0}
-	portMode     = setting[PortMode]{word([]string{"untagged"}, Untagged), Untagged}
+	portMode     = setting[PortMode]{portModes, Access}
+	vid          = setting[uint16]{number[uint16]("a VID", 1, 4094), 0}
 	routeTargets = setting[RouteTargetForm]{word([]string{"as-vni", "rfc8365"}, ASVNI, RFC8365), ASVNI}
 	perVM        = setting[bool]{keepAlive, false}
 	credentialed = setting[bool]{word([]string{"tes", "credential"}, false, true), false}

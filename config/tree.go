@@ -41,6 +41,8 @@ func (c *checker) fit(node *yaml.Node, raw reflect.Type, key string) any {
 		c.report(key, nil, "has no value", "give one, or leave the key out")
 	case raw.Kind() == reflect.Struct && node.Kind == yaml.MappingNode:
 		return c.fitStruct(node, raw, key)
+	case raw.Kind() == reflect.Struct && node.Kind == yaml.ScalarNode && alone(raw) != "":
+		return map[string]any{alone(raw): node.Value}
 	case raw.Kind() == reflect.Struct:
 		c.report(key, excerpt(node), "not a mapping", "want one with the keys "+strings.Join(keysOf(raw), ", "))
 	case raw.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
@@ -126,6 +128,16 @@ func fieldsOf(raw reflect.Type) map[string]reflect.Type {
 		}
 	}
 	return fields
+}
+
+// alone is the key of a raw struct that its value may be written for: `red` for `{name: red}`. Empty: none.
+func alone(raw reflect.Type) string {
+	for _, field := range reflect.VisibleFields(raw) {
+		if field.Tag.Get("alone") != "" {
+			return field.Tag.Get("mapstructure")
+		}
+	}
+	return ""
 }
 
 // keysOf lists a raw struct's keys in the order of the struct.

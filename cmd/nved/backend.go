@@ -125,10 +125,17 @@ func viewVM(id evpn.RouterID, v nve.VMView) *tnsv1.VM {
 	}
 	if v.State != evpn.StateNull && v.State != evpn.StateTerminated {
 		view.Tag = api.Tag(v.Tag)
+		for _, r := range v.Routes {
+			if r.Tag != nil {
+				view.Tag = tagOf(r.Tag)
+				break
+			}
+		}
 	}
 	for _, r := range v.Routes {
 		view.Routes = append(view.Routes, &tnsv1.Route{
-			Vn: r.VN, Vni: uint32(r.VNI), Mac: r.MAC.String(), Ip: api.Addr(r.IP), Policy: api.Policy(r.Policy), Active: r.Active,
+			Tag: tagOf(r.Tag),
+			Vn:  r.VN, Vni: uint32(r.VNI), Mac: r.MAC.String(), Ip: api.Addr(r.IP), Policy: api.Policy(r.Policy), Active: r.Active,
 			Reason: api.Reason(r.Reason),
 		})
 	}

@@ -72,7 +72,12 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	if err != nil {
 		return nil, fmt.Errorf("read what hooks have not got yet: %w", err)
 	}
+	found, err := kernel.Attachments()
+	if err != nil {
+		return nil, err
+	}
 	told := edgeConfig(c)
+	told.Segments = segments(c, found)
 	told.Standing = standing(h.Fabric.client())
 	edge, err := nve.New(told, nve.Parts{
 		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: poster, History: events, Log: log.WithField("part", "edge"),

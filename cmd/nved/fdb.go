@@ -26,7 +26,7 @@ func (b *backend) ListFDB(ctx context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.
 	}
 	r := &tnsv1.ListFDBResponse{}
 	for _, e := range slices.Concat(b.table.Table(), b.closed()) {
-		if e.Kind != dataplane.Policy && (only == 0 || evpn.VNI(e.VNI) == only) {
+		if e.Kind != dataplane.Policy && e.Kind != dataplane.Tag && (only == 0 || evpn.VNI(e.VNI) == only) {
 			r.Entries = append(r.Entries, b.viewEntry(e))
 		}
 	}
@@ -43,18 +43,18 @@ func (b *backend) ListFDB(ctx context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.
 
 // closed is the ports that no VM is active behind. What is sent there all the same is dropped and counted, and people want to see it.
 func (b *backend) closed() []dataplane.Status {
-	open := map[string]bool{}
+	open := map[dataplane.Key]bool{}
 	for _, e := range b.table.Table() {
 		if e.Kind == dataplane.Port {
-			open[e.Key.Port] = true
+			open[e.Key] = true
 		}
 	}
 	drops := b.table.Drops()
 	var all []dataplane.Status
 	for _, v := range b.config.VNs {
 		for _, p := range b.config.Ports {
-			if p.VN == v.Name && !open[p.Name] {
-				k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: p.Name}
+			k := dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(v.VNI), Port: p.Name}
+			if _, on := p.VN(v.Name); on && !open[k] {
 				all = append(all, dataplane.Status{Entry: dataplane.Entry{Key: k}, InKernel: true, Drops: drops[k]})
 			}
 		}

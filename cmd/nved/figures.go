@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	tnsv1 "github.com/tns-project/tns/cmd/api/tns/v1"
@@ -52,6 +53,11 @@ func edgeFigures(n nve.Stats) []metrics.Figure {
 		metrics.Count("nve_kernel_errors_total", "Requests that the kernel refused.", n.KernelErrors),
 		metrics.Count("nve_fabric_announced_total", "Routes announced to the fabric.", n.FabricAnnounced),
 		metrics.Count("nve_fabric_withdrawn_total", "Routes withdrawn from the fabric.", n.FabricWithdrawn),
+		metrics.Count("nve_tag_changes_total", "Changes of the VID of a VN on a segment.", n.TagChanges),
+		metrics.Count("nve_tags_failed_total", "Local tags that a TES answered it could not apply.", n.TagsFailed),
+		metrics.Count("nve_tags_unanswered_total", "Local tags that a TES did not answer to in 30 s.", n.TagsUnanswered),
+		metrics.Gauge("nve_tags_waiting", "Local tags that TESs have not answered to.", n.Waiting),
+		metrics.Gauge("nve_tags_failed", "Local tags that TESs could not apply.", n.Failed),
 		metrics.Gauge("nve_orphans", "Associations that are orphaned.", n.Orphans),
 		metrics.Gauge("nve_macs", "MACs known, local and remote.", n.Stations),
 		metrics.Flag("nve_ready", "Whether the start is over.", n.Ready),
@@ -110,7 +116,7 @@ func (b *backend) tableFigures() []metrics.Figure {
 	entries := map[string]int{}
 	missing := 0
 	for _, e := range b.table.Table() {
-		if e.Kind == dataplane.Policy {
+		if e.Kind == dataplane.Policy || e.Kind == dataplane.Tag {
 			entries[e.Kind.String()]++
 		} else {
 			entries[kindWords[b.viewEntry(e).Kind]]++
@@ -119,8 +125,14 @@ func (b *backend) tableFigures() []metrics.Figure {
 			missing++
 		}
 		if e.Kind == dataplane.Port {
-			figures = append(figures, metrics.Count("fdb_port_drops_total", "Frames dropped because their source address is not active on the port.", e.Drops,
-				metrics.Label{Name: "port", Value: e.Key.Port}))
+			figures = append(figures, metrics.Count("fdb_port_drops_total", "Frames dropped because their source address is not active on the port, in a VN.", e.Drops,
+				metrics.Label{Name: "port", Value: e.Key.Port}, metrics.Label{Name: "vni", Value: strconv.Itoa(int(e.VNI))}))
+		}
+	}
+	for k, n := range b.table.Drops() {
+		if k.Kind == dataplane.Tag {
+			figures = append(figures, metrics.Count("fdb_tag_drops_total", "Frames dropped on a tagged port because they bore no tag, or a VID of no VN.", n,
+				metrics.Label{Name: "port", Value: k.Port}))
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(entries)) {

@@ -31,6 +31,9 @@ func (b *backend) viewNetwork(v nve.VNView, used []quota.Usage) *tnsv1.Network {
 	for _, p := range v.Ports {
 		n.Ports = append(n.Ports, p.Name)
 	}
+	for _, t := range v.Tags {
+		n.Tags = append(n.Tags, viewTag(t))
+	}
 	for _, vtep := range v.Flood {
 		n.FloodList = append(n.FloodList, vtep.String())
 	}

@@ -93,8 +93,8 @@ func edgeConfig(c *config.NVE) nve.Config {
 			Tenant: v.Tenant, MaxVMs: v.MaxVMs, MaxVMsPerTES: v.MaxVMsPerTES, MaxMACs: v.MaxMACs,
 		}
 		for _, p := range c.Ports {
-			if p.VN == v.Name {
-				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES, Bandwidth: p.Bandwidth})
+			if _, on := p.VN(v.Name); on {
+				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES, Bandwidth: p.Bandwidth, Segment: p.Segment})
 			}
 		}
 		if _, err := net.InterfaceByName(v.VXLAN); err == nil {
@@ -102,6 +102,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 		}
 		e.VNs = append(e.VNs, n)
 	}
+	e.Segments = segments(c, nil)
 	return e
 }
 
@@ -139,8 +140,8 @@ func networks(c *config.NVE) []dataplane.Network {
 			VNI: dataplane.VNI(v.VNI), Name: v.Name, Bridge: v.Bridge, VXLAN: v.VXLAN, VTEP: c.VTEP, UDPPort: c.UDPPort, MTU: v.MTU,
 		}
 		for _, p := range c.Ports {
-			if p.VN == v.Name {
-				n.Ports = append(n.Ports, dataplane.MemberPort{Name: p.Name})
+			if _, on := p.VN(v.Name); on {
+				n.Ports = append(n.Ports, dataplane.MemberPort{Name: p.Name, Mode: dataplane.Mode(p.Mode)})
 			}
 		}
 		list = append(list, n)

@@ -168,9 +168,23 @@ func (fake) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.ListVNsRespo
 				{Resource: "vms", Used: 2, Limit: 10}, {Resource: "vms", Tes: "198.51.100.11", Used: 2}, {Resource: "macs", Tenant: "acme", Used: 3, Limit: 4},
 				{Resource: "macs", Used: 3},
 			},
+			Tags: []*tnsv1.NetworkTag{
+				{Segment: "eth1", Ports: []string{"eth1"}, Vid: 100, Sent: 100, Applied: 2},
+				{Segment: "rack7", Ports: []string{"eth2"}, Vid: 200, Sent: 100, Also: 200, Next: 300, Changing: true, Applied: 1, Waiting: 1, Failed: 1},
+			},
 		},
 		{Name: "red", Vni: 10200, Nve: "192.0.2.1", Bridge: "tnsbr10200", Vxlan: "tnsvx10200"},
 	}}, nil
+}
+
+func (fake) RetagVN(_ context.Context, q *tnsv1.RetagVNRequest) (*tnsv1.RetagVNResponse, error) {
+	if q.Vn.GetName() != "blue" && q.Vn.GetVni() != 10100 {
+		return nil, control.Errorf(control.ErrNotFound, "change the VID of VN 10200 on %s: frames of the VN bear no VID there", q.Port)
+	}
+	if q.Vid == 0 {
+		q.Vid = 101
+	}
+	return &tnsv1.RetagVNResponse{Tag: &tnsv1.NetworkTag{Segment: q.Port, Ports: []string{q.Port}, Vid: q.Vid, Sent: 100, Also: q.Vid, Changing: true, Waiting: 2}}, nil
 }
 
 func (fake) ListFDB(_ context.Context, q *tnsv1.ListFDBRequest) (*tnsv1.ListFDBResponse, error) {

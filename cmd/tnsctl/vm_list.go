@@ -26,20 +26,23 @@ type vmView struct {
 
 // routeView is one binding.
 type routeView struct {
-	VN     string `json:"vn"`
-	VNI    uint32 `json:"vni"`
-	MAC    string `json:"mac"`
-	IP     string `json:"ip"`
-	Policy string `json:"policy"`
-	Active bool   `json:"active"`
-	Reason string `json:"reason"`
+	VN     string   `json:"vn"`
+	VNI    uint32   `json:"vni"`
+	MAC    string   `json:"mac"`
+	IP     string   `json:"ip"`
+	Policy string   `json:"policy"`
+	Active bool     `json:"active"`
+	Reason string   `json:"reason"`
+	Tag    *tagView `json:"tag"` // null before Pre-associated
 }
 
 // tagView is how frames are told apart on the link.
 type tagView struct {
-	Type string `json:"type"`
-	VID  uint32 `json:"vid"`
-	PCP  uint32 `json:"pcp"`
+	Type   string `json:"type"`
+	VID    uint32 `json:"vid"`
+	PCP    uint32 `json:"pcp"`
+	Change uint32 `json:"change"`
+	Answer string `json:"answer"` // to the last change: waiting, applied, failed
 }
 
 func viewVM(m *tnsv1.VM) vmView {
@@ -53,13 +56,18 @@ func viewVM(m *tnsv1.VM) vmView {
 	}
 	for _, r := range m.Routes {
 		v.Routes = append(v.Routes, routeView{
-			VN: r.Vn, VNI: r.Vni, MAC: r.Mac, IP: r.Ip, Policy: policyWords(r.Policy), Active: r.Active, Reason: r.Reason,
+			VN: r.Vn, VNI: r.Vni, MAC: r.Mac, IP: r.Ip, Policy: policyWords(r.Policy), Active: r.Active, Reason: r.Reason, Tag: viewTag(r.Tag),
 		})
 	}
-	if t := m.Tag; t != nil {
-		v.Tag = &tagView{Type: word(tagWords, t.Type), VID: t.Vid, PCP: t.Pcp}
-	}
+	v.Tag = viewTag(m.Tag)
 	return v
+}
+
+func viewTag(t *tnsv1.Tag) *tagView {
+	if t == nil {
+		return nil
+	}
+	return &tagView{Type: word(tagWords, t.Type), VID: t.Vid, PCP: t.Pcp, Change: t.Change, Answer: t.Answer}
 }
 
 func viewVMs(ms []*tnsv1.VM) []vmView {
@@ -71,10 +79,14 @@ func viewVMs(ms []*tnsv1.VM) []vmView {
 }
 
 func (t tagView) String() string {
-	if t.Type == tagWords[0] {
-		return t.Type
+	s := t.Type
+	if t.Type != tagWords[0] {
+		s = fmt.Sprintf("%s vid %d pcp %d", t.Type, t.VID, t.PCP)
 	}
-	return fmt.Sprintf("%s vid %d pcp %d", t.Type, t.VID, t.PCP)
+	if t.Answer != "" {
+		s += ", " + t.Answer
+	}
+	return s
 }
 
 // at is who speaks for the VM: its TES, or for a server that is not virtualised nobody but its name.

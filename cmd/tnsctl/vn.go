@@ -26,6 +26,7 @@ type networkView struct {
 	Tenant    string   `json:"tenant"`
 
 	Reservations []reservationView `json:"reservations"`
+	Tags         []networkTagView  `json:"tags"`
 }
 
 // reservationView is how much of something is reserved; a limit of 0 is none.
@@ -84,19 +85,20 @@ func (a *app) vn() *cobra.Command {
 					return err
 				}
 				networks := []networkView{}
-				t := newTable("NAME", "VNI", "NVE", "BRIDGE", "VXLAN", "PORTS", "VMS", "MACS", "ACTIVE", "FLOOD LIST")
+				t := newTable("NAME", "VNI", "NVE", "BRIDGE", "VXLAN", "PORTS", "VMS", "MACS", "ACTIVE", "TAGS", "FLOOD LIST")
 				for _, n := range r.Networks {
 					reservations, macs := reservationsOf(n)
 					networks = append(networks, networkView{
 						Name: n.Name, VNI: n.Vni, NVE: n.Nve, Bridge: n.Bridge, VXLAN: n.Vxlan, Ports: list(n.Ports),
 						Imports: list(n.Imports), Exports: list(n.Exports), FloodList: list(n.FloodList), VMs: n.Vms, Active: n.Active,
-						Tenant: n.Tenant, Reservations: reservations,
+						Tenant: n.Tenant, Reservations: reservations, Tags: viewTags(n.Tags),
 					})
-					t.row(n.Name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), vmsOf(n), macs, n.Active, join(n.FloodList))
+					t.row(n.Name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), vmsOf(n), macs, n.Active, tagsText(n.Tags), join(n.FloodList))
 				}
 				return a.show(networks, t)
 			})
 		},
 	})
+	c.AddCommand(a.vnRetag())
 	return c
 }

@@ -110,3 +110,18 @@ func (k *Kernel) vids() (all []dataplane.Entry, err error) {
 	}
 	return all, nil
 }
+
+// Attachments is the VNs on tagged ports that the kernel holds, whoever asked for them; also before Ensure.
+func (k *Kernel) Attachments() ([]tag.Attachment, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []tag.Attachment
+	for mode, t := range k.taggers {
+		attached, err := t.List()
+		if err != nil {
+			return nil, fmt.Errorf("list what is tagged in mode %v: %w", mode, err)
+		}
+		all = append(all, attached...)
+	}
+	return all, nil
+}

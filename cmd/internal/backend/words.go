@@ -47,7 +47,7 @@ func Policy(p *evpn.Policy) *tnsv1.Policy {
 
 // Tag is a local tag.
 func Tag(t evpn.LocalTag) *tnsv1.Tag {
-	return &tnsv1.Tag{Type: uint32(t.Type), Vid: uint32(t.VID), Pcp: uint32(t.PCP)}
+	return &tnsv1.Tag{Type: uint32(t.Type), Vid: uint32(t.VID), Pcp: uint32(t.PCP), Change: uint32(t.Change)}
 }
 
 // Addr is an address; empty for none.

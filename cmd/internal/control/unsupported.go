@@ -43,6 +43,10 @@ func (u Unsupported) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.Lis
 	return nil, u.refuse("list VNs")
 }
 
+func (u Unsupported) RetagVN(context.Context, *tnsv1.RetagVNRequest) (*tnsv1.RetagVNResponse, error) {
+	return nil, u.refuse("change the VID of a VN")
+}
+
 func (u Unsupported) ListFDB(context.Context, *tnsv1.ListFDBRequest) (*tnsv1.ListFDBResponse, error) {
 	return nil, u.refuse("list the forwarding table")
 }

@@ -355,7 +355,7 @@ func (x FDBEntry_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FDBEntry_Kind.Descriptor instead.
 func (FDBEntry_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{21, 0}
+	return file_tns_proto_rawDescGZIP(), []int{24, 0}
 }
 
 // State says how the kernel stands to it.
@@ -412,7 +412,7 @@ func (x FDBEntry_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FDBEntry_State.Descriptor instead.
 func (FDBEntry_State) EnumDescriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{21, 1}
+	return file_tns_proto_rawDescGZIP(), []int{24, 1}
 }
 
 // VN names a virtual network.
@@ -945,7 +945,7 @@ type VM struct {
 	// lifetime is what is left of it on nved, what was granted on tesd; absent when none runs.
 	Lifetime *durationpb.Duration `protobuf:"bytes,7,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
 	Routes   []*Route             `protobuf:"bytes,8,rep,name=routes,proto3" json:"routes,omitempty"`
-	// tag is absent before Pre-associated.
+	// tag is that of its first route that has one; absent before Pre-associated.
 	Tag *Tag `protobuf:"bytes,9,opt,name=tag,proto3" json:"tag,omitempty"`
 	// server is the name of a server that is not virtualised, which nved associates itself; empty for a VM.
 	Server        string `protobuf:"bytes,12,opt,name=server,proto3" json:"server,omitempty"`
@@ -1067,7 +1067,9 @@ type Route struct {
 	// active says that frames are forwarded for it.
 	Active bool `protobuf:"varint,6,opt,name=active,proto3" json:"active,omitempty"`
 	// reason says why it is refused; empty when it is not.
-	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// tag is absent before Pre-associated.
+	Tag           *Tag `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1151,6 +1153,13 @@ func (x *Route) GetReason() string {
 	return ""
 }
 
+func (x *Route) GetTag() *Tag {
+	if x != nil {
+		return x.Tag
+	}
+	return nil
+}
+
 // Tag is how the VM's frames are told apart on the link between hypervisor and edge.
 type Tag struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1159,7 +1168,11 @@ type Tag struct {
 	// vid is the VLAN identifier, of 12 bits.
 	Vid uint32 `protobuf:"varint,2,opt,name=vid,proto3" json:"vid,omitempty"`
 	// pcp is the priority, of 3 bits.
-	Pcp           uint32 `protobuf:"varint,3,opt,name=pcp,proto3" json:"pcp,omitempty"`
+	Pcp uint32 `protobuf:"varint,3,opt,name=pcp,proto3" json:"pcp,omitempty"`
+	// change is the number of the last change.
+	Change uint32 `protobuf:"varint,4,opt,name=change,proto3" json:"change,omitempty"`
+	// answer is what the TES answered to it: waiting, applied or failed; empty before the first change, to which nobody answers.
+	Answer        string `protobuf:"bytes,5,opt,name=answer,proto3" json:"answer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1213,6 +1226,20 @@ func (x *Tag) GetPcp() uint32 {
 		return x.Pcp
 	}
 	return 0
+}
+
+func (x *Tag) GetChange() uint32 {
+	if x != nil {
+		return x.Change
+	}
+	return 0
+}
+
+func (x *Tag) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
 }
 
 type ListVMsRequest struct {
@@ -1589,7 +1616,9 @@ type Network struct {
 	// tenant is whose it is (nved).
 	Tenant string `protobuf:"bytes,12,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// reservations is what its VMs have reserved, with the limits that there are (nved).
-	Reservations  []*Reservation `protobuf:"bytes,13,rep,name=reservations,proto3" json:"reservations,omitempty"`
+	Reservations []*Reservation `protobuf:"bytes,13,rep,name=reservations,proto3" json:"reservations,omitempty"`
+	// tags is how its frames are told apart on tagged ports where it has VMs (nved).
+	Tags          []*NetworkTag `protobuf:"bytes,14,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1715,6 +1744,241 @@ func (x *Network) GetReservations() []*Reservation {
 	return nil
 }
 
+func (x *Network) GetTags() []*NetworkTag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+// NetworkTag is the VID of a VN on a segment: a port, or several between which it is the same.
+type NetworkTag struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Segment string                 `protobuf:"bytes,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	Ports   []string               `protobuf:"bytes,2,rep,name=ports,proto3" json:"ports,omitempty"`
+	// vid is what VMs are told.
+	Vid uint32 `protobuf:"varint,3,opt,name=vid,proto3" json:"vid,omitempty"`
+	// sent is what frames towards TESs bear: vid, or the one before while a change goes on.
+	Sent uint32 `protobuf:"varint,4,opt,name=sent,proto3" json:"sent,omitempty"`
+	// also is what frames from TESs may bear beside that; 0 if nothing else.
+	Also uint32 `protobuf:"varint,5,opt,name=also,proto3" json:"also,omitempty"`
+	// next is what it changes to after the change that goes on; 0 if nothing is asked for.
+	Next     uint32 `protobuf:"varint,6,opt,name=next,proto3" json:"next,omitempty"`
+	Changing bool   `protobuf:"varint,7,opt,name=changing,proto3" json:"changing,omitempty"`
+	// applied, waiting and failed count the MACs whose TES has the VID, has not answered yet, and could not apply it.
+	Applied       uint32 `protobuf:"varint,8,opt,name=applied,proto3" json:"applied,omitempty"`
+	Waiting       uint32 `protobuf:"varint,9,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Failed        uint32 `protobuf:"varint,10,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NetworkTag) Reset() {
+	*x = NetworkTag{}
+	mi := &file_tns_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkTag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkTag) ProtoMessage() {}
+
+func (x *NetworkTag) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkTag.ProtoReflect.Descriptor instead.
+func (*NetworkTag) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *NetworkTag) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
+func (x *NetworkTag) GetPorts() []string {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+func (x *NetworkTag) GetVid() uint32 {
+	if x != nil {
+		return x.Vid
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetSent() uint32 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetAlso() uint32 {
+	if x != nil {
+		return x.Also
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetNext() uint32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetChanging() bool {
+	if x != nil {
+		return x.Changing
+	}
+	return false
+}
+
+func (x *NetworkTag) GetApplied() uint32 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *NetworkTag) GetFailed() uint32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+type RetagVNRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Vn    *VN                    `protobuf:"bytes,1,opt,name=vn,proto3" json:"vn,omitempty"`
+	// port is a tagged port of the VN.
+	Port string `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	// vid is 1 to 4094, or 0 for another one of nved's choice.
+	Vid           uint32 `protobuf:"varint,3,opt,name=vid,proto3" json:"vid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetagVNRequest) Reset() {
+	*x = RetagVNRequest{}
+	mi := &file_tns_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetagVNRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetagVNRequest) ProtoMessage() {}
+
+func (x *RetagVNRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetagVNRequest.ProtoReflect.Descriptor instead.
+func (*RetagVNRequest) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RetagVNRequest) GetVn() *VN {
+	if x != nil {
+		return x.Vn
+	}
+	return nil
+}
+
+func (x *RetagVNRequest) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *RetagVNRequest) GetVid() uint32 {
+	if x != nil {
+		return x.Vid
+	}
+	return 0
+}
+
+type RetagVNResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tag           *NetworkTag            `protobuf:"bytes,1,opt,name=tag,proto3" json:"tag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetagVNResponse) Reset() {
+	*x = RetagVNResponse{}
+	mi := &file_tns_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetagVNResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetagVNResponse) ProtoMessage() {}
+
+func (x *RetagVNResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetagVNResponse.ProtoReflect.Descriptor instead.
+func (*RetagVNResponse) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RetagVNResponse) GetTag() *NetworkTag {
+	if x != nil {
+		return x.Tag
+	}
+	return nil
+}
+
 // Reservation is how much of something that there is only so much of is reserved.
 type Reservation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1733,7 +1997,7 @@ type Reservation struct {
 
 func (x *Reservation) Reset() {
 	*x = Reservation{}
-	mi := &file_tns_proto_msgTypes[18]
+	mi := &file_tns_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +2009,7 @@ func (x *Reservation) String() string {
 func (*Reservation) ProtoMessage() {}
 
 func (x *Reservation) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[18]
+	mi := &file_tns_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +2022,7 @@ func (x *Reservation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reservation.ProtoReflect.Descriptor instead.
 func (*Reservation) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{18}
+	return file_tns_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reservation) GetResource() string {
@@ -1806,7 +2070,7 @@ type ListFDBRequest struct {
 
 func (x *ListFDBRequest) Reset() {
 	*x = ListFDBRequest{}
-	mi := &file_tns_proto_msgTypes[19]
+	mi := &file_tns_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +2082,7 @@ func (x *ListFDBRequest) String() string {
 func (*ListFDBRequest) ProtoMessage() {}
 
 func (x *ListFDBRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[19]
+	mi := &file_tns_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +2095,7 @@ func (x *ListFDBRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFDBRequest.ProtoReflect.Descriptor instead.
 func (*ListFDBRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{19}
+	return file_tns_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListFDBRequest) GetVn() *VN {
@@ -1851,7 +2115,7 @@ type ListFDBResponse struct {
 
 func (x *ListFDBResponse) Reset() {
 	*x = ListFDBResponse{}
-	mi := &file_tns_proto_msgTypes[20]
+	mi := &file_tns_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2127,7 @@ func (x *ListFDBResponse) String() string {
 func (*ListFDBResponse) ProtoMessage() {}
 
 func (x *ListFDBResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[20]
+	mi := &file_tns_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2140,7 @@ func (x *ListFDBResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFDBResponse.ProtoReflect.Descriptor instead.
 func (*ListFDBResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{20}
+	return file_tns_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListFDBResponse) GetEntries() []*FDBEntry {
@@ -1912,7 +2176,7 @@ type FDBEntry struct {
 
 func (x *FDBEntry) Reset() {
 	*x = FDBEntry{}
-	mi := &file_tns_proto_msgTypes[21]
+	mi := &file_tns_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2188,7 @@ func (x *FDBEntry) String() string {
 func (*FDBEntry) ProtoMessage() {}
 
 func (x *FDBEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[21]
+	mi := &file_tns_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2201,7 @@ func (x *FDBEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FDBEntry.ProtoReflect.Descriptor instead.
 func (*FDBEntry) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{21}
+	return file_tns_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FDBEntry) GetVn() string {
@@ -2025,7 +2289,7 @@ type ListSessionsRequest struct {
 
 func (x *ListSessionsRequest) Reset() {
 	*x = ListSessionsRequest{}
-	mi := &file_tns_proto_msgTypes[22]
+	mi := &file_tns_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2301,7 @@ func (x *ListSessionsRequest) String() string {
 func (*ListSessionsRequest) ProtoMessage() {}
 
 func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[22]
+	mi := &file_tns_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2314,7 @@ func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{22}
+	return file_tns_proto_rawDescGZIP(), []int{25}
 }
 
 // ListSessionsResponse is sorted by plane and address.
@@ -2063,7 +2327,7 @@ type ListSessionsResponse struct {
 
 func (x *ListSessionsResponse) Reset() {
 	*x = ListSessionsResponse{}
-	mi := &file_tns_proto_msgTypes[23]
+	mi := &file_tns_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2339,7 @@ func (x *ListSessionsResponse) String() string {
 func (*ListSessionsResponse) ProtoMessage() {}
 
 func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[23]
+	mi := &file_tns_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2352,7 @@ func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{23}
+	return file_tns_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListSessionsResponse) GetSessions() []*Session {
@@ -2153,7 +2417,7 @@ type Session struct {
 
 func (x *Session) Reset() {
 	*x = Session{}
-	mi := &file_tns_proto_msgTypes[24]
+	mi := &file_tns_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2429,7 @@ func (x *Session) String() string {
 func (*Session) ProtoMessage() {}
 
 func (x *Session) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[24]
+	mi := &file_tns_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2178,7 +2442,7 @@ func (x *Session) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Session.ProtoReflect.Descriptor instead.
 func (*Session) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{24}
+	return file_tns_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Session) GetPlane() string {
@@ -2384,7 +2648,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_tns_proto_msgTypes[25]
+	mi := &file_tns_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2660,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[25]
+	mi := &file_tns_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2673,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{25}
+	return file_tns_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchEventsRequest) GetRecent() uint32 {
@@ -2462,7 +2726,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2738,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[26]
+	mi := &file_tns_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2751,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{26}
+	return file_tns_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Event) GetNumber() uint64 {
@@ -2627,7 +2891,7 @@ type Move struct {
 
 func (x *Move) Reset() {
 	*x = Move{}
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2903,7 @@ func (x *Move) String() string {
 func (*Move) ProtoMessage() {}
 
 func (x *Move) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[27]
+	mi := &file_tns_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2916,7 @@ func (x *Move) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move.ProtoReflect.Descriptor instead.
 func (*Move) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{27}
+	return file_tns_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Move) GetId() string {
@@ -2698,7 +2962,7 @@ type ResyncRequest struct {
 
 func (x *ResyncRequest) Reset() {
 	*x = ResyncRequest{}
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2710,7 +2974,7 @@ func (x *ResyncRequest) String() string {
 func (*ResyncRequest) ProtoMessage() {}
 
 func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[28]
+	mi := &file_tns_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2723,7 +2987,7 @@ func (x *ResyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncRequest.ProtoReflect.Descriptor instead.
 func (*ResyncRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{28}
+	return file_tns_proto_rawDescGZIP(), []int{31}
 }
 
 // ResyncResponse counts what the pass did.
@@ -2740,7 +3004,7 @@ type ResyncResponse struct {
 
 func (x *ResyncResponse) Reset() {
 	*x = ResyncResponse{}
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +3016,7 @@ func (x *ResyncResponse) String() string {
 func (*ResyncResponse) ProtoMessage() {}
 
 func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[29]
+	mi := &file_tns_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +3029,7 @@ func (x *ResyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResyncResponse.ProtoReflect.Descriptor instead.
 func (*ResyncResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{29}
+	return file_tns_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResyncResponse) GetSent() uint32 {
@@ -2797,7 +3061,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2809,7 +3073,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[30]
+	mi := &file_tns_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2822,7 +3086,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{30}
+	return file_tns_proto_rawDescGZIP(), []int{33}
 }
 
 // ListPoliciesResponse is sorted by profile.
@@ -2835,7 +3099,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +3111,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[31]
+	mi := &file_tns_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +3124,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{31}
+	return file_tns_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*PolicyUse {
@@ -2888,7 +3152,7 @@ type PolicyUse struct {
 
 func (x *PolicyUse) Reset() {
 	*x = PolicyUse{}
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3164,7 @@ func (x *PolicyUse) String() string {
 func (*PolicyUse) ProtoMessage() {}
 
 func (x *PolicyUse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[32]
+	mi := &file_tns_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3177,7 @@ func (x *PolicyUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyUse.ProtoReflect.Descriptor instead.
 func (*PolicyUse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{32}
+	return file_tns_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PolicyUse) GetPolicy() *Policy {
@@ -2982,7 +3246,7 @@ type ClearDuplicateRequest struct {
 
 func (x *ClearDuplicateRequest) Reset() {
 	*x = ClearDuplicateRequest{}
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3258,7 @@ func (x *ClearDuplicateRequest) String() string {
 func (*ClearDuplicateRequest) ProtoMessage() {}
 
 func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[33]
+	mi := &file_tns_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3271,7 @@ func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateRequest.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{33}
+	return file_tns_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ClearDuplicateRequest) GetVn() *VN {
@@ -3034,7 +3298,7 @@ type ClearDuplicateResponse struct {
 
 func (x *ClearDuplicateResponse) Reset() {
 	*x = ClearDuplicateResponse{}
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +3310,7 @@ func (x *ClearDuplicateResponse) String() string {
 func (*ClearDuplicateResponse) ProtoMessage() {}
 
 func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[34]
+	mi := &file_tns_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3059,7 +3323,7 @@ func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateResponse.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{34}
+	return file_tns_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ClearDuplicateResponse) GetCleared() bool {
@@ -3077,7 +3341,7 @@ type VersionRequest struct {
 
 func (x *VersionRequest) Reset() {
 	*x = VersionRequest{}
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3089,7 +3353,7 @@ func (x *VersionRequest) String() string {
 func (*VersionRequest) ProtoMessage() {}
 
 func (x *VersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3102,7 +3366,7 @@ func (x *VersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionRequest.ProtoReflect.Descriptor instead.
 func (*VersionRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{35}
+	return file_tns_proto_rawDescGZIP(), []int{38}
 }
 
 type VersionResponse struct {
@@ -3123,7 +3387,7 @@ type VersionResponse struct {
 
 func (x *VersionResponse) Reset() {
 	*x = VersionResponse{}
-	mi := &file_tns_proto_msgTypes[36]
+	mi := &file_tns_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3135,7 +3399,7 @@ func (x *VersionResponse) String() string {
 func (*VersionResponse) ProtoMessage() {}
 
 func (x *VersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[36]
+	mi := &file_tns_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3148,7 +3412,7 @@ func (x *VersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionResponse.ProtoReflect.Descriptor instead.
 func (*VersionResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{36}
+	return file_tns_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *VersionResponse) GetDaemon() string {
@@ -3199,7 +3463,7 @@ type Move_End struct {
 
 func (x *Move_End) Reset() {
 	*x = Move_End{}
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3475,7 @@ func (x *Move_End) String() string {
 func (*Move_End) ProtoMessage() {}
 
 func (x *Move_End) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3488,7 @@ func (x *Move_End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move_End.ProtoReflect.Descriptor instead.
 func (*Move_End) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{27, 0}
+	return file_tns_proto_rawDescGZIP(), []int{30, 0}
 }
 
 func (x *Move_End) GetTes() string {
@@ -3261,7 +3525,7 @@ type Move_Attachment struct {
 
 func (x *Move_Attachment) Reset() {
 	*x = Move_Attachment{}
-	mi := &file_tns_proto_msgTypes[39]
+	mi := &file_tns_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3273,7 +3537,7 @@ func (x *Move_Attachment) String() string {
 func (*Move_Attachment) ProtoMessage() {}
 
 func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[39]
+	mi := &file_tns_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3286,7 +3550,7 @@ func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move_Attachment.ProtoReflect.Descriptor instead.
 func (*Move_Attachment) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{27, 1}
+	return file_tns_proto_rawDescGZIP(), []int{30, 1}
 }
 
 func (x *Move_Attachment) GetVn() string {
@@ -3375,7 +3639,7 @@ const file_tns_proto_rawDesc = "" +
 	"\blifetime\x18\a \x01(\v2\x19.google.protobuf.DurationR\blifetime\x12%\n" +
 	"\x06routes\x18\b \x03(\v2\r.tns.v1.RouteR\x06routes\x12\x1d\n" +
 	"\x03tag\x18\t \x01(\v2\v.tns.v1.TagR\x03tag\x12\x16\n" +
-	"\x06server\x18\f \x01(\tR\x06server\"\xa3\x01\n" +
+	"\x06server\x18\f \x01(\tR\x06server\"\xc2\x01\n" +
 	"\x05Route\x12\x0e\n" +
 	"\x02vn\x18\x01 \x01(\tR\x02vn\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
@@ -3383,11 +3647,14 @@ const file_tns_proto_rawDesc = "" +
 	"\x02ip\x18\x04 \x01(\tR\x02ip\x12&\n" +
 	"\x06policy\x18\x05 \x01(\v2\x0e.tns.v1.PolicyR\x06policy\x12\x16\n" +
 	"\x06active\x18\x06 \x01(\bR\x06active\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"=\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1d\n" +
+	"\x03tag\x18\b \x01(\v2\v.tns.v1.TagR\x03tag\"m\n" +
 	"\x03Tag\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x10\n" +
 	"\x03vid\x18\x02 \x01(\rR\x03vid\x12\x10\n" +
-	"\x03pcp\x18\x03 \x01(\rR\x03pcp\"\x10\n" +
+	"\x03pcp\x18\x03 \x01(\rR\x03pcp\x12\x16\n" +
+	"\x06change\x18\x04 \x01(\rR\x06change\x12\x16\n" +
+	"\x06answer\x18\x05 \x01(\tR\x06answer\"\x10\n" +
 	"\x0eListVMsRequest\"/\n" +
 	"\x0fListVMsResponse\x12\x1c\n" +
 	"\x03vms\x18\x01 \x03(\v2\n" +
@@ -3405,7 +3672,7 @@ const file_tns_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x03(\v2\r.tns.v1.EventR\x06events\"\x10\n" +
 	"\x0eListVNsRequest\">\n" +
 	"\x0fListVNsResponse\x12+\n" +
-	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\xd3\x02\n" +
+	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\xfb\x02\n" +
 	"\aNetwork\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
@@ -3421,7 +3688,28 @@ const file_tns_proto_rawDesc = "" +
 	" \x01(\rR\x03vms\x12\x16\n" +
 	"\x06active\x18\v \x01(\rR\x06active\x12\x16\n" +
 	"\x06tenant\x18\f \x01(\tR\x06tenant\x127\n" +
-	"\freservations\x18\r \x03(\v2\x13.tns.v1.ReservationR\freservations\"}\n" +
+	"\freservations\x18\r \x03(\v2\x13.tns.v1.ReservationR\freservations\x12&\n" +
+	"\x04tags\x18\x0e \x03(\v2\x12.tns.v1.NetworkTagR\x04tags\"\xf2\x01\n" +
+	"\n" +
+	"NetworkTag\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\tR\asegment\x12\x14\n" +
+	"\x05ports\x18\x02 \x03(\tR\x05ports\x12\x10\n" +
+	"\x03vid\x18\x03 \x01(\rR\x03vid\x12\x12\n" +
+	"\x04sent\x18\x04 \x01(\rR\x04sent\x12\x12\n" +
+	"\x04also\x18\x05 \x01(\rR\x04also\x12\x12\n" +
+	"\x04next\x18\x06 \x01(\rR\x04next\x12\x1a\n" +
+	"\bchanging\x18\a \x01(\bR\bchanging\x12\x18\n" +
+	"\aapplied\x18\b \x01(\rR\aapplied\x12\x18\n" +
+	"\awaiting\x18\t \x01(\rR\awaiting\x12\x16\n" +
+	"\x06failed\x18\n" +
+	" \x01(\rR\x06failed\"R\n" +
+	"\x0eRetagVNRequest\x12\x1a\n" +
+	"\x02vn\x18\x01 \x01(\v2\n" +
+	".tns.v1.VNR\x02vn\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\tR\x04port\x12\x10\n" +
+	"\x03vid\x18\x03 \x01(\rR\x03vid\"7\n" +
+	"\x0fRetagVNResponse\x12$\n" +
+	"\x03tag\x18\x01 \x01(\v2\x12.tns.v1.NetworkTagR\x03tag\"}\n" +
 	"\vReservation\x12\x1a\n" +
 	"\bresource\x18\x01 \x01(\tR\bresource\x12\x10\n" +
 	"\x03tes\x18\x02 \x01(\tR\x03tes\x12\x16\n" +
@@ -3600,13 +3888,14 @@ const file_tns_proto_rawDesc = "" +
 	"\rMARK_RESTORED\x10\x02\x12\x12\n" +
 	"\x0eMARK_OUTRANKED\x10\x03\x12\x10\n" +
 	"\fMARK_WAITING\x10\x04\x12\x12\n" +
-	"\x0eMARK_NO_ANSWER\x10\x052\x89\x06\n" +
+	"\x0eMARK_NO_ANSWER\x10\x052\xc5\x06\n" +
 	"\aControl\x12:\n" +
 	"\aOperate\x12\x16.tns.v1.OperateRequest\x1a\x17.tns.v1.OperateResponse\x12:\n" +
 	"\aListVMs\x12\x16.tns.v1.ListVMsRequest\x1a\x17.tns.v1.ListVMsResponse\x124\n" +
 	"\x05GetVM\x12\x14.tns.v1.GetVMRequest\x1a\x15.tns.v1.GetVMResponse\x12@\n" +
 	"\tExplainVM\x12\x18.tns.v1.ExplainVMRequest\x1a\x19.tns.v1.ExplainVMResponse\x12:\n" +
 	"\aListVNs\x12\x16.tns.v1.ListVNsRequest\x1a\x17.tns.v1.ListVNsResponse\x12:\n" +
+	"\aRetagVN\x12\x16.tns.v1.RetagVNRequest\x1a\x17.tns.v1.RetagVNResponse\x12:\n" +
 	"\aListFDB\x12\x16.tns.v1.ListFDBRequest\x1a\x17.tns.v1.ListFDBResponse\x12I\n" +
 	"\fListSessions\x12\x1b.tns.v1.ListSessionsRequest\x1a\x1c.tns.v1.ListSessionsResponse\x12:\n" +
 	"\vWatchEvents\x12\x1a.tns.v1.WatchEventsRequest\x1a\r.tns.v1.Event0\x01\x127\n" +
@@ -3628,7 +3917,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -3654,30 +3943,33 @@ var file_tns_proto_goTypes = []any{
 	(*ListVNsRequest)(nil),         // 21: tns.v1.ListVNsRequest
 	(*ListVNsResponse)(nil),        // 22: tns.v1.ListVNsResponse
 	(*Network)(nil),                // 23: tns.v1.Network
-	(*Reservation)(nil),            // 24: tns.v1.Reservation
-	(*ListFDBRequest)(nil),         // 25: tns.v1.ListFDBRequest
-	(*ListFDBResponse)(nil),        // 26: tns.v1.ListFDBResponse
-	(*FDBEntry)(nil),               // 27: tns.v1.FDBEntry
-	(*ListSessionsRequest)(nil),    // 28: tns.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),   // 29: tns.v1.ListSessionsResponse
-	(*Session)(nil),                // 30: tns.v1.Session
-	(*WatchEventsRequest)(nil),     // 31: tns.v1.WatchEventsRequest
-	(*Event)(nil),                  // 32: tns.v1.Event
-	(*Move)(nil),                   // 33: tns.v1.Move
-	(*ResyncRequest)(nil),          // 34: tns.v1.ResyncRequest
-	(*ResyncResponse)(nil),         // 35: tns.v1.ResyncResponse
-	(*ListPoliciesRequest)(nil),    // 36: tns.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),   // 37: tns.v1.ListPoliciesResponse
-	(*PolicyUse)(nil),              // 38: tns.v1.PolicyUse
-	(*ClearDuplicateRequest)(nil),  // 39: tns.v1.ClearDuplicateRequest
-	(*ClearDuplicateResponse)(nil), // 40: tns.v1.ClearDuplicateResponse
-	(*VersionRequest)(nil),         // 41: tns.v1.VersionRequest
-	(*VersionResponse)(nil),        // 42: tns.v1.VersionResponse
-	nil,                            // 43: tns.v1.Session.RefusalsEntry
-	(*Move_End)(nil),               // 44: tns.v1.Move.End
-	(*Move_Attachment)(nil),        // 45: tns.v1.Move.Attachment
-	(*durationpb.Duration)(nil),    // 46: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 47: google.protobuf.Timestamp
+	(*NetworkTag)(nil),             // 24: tns.v1.NetworkTag
+	(*RetagVNRequest)(nil),         // 25: tns.v1.RetagVNRequest
+	(*RetagVNResponse)(nil),        // 26: tns.v1.RetagVNResponse
+	(*Reservation)(nil),            // 27: tns.v1.Reservation
+	(*ListFDBRequest)(nil),         // 28: tns.v1.ListFDBRequest
+	(*ListFDBResponse)(nil),        // 29: tns.v1.ListFDBResponse
+	(*FDBEntry)(nil),               // 30: tns.v1.FDBEntry
+	(*ListSessionsRequest)(nil),    // 31: tns.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),   // 32: tns.v1.ListSessionsResponse
+	(*Session)(nil),                // 33: tns.v1.Session
+	(*WatchEventsRequest)(nil),     // 34: tns.v1.WatchEventsRequest
+	(*Event)(nil),                  // 35: tns.v1.Event
+	(*Move)(nil),                   // 36: tns.v1.Move
+	(*ResyncRequest)(nil),          // 37: tns.v1.ResyncRequest
+	(*ResyncResponse)(nil),         // 38: tns.v1.ResyncResponse
+	(*ListPoliciesRequest)(nil),    // 39: tns.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),   // 40: tns.v1.ListPoliciesResponse
+	(*PolicyUse)(nil),              // 41: tns.v1.PolicyUse
+	(*ClearDuplicateRequest)(nil),  // 42: tns.v1.ClearDuplicateRequest
+	(*ClearDuplicateResponse)(nil), // 43: tns.v1.ClearDuplicateResponse
+	(*VersionRequest)(nil),         // 44: tns.v1.VersionRequest
+	(*VersionResponse)(nil),        // 45: tns.v1.VersionResponse
+	nil,                            // 46: tns.v1.Session.RefusalsEntry
+	(*Move_End)(nil),               // 47: tns.v1.Move.End
+	(*Move_Attachment)(nil),        // 48: tns.v1.Move.Attachment
+	(*durationpb.Duration)(nil),    // 49: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 50: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -3686,71 +3978,77 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	46, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	49, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	46, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	49, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	46, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	49, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
-	12, // 17: tns.v1.ListVMsResponse.vms:type_name -> tns.v1.VM
-	12, // 18: tns.v1.GetVMResponse.vms:type_name -> tns.v1.VM
-	12, // 19: tns.v1.ExplainVMResponse.vms:type_name -> tns.v1.VM
-	32, // 20: tns.v1.ExplainVMResponse.events:type_name -> tns.v1.Event
-	23, // 21: tns.v1.ListVNsResponse.networks:type_name -> tns.v1.Network
-	24, // 22: tns.v1.Network.reservations:type_name -> tns.v1.Reservation
-	6,  // 23: tns.v1.ListFDBRequest.vn:type_name -> tns.v1.VN
-	27, // 24: tns.v1.ListFDBResponse.entries:type_name -> tns.v1.FDBEntry
-	4,  // 25: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
-	5,  // 26: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
-	30, // 27: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	47, // 28: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	46, // 29: tns.v1.Session.age:type_name -> google.protobuf.Duration
-	46, // 30: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
-	43, // 31: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
-	47, // 32: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
-	47, // 33: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
-	33, // 34: tns.v1.Event.move:type_name -> tns.v1.Move
-	44, // 35: tns.v1.Move.from:type_name -> tns.v1.Move.End
-	44, // 36: tns.v1.Move.to:type_name -> tns.v1.Move.End
-	45, // 37: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
-	38, // 38: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
-	7,  // 39: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
-	6,  // 40: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	47, // 41: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	10, // 42: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 43: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 44: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 45: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 46: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	25, // 47: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	28, // 48: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	31, // 49: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	34, // 50: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	36, // 51: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	39, // 52: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	41, // 53: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 54: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 55: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 56: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 57: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 58: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	26, // 59: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	29, // 60: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	32, // 61: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	35, // 62: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	37, // 63: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	40, // 64: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	42, // 65: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	54, // [54:66] is the sub-list for method output_type
-	42, // [42:54] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	14, // 17: tns.v1.Route.tag:type_name -> tns.v1.Tag
+	12, // 18: tns.v1.ListVMsResponse.vms:type_name -> tns.v1.VM
+	12, // 19: tns.v1.GetVMResponse.vms:type_name -> tns.v1.VM
+	12, // 20: tns.v1.ExplainVMResponse.vms:type_name -> tns.v1.VM
+	35, // 21: tns.v1.ExplainVMResponse.events:type_name -> tns.v1.Event
+	23, // 22: tns.v1.ListVNsResponse.networks:type_name -> tns.v1.Network
+	27, // 23: tns.v1.Network.reservations:type_name -> tns.v1.Reservation
+	24, // 24: tns.v1.Network.tags:type_name -> tns.v1.NetworkTag
+	6,  // 25: tns.v1.RetagVNRequest.vn:type_name -> tns.v1.VN
+	24, // 26: tns.v1.RetagVNResponse.tag:type_name -> tns.v1.NetworkTag
+	6,  // 27: tns.v1.ListFDBRequest.vn:type_name -> tns.v1.VN
+	30, // 28: tns.v1.ListFDBResponse.entries:type_name -> tns.v1.FDBEntry
+	4,  // 29: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
+	5,  // 30: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
+	33, // 31: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
+	50, // 32: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	49, // 33: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	49, // 34: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	46, // 35: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	50, // 36: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	50, // 37: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	36, // 38: tns.v1.Event.move:type_name -> tns.v1.Move
+	47, // 39: tns.v1.Move.from:type_name -> tns.v1.Move.End
+	47, // 40: tns.v1.Move.to:type_name -> tns.v1.Move.End
+	48, // 41: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
+	41, // 42: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
+	7,  // 43: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
+	6,  // 44: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
+	50, // 45: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	10, // 46: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 47: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 48: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 49: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 50: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	25, // 51: tns.v1.Control.RetagVN:input_type -> tns.v1.RetagVNRequest
+	28, // 52: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	31, // 53: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	34, // 54: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	37, // 55: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	39, // 56: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	42, // 57: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	44, // 58: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 59: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 60: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 61: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 62: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 63: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	26, // 64: tns.v1.Control.RetagVN:output_type -> tns.v1.RetagVNResponse
+	29, // 65: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	32, // 66: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	35, // 67: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	38, // 68: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	40, // 69: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	43, // 70: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	45, // 71: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	59, // [59:72] is the sub-list for method output_type
+	46, // [46:59] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -3768,7 +4066,7 @@ func file_tns_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   40,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

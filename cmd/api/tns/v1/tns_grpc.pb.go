@@ -34,6 +34,7 @@ const (
 	Control_GetVM_FullMethodName          = "/tns.v1.Control/GetVM"
 	Control_ExplainVM_FullMethodName      = "/tns.v1.Control/ExplainVM"
 	Control_ListVNs_FullMethodName        = "/tns.v1.Control/ListVNs"
+	Control_RetagVN_FullMethodName        = "/tns.v1.Control/RetagVN"
 	Control_ListFDB_FullMethodName        = "/tns.v1.Control/ListFDB"
 	Control_ListSessions_FullMethodName   = "/tns.v1.Control/ListSessions"
 	Control_WatchEvents_FullMethodName    = "/tns.v1.Control/WatchEvents"
@@ -61,6 +62,8 @@ type ControlClient interface {
 	ExplainVM(ctx context.Context, in *ExplainVMRequest, opts ...grpc.CallOption) (*ExplainVMResponse, error)
 	// ListVNs lists the virtual networks that the daemon is configured for.
 	ListVNs(ctx context.Context, in *ListVNsRequest, opts ...grpc.CallOption) (*ListVNsResponse, error)
+	// RetagVN changes the VID of a VN behind a port, with all ports of its segment, and tells the VMs there. It does not wait for their TESs. nved only.
+	RetagVN(ctx context.Context, in *RetagVNRequest, opts ...grpc.CallOption) (*RetagVNResponse, error)
 	// ListFDB lists what the edge's forwarding table should hold, and whether the kernel has it. nved only.
 	ListFDB(ctx context.Context, in *ListFDBRequest, opts ...grpc.CallOption) (*ListFDBResponse, error)
 	// ListSessions lists the BGP sessions.
@@ -129,6 +132,16 @@ func (c *controlClient) ListVNs(ctx context.Context, in *ListVNsRequest, opts ..
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListVNsResponse)
 	err := c.cc.Invoke(ctx, Control_ListVNs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlClient) RetagVN(ctx context.Context, in *RetagVNRequest, opts ...grpc.CallOption) (*RetagVNResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetagVNResponse)
+	err := c.cc.Invoke(ctx, Control_RetagVN_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +245,8 @@ type ControlServer interface {
 	ExplainVM(context.Context, *ExplainVMRequest) (*ExplainVMResponse, error)
 	// ListVNs lists the virtual networks that the daemon is configured for.
 	ListVNs(context.Context, *ListVNsRequest) (*ListVNsResponse, error)
+	// RetagVN changes the VID of a VN behind a port, with all ports of its segment, and tells the VMs there. It does not wait for their TESs. nved only.
+	RetagVN(context.Context, *RetagVNRequest) (*RetagVNResponse, error)
 	// ListFDB lists what the edge's forwarding table should hold, and whether the kernel has it. nved only.
 	ListFDB(context.Context, *ListFDBRequest) (*ListFDBResponse, error)
 	// ListSessions lists the BGP sessions.
@@ -270,6 +285,9 @@ func (UnimplementedControlServer) ExplainVM(context.Context, *ExplainVMRequest) 
 }
 func (UnimplementedControlServer) ListVNs(context.Context, *ListVNsRequest) (*ListVNsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVNs not implemented")
+}
+func (UnimplementedControlServer) RetagVN(context.Context, *RetagVNRequest) (*RetagVNResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetagVN not implemented")
 }
 func (UnimplementedControlServer) ListFDB(context.Context, *ListFDBRequest) (*ListFDBResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFDB not implemented")
@@ -399,6 +417,24 @@ func _Control_ListVNs_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServer).ListVNs(ctx, req.(*ListVNsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Control_RetagVN_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetagVNRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).RetagVN(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_RetagVN_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).RetagVN(ctx, req.(*RetagVNRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -548,6 +584,10 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListVNs",
 			Handler:    _Control_ListVNs_Handler,
+		},
+		{
+			MethodName: "RetagVN",
+			Handler:    _Control_RetagVN_Handler,
 		},
 		{
 			MethodName: "ListFDB",
