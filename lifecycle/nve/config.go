@@ -6,6 +6,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // Config is what the edge is told. It does not change while the edge runs.
@@ -30,6 +31,8 @@ type Config struct {
 	Memory      time.Duration       // how long the sequence of a MAC that is gone is remembered (at least 180 s)
 	Duplicate   Duplicate
 	Quotas      Quotas
+
+	Profiles map[policy.ID]*policy.Profile // that POLICY can name; nil: there is no file of policies
 }
 
 // VN is a virtual network that this edge may serve.
@@ -45,10 +48,12 @@ type VN struct {
 	Credentialed bool                          // a new binding needs a credential
 	Keys         map[uint16]evpn.CredentialKey // that credentials are made with, by number
 
-	Tenant       string // whose it is; "": nobody's in particular
-	MaxVMs       uint64 // of all TESs together, 0: no limit, as of the next two
-	MaxVMsPerTES uint64
-	MaxMACs      uint64
+	Tenant        string // whose it is; "": nobody's in particular
+	MaxVMs        uint64 // of all TESs together, 0: no limit, as of the next two
+	MaxVMsPerTES  uint64
+	MaxMACs       uint64
+	Baseline      policy.Baseline // that no profile may contradict
+	DefaultPolicy policy.ID       // of requests without POLICY; zero: none
 }
 
 // Port is a port of the VN and the TESs that are behind it.

@@ -138,12 +138,14 @@ func (e *Edge) check(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 			v[k] = evpn.InvalidFormat // the route without IP is mandatory
 		case policies.conflict:
 			v[k] = evpn.ConflictPolicies
+			e.unauthorized(o, v[k], "two policies for one MAC")
 		default:
 			if why := e.conflict(r, o, arrow, asks(&s.request)); why != evpn.ReasonNone {
 				v[k] = why
 			}
 		}
 	}
+	e.contradictions(r, s, v)
 	if len(v) == 0 {
 		return e.quotaVerdict(r, s, arrow)
 	}
@@ -194,6 +196,9 @@ func (e *Edge) checkRoute(o *offer) evpn.Reason {
 		return evpn.UnsupportedType
 	}
 	why, text := e.authorized(o)
+	if why == evpn.ReasonNone {
+		why, text = e.permitted(o)
+	}
 	if why != evpn.ReasonNone {
 		e.unauthorized(o, why, text)
 		return why

@@ -27,7 +27,7 @@ type Parts struct {
 	History     *history.Log
 	Log         *logrus.Entry
 
-	Demands func(vn string, p evpn.Policy) Demand // what a MAC in a VN takes because of its policy; nil: nothing
+	Demands func(vn string, p evpn.Policy) Demand // what a MAC in a VN takes because of its policy (zero: none); nil: what the policy says
 }
 
 // Inputs is where the edge hears from.
@@ -95,6 +95,9 @@ func New(c Config, p Parts) (*Edge, error) {
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
 		tagTimers: map[tag.Key]*timer{}, tagSteps: map[tag.Key]*timer{},
 		ports: map[string]Port{}, mail: newMailbox(),
+	}
+	if e.Demands == nil {
+		e.Demands = e.demands
 	}
 	if e.Log == nil {
 		e.Log = logrus.NewEntry(logrus.StandardLogger())
@@ -276,6 +279,7 @@ func (e *Edge) complete() {
 		e.forgetAbsent()
 		e.endTagStart()
 		e.fallen()
+		e.prepareHeld()
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

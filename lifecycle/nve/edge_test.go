@@ -248,7 +248,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	var s Snapshot
 	w.edge.fill(&s)
-	if len(s.VMs) != 4 || len(s.VNs) != 7 || len(s.TESs) != 2 || !s.Ready {
+	if len(s.VMs) != 4 || len(s.VNs) != 8 || len(s.TESs) != 2 || !s.Ready {
 		t.Fatalf("%d VMs, %d VNs, %d TESs, ready %v", len(s.VMs), len(s.VNs), len(s.TESs), s.Ready)
 	}
 	for i, want := range []VMView{

@@ -18,16 +18,23 @@ func (st *station) fdbKey() dataplane.Key {
 	return dataplane.Key{Kind: dataplane.Unicast, VNI: dataplane.VNI(st.key.VNI), MAC: dataplane.MAC(st.key.MAC)}
 }
 
-// local is the port of the record that is active here; empty when none is, or the MAC is a duplicate.
+// local is the port of the record that is active here; empty when none is, the MAC is a duplicate, or its policy is not in force.
 func (st *station) local() string {
-	if r := st.active(); r != nil && !st.duplicate {
+	if r := st.active(); r != nil && !st.duplicate && st.policeable() {
 		return st.vn.portOf(r.key.TES, st.key.MAC)
 	}
 	return ""
 }
 
-// settle decides what the kernel holds for the station: the local port while a record is active here, else the winning edge's VTEP while the VN has members here.
+// settle decides what the kernel holds for the station: the local port while a record is active here, else the winning edge's VTEP while the VN has members here;
+// and its policy. A policy comes into force before frames are let through, and goes after.
 func (e *Edge) settle(st *station) written {
+	policy := e.enforcedOf(st)
+	if policy.inForce {
+		e.settlePolicy(st, policy)
+	} else {
+		defer func() { e.settlePolicy(st, policy) }()
+	}
 	want := dataplane.Entry{Key: st.fdbKey()}
 	remote := st.active() == nil && !st.duplicate && st.best != nil && len(st.vn.members) > 0 && st.outranked()
 	switch port := st.local(); {
@@ -101,6 +108,9 @@ func (e *Edge) settleNeighbors(st *station, remote bool) {
 func (e *Edge) handleResult(res dataplane.Result) {
 	e.noteKernel(res)
 	p := e.waiting[res.Key]
+	if res.Key.Kind == dataplane.Policy {
+		e.policyResult(res, p != nil && !p.committed)
+	}
 	if p == nil {
 		e.keeps(res)
 		return
@@ -111,7 +121,7 @@ func (e *Edge) handleResult(res dataplane.Result) {
 	delete(e.waiting, res.Key)
 	delete(p.awaited, res.Key)
 	if res.Err != nil && !p.committed {
-		p.refused[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}] = res.Err
+		p.refused[stationKey(res.Key)] = res.Err
 	}
 	if len(p.awaited) == 0 {
 		e.advance(p)
@@ -120,8 +130,13 @@ func (e *Edge) handleResult(res dataplane.Result) {
 
 // keeps tells a VM that the kernel does not keep its entry any more, or does again (SPEC §3, Response: loses a resource).
 func (e *Edge) keeps(res dataplane.Result) {
-	st := e.stations[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}]
-	if res.Key.Kind != dataplane.Unicast || st == nil || st.holder == nil || st.entry.LocalPort == "" || st.broken == (res.Err != nil) {
+	st := e.stations[stationKey(res.Key)]
+	switch {
+	case st == nil || st.holder == nil || st.broken == (res.Err != nil):
+		return
+	case res.Key.Kind == dataplane.Unicast && st.entry.LocalPort != "":
+	case res.Key.Kind == dataplane.Policy && st.policy.inForce && res.Generation >= st.policyWritten:
+	default:
 		return
 	}
 	r := st.holder
@@ -140,20 +155,29 @@ func (e *Edge) keeps(res dataplane.Result) {
 	e.tellState(r, evpn.Success)
 }
 
+// stationKey is the station of an entry of kind Unicast or Policy.
+func stationKey(k dataplane.Key) StationKey { return StationKey{evpn.VNI(k.VNI), evpn.MAC(k.MAC)} }
+
 // noteKernel notes what the kernel did, for the VMs it concerns.
 func (e *Edge) noteKernel(res dataplane.Result) {
 	if res.Err != nil {
 		e.stats.kernelErrors++
 	}
-	if res.Key.Kind != dataplane.Unicast {
+	if res.Key.Kind != dataplane.Unicast && res.Key.Kind != dataplane.Policy {
 		if res.Err != nil {
 			e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(res.Key.VNI), IP: addrText(res.Key.IP), Detail: "the kernel refused: " + res.Err.Error()})
 		}
 		return
 	}
-	st := e.stations[StationKey{evpn.VNI(res.Key.VNI), evpn.MAC(res.Key.MAC)}]
+	st := e.stations[stationKey(res.Key)]
 	ev := history.Event{Kind: history.KindFDB, VNI: uint32(res.Key.VNI), MAC: evpn.MAC(res.Key.MAC).String()}
 	switch {
+	case res.Key.Kind == dataplane.Policy && res.Removed:
+		ev.Detail = "policy removed"
+	case res.Key.Kind == dataplane.Policy && st != nil && res.Err != nil:
+		ev.Detail = st.policyText() + ": failed: " + res.Err.Error()
+	case res.Key.Kind == dataplane.Policy && st != nil:
+		ev.Detail = st.policyText()
 	case res.Err != nil:
 		ev.Detail = "failed: " + res.Err.Error()
 	case res.Removed:

@@ -2,11 +2,13 @@ package nve
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/policy"
 	"github.com/tns-project/tns/lifecycle/quota"
 )
 
@@ -77,6 +79,70 @@ func (w *world) reserved(fail func(string, ...any)) {
 	}
 }
 
+// policies holds the policies that the kernel is asked for against what is held, and whether frames meet them.
+func (w *world) policies(fail func(string, ...any)) {
+	w.t.Helper()
+	e, n := w.edge, 0
+	for key, st := range e.stations {
+		owner := st.holder
+		for r := range st.records {
+			if owner == nil || st.holder == nil && compareVMKeys(r.key, owner.key) < 0 {
+				owner = r
+			}
+		}
+		got, there := w.kernel.asked[st.policyKey()]
+		if there {
+			n++
+		}
+		if owner == nil {
+			if there {
+				fail("station %v: %v is left over", key, got)
+			}
+			continue
+		}
+		var asked *evpn.Policy
+		var ips []netip.Addr
+		for _, b := range owner.bindings {
+			if b.station() == key {
+				if asked = b.policy; b.ip.IsValid() {
+					ips = append(ips, b.ip)
+				}
+			}
+		}
+		id := st.vn.DefaultPolicy
+		if asked != nil {
+			id = policy.ID{Type: asked.Type, Version: asked.Version}
+		}
+		profile := e.config.Profiles[id]
+		want := len(ips) > 0 || profile != nil || st.vn.Name == "mauve"
+		waits := w.config.Restarted && !e.completed && st.holder == nil // what the kernel has from before is left alone
+		switch {
+		case there != want && !waits:
+			fail("station %v of %v: the kernel is asked for a policy: %v, want %v", key, owner.key, there, want)
+		case !there || waits:
+		case got.InForce != (st.holder != nil), got.LocalPort != st.vn.portOf(owner.key.TES, key.MAC):
+			fail("station %v, held by %v: %v", key, st.holder, got)
+		case len(got.Policy.Sources) != len(ips):
+			fail("station %v: sources %v, want %v", key, got.Policy.Sources, ips)
+		case profile != nil && len(got.Policy.From.Rules) < len(profile.FromVM.Rules):
+			fail("station %v: %v is not all of %v", key, got.Policy.From.Rules, profile)
+		}
+		if local := w.kernel.entries[st.fdbKey()].LocalPort; local != "" && local == w.kernel.asked[st.fdbKey()].LocalPort && want && !waits && !w.kernel.failing["policy"] {
+			if has := w.kernel.entries[st.policyKey()]; !has.InForce || has.LocalPort != local {
+				fail("station %v is forwarded on %s while the kernel has %v, asked for %v", key, local, has, got)
+			}
+		}
+	}
+	for k := range w.kernel.asked {
+		if k.Kind == dataplane.Policy {
+			n--
+		}
+	}
+	if n != 0 {
+		fail("the kernel is asked for policies of no station")
+	}
+}
+
 // invariants holds what the edge has asked for against its states. It needs no input to have been left over: nothing runs.
 func (w *world) invariants(after string) {
 	w.t.Helper()
@@ -127,6 +193,7 @@ func (w *world) invariants(after string) {
 			fail("%v: an empty record stays", r.key)
 		}
 	}
+	w.policies(fail)
 	routes, entries, ports := 0, 0, map[dataplane.Key]bool{}
 	for key, st := range e.stations {
 		var active []*record
@@ -153,7 +220,13 @@ func (w *world) invariants(after string) {
 		want := dataplane.Entry{Key: st.fdbKey()}
 		switch {
 		case st.holder != nil:
-			want.LocalPort = st.vn.portOf(st.holder.key.TES, st.key.MAC)
+			if want.LocalPort = st.local(); want.LocalPort == "" && (!st.policy.inForce || st.policed) {
+				fail("station %v is active and not forwarded", key)
+			}
+			if want.LocalPort == "" {
+				want = dataplane.Entry{}
+				break
+			}
 			ports[dataplane.Key{Kind: dataplane.Port, VNI: dataplane.VNI(key.VNI), Port: want.LocalPort}] = true
 			if len(st.advertised) == 0 {
 				fail("station %v is active and not advertised", key)

@@ -31,8 +31,8 @@ func TestModel(t *testing.T) {
 		up := map[string]bool{"tes1": true, "tes2": true, "srr": true, "frr": true}
 		session := map[string]string{"tes1": "tes1", "tes2": "tes2", "tes3": "srr"}
 		oneOf := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(r, label) }
-		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "pink/m5", "pink/m5 lime/m6", "pink/m6 grey/m5", "lime/m5 blue/m1", "pink/m5!7", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4"}
-		credentials := []string{"", "", " key=7", " key=8", " key=7 expiry=1s", " key=7 expiry=-1s", " credential", " key=7 for=vm:vm9", " key=7 policy=5", " policy=5"}
+		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "pink/m5", "pink/m5 lime/m6", "pink/m6 grey/m5", "lime/m5 blue/m1", "pink/m5!7", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4", "mauve/m1", "blue/m1!5 blue/m1/10.0.0.1!5", "blue/m1!5 blue/m2!6", "mauve/m1!8"}
+		credentials := []string{"", "", " key=7", " key=8", " key=7 expiry=1s", " key=7 expiry=-1s", " credential", " key=7 for=vm:vm9", " key=7 policy=5", " policy=5", " policy=6", " policy=7", " policy=99"}
 		tes := func() string { return oneOf("tes", "tes1", "tes2", "tes3") }
 		vms := func() string { return oneOf("vm", "vm1", "vm2", "vm3") }
 		remotes := func() string {
@@ -120,7 +120,7 @@ func TestModel(t *testing.T) {
 			},
 			"refuse": func(*rapid.T) { do("%s m1 6", oneOf("what", "refuse", "allow")) },
 			"kernel": func(*rapid.T) {
-				do("kernel %s", oneOf("what", "hold", "answer", "answer", "fail m1", "heal m1", "fail m2", "heal m2", "fail trunk1", "heal trunk1"))
+				do("kernel %s", oneOf("what", "hold", "answer", "answer", "fail m1", "heal m1", "fail m2", "heal m2", "fail trunk1", "heal trunk1", "fail policy", "heal policy"))
 			},
 			"authorizer": func(*rapid.T) { do("authorizer %s", oneOf("what", "hold", "answer", "answer")) },
 			"pass":       func(*rapid.T) { do("pass %s", oneOf("time", "1s", "3s", "30s", "2m", "2m", "1h")) },
@@ -135,7 +135,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 		})
-		for _, line := range []string{"authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel heal trunk1", "kernel answer", "pass 10s"} {
+		for _, line := range []string{"authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel heal trunk1", "kernel heal policy", "kernel answer", "pass 10s"} {
 			do("%s", line)
 		}
 		for p, is := range up {

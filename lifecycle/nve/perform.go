@@ -89,25 +89,57 @@ func (e *Edge) reserve(p *procedure) bool {
 		return false
 	}
 	e.ledger.Reserve(p.record.key, e.claims(p.record.key, holdingOf(p.bindings))) // it may: the check has just said so
+	p.reserved = true
 	for _, k := range routesOf(p.bindings) {
 		b := p.bindings[k]
 		e.join(b.vn, p.record)
+		e.bound[k] = p.record // also while the kernel is asked
 		e.hold(e.station(b.station()), p.record)
 	}
-	return true
+	if p.arrow.Does(lifecycle.Forward) {
+		return true // which has the policies prepared and in force in one
+	}
+	for _, st := range stationsOf(p.bindings) {
+		if st.active() != p.record {
+			e.await(p, e.settlePolicy(st, e.enforcedOf(st)))
+		}
+	}
+	return len(p.awaited) == 0
 }
 
-// forward makes the set's MACs active on the VM's port, taking the place of whoever was. The kernel answers for each.
+// forward makes the set's MACs active on the VM's port, taking the place of whoever was: first their policies, then, when the kernel has these in force, their
+// forwarding entries. The kernel answers for each. A MAC that comes from another port of ours has both change in one, else its frames would meet no policy on
+// the old port.
 func (e *Edge) forward(p *procedure) bool {
-	for _, b := range p.bindings {
-		e.station(b.station()).claim(p.record)
+	if !p.claimed {
+		p.claimed = true
+		for _, b := range p.bindings {
+			e.station(b.station()).claim(p.record)
+		}
+		e.claimIPs(p.record, p.bindings)
+		for _, st := range stationsOf(p.bindings) {
+			if !st.changesPort(p.record) {
+				e.await(p, e.confirmPolicy(st))
+			}
+		}
+		if len(p.awaited) > 0 {
+			p.next-- // the rest when they are in force
+			return false
+		}
 	}
-	e.claimIPs(p.record, p.bindings)
 	e.confirmTags(p)
 	for _, st := range stationsOf(p.bindings) {
+		if st.changesPort(p.record) {
+			e.await(p, e.confirmPolicy(st))
+		}
 		e.await(p, e.confirm(st))
 	}
 	return len(p.awaited) == 0
+}
+
+// changesPort reports whether the station's frames meet a policy now, on another port than those of the record.
+func (st *station) changesPort(r *record) bool {
+	return st.policy.inForce && st.entry.LocalPort != "" && st.entry.LocalPort != st.vn.portOf(r.key.TES, st.key.MAC)
 }
 
 // await makes the procedure wait for an entry. Another one's wait for it is over: what it asked for is overtaken.
@@ -216,6 +248,7 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 func (e *Edge) rollBack(p *procedure) {
 	r := p.record
 	e.unwait(p)
+	p.reserved = false
 	held, inOld := map[StationKey]bool{}, map[*vn]bool{}
 	for _, b := range p.old {
 		held[b.station()], inOld[b.vn] = true, true
@@ -230,6 +263,9 @@ func (e *Edge) rollBack(p *procedure) {
 		e.reinstateLater(st)
 	}
 	for _, k := range routesOf(p.bindings) {
+		if p.old[k] == nil && e.bound[k] == r {
+			delete(e.bound, k)
+		}
 		if b := p.bindings[k]; !inOld[b.vn] {
 			e.leave(b.vn, r)
 		}

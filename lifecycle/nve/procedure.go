@@ -19,6 +19,8 @@ type procedure struct {
 	next   int
 	replay bool // the request was decided before a restart
 
+	reserved  bool // its bindings count as held
+	claimed   bool // it has its places
 	committed bool
 	bindings  map[evpn.RouteKey]*binding // of the set
 	params    map[evpn.RouteKey]string

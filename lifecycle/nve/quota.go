@@ -72,10 +72,10 @@ func (e *Edge) claims(k VMKey, h Holding) []quota.Claim {
 		if port.VIDs > 0 {
 			cs = append(cs, quota.Claim{Account: quota.Account{Resource: quota.VIDs, Port: port.Name}, Item: quota.Item{VNI: uint32(st.VNI)}, Amount: 1})
 		}
-		if e.Demands == nil || policy == (evpn.Policy{}) {
+		d := e.Demands(v.Name, policy)
+		if d == (Demand{}) {
 			continue
 		}
-		d := e.Demands(v.Name, policy)
 		cs = append(cs,
 			quota.Claim{Account: quota.Account{Resource: quota.ACLRules}, Item: mac, Amount: d.ACLRules},
 			quota.Claim{Account: quota.Account{Resource: quota.Bandwidth, Port: port.Name}, Item: mac, Amount: d.Bandwidth})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
+	"github.com/tns-project/tns/lifecycle/policy"
 	"github.com/tns-project/tns/speaker"
 )
 
@@ -32,8 +33,10 @@ import (
 //	flood|unflood EDGE VN
 //	refuse|allow MAC REASON             the authorizer
 //	authorizer hold|answer
-//	kernel hold|answer|fail MAC|heal MAC
+//	kernel hold|answer|fail MAC|heal MAC, MAC may be "policy" for all entries of that kind
+//	kernel lose|regain BINDING          the kernel does not keep its entry any more; with "policy", its policy
 //	pass DURATION
+//	profile ID gone|allow PORT|deny PORT  the file says so when nved starts the next time
 //	restart [forgetful|behind]          nved stops and starts again, without its file, or behind a guard that keeps the fabric routes of before
 //	server NAME VM PORT BINDING…        the configuration has a server from the next restart on; policy=ID
 //	server NAME                         or has it no more
@@ -113,7 +116,7 @@ func (w *world) do(line string) {
 		case "heal":
 			delete(w.kernel.failing, words[2])
 		case "lose", "regain":
-			w.kernelTells(words[1] == "lose", words[2])
+			w.kernelTells(words[1] == "lose", words[2], arg(3) == "policy")
 		}
 		w.kernel.answer()
 	case "pass":
@@ -122,6 +125,8 @@ func (w *world) do(line string) {
 			w.t.Fatal(err)
 		}
 		w.pass(d)
+	case "profile":
+		w.profile(words[1], words[2], arg(3))
 	case "restart":
 		if arg(1) == "forgetful" {
 			w.disk = newDisk()
@@ -162,6 +167,21 @@ func (w *world) do(line string) {
 	default:
 		w.t.Fatalf("no such line: %s", line)
 	}
+}
+
+// profile changes the file of policies: a profile goes, or has one rule now. It is read when nved starts.
+func (w *world) profile(id, what, port string) {
+	n, _ := strconv.Atoi(id)
+	key := policy.ID{Type: uint32(n), Version: 1}
+	w.config.Profiles = maps.Clone(w.config.Profiles)
+	if what == "gone" {
+		delete(w.config.Profiles, key)
+		return
+	}
+	to, _ := strconv.Atoi(port)
+	p := &policy.Profile{ID: key, Name: "changed"}
+	p.FromVM.Rules = []policy.Rule{{Name: what + port, Action: map[string]policy.Action{"allow": policy.Allow, "deny": policy.Deny}[what], Match: tcp(uint16(to))}}
+	w.config.Profiles[key] = p
 }
 
 // where is a binding as a story writes it.
@@ -594,13 +614,17 @@ func (w *world) floodRoute(edge, vn string) evpn.Route {
 }
 
 // kernelTells is news of an entry that the kernel had answered for before.
-func (w *world) kernelTells(lost bool, binding string) {
+func (w *world) kernelTells(lost bool, binding string, policy bool) {
 	b := bindingOf(binding)
 	st := w.edge.stations[StationKey{vnis[b.vn], b.mac}]
 	if lost {
 		w.kernel.failing[macName(b.mac)] = true
 	} else {
 		delete(w.kernel.failing, macName(b.mac))
+	}
+	if policy {
+		w.kernel.put(st.policyKey(), false)
+		return
 	}
 	w.kernel.put(st.fdbKey(), false)
 }

@@ -33,7 +33,11 @@ type station struct {
 
 	entry     dataplane.Entry // what was asked of the kernel; the zero value is nothing
 	broken    bool            // the kernel refused to keep it
+	policy    enforced        // what was asked of the kernel; the zero value is nothing
+	policed   bool            // the kernel has it in force
 	neighbors map[netip.Addr]struct{}
+
+	policyWritten dataplane.Generation // the last that was asked for
 
 	moves     []time.Time // unsignalled ones, in the window
 	duplicate bool        // more than that: neither advertised nor processed (RFC 7432 §15.1)

@@ -46,10 +46,14 @@ func (t Told) Word() string {
 func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	st := StationKey{o.vn.VNI, o.route.MAC}
 	k, tagged := e.tagOf(st, o.vm.TES)
-	want := evpn.LocalTag{PCP: e.pcpOf(&binding{vn: o.vn, mac: o.route.MAC, ip: o.route.IP, policy: o.request.Policy})}
 	told, known := e.memory.Told[o.vm][st]
 	r := e.records[o.vm]
-	holds := !o.dryRun() && r != nil && r.holds(st)
+	b := &binding{vn: o.vn, policy: o.request.Policy}
+	holds := false
+	if held := r.holding(st); held != nil && !o.dryRun() {
+		b, holds = held, true // whatever a request that was refused wanted
+	}
+	want := evpn.LocalTag{PCP: e.pcpOf(b)}
 	switch t, ok := e.book.Get(k); {
 	case !tagged:
 	case known && told.Type == evpn.TagDot1Q && holds && (told.VID == t.VID || told.VID == t.Old):
@@ -72,15 +76,21 @@ func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	return new(e.tellTag(o.vm, st, want).LocalTag)
 }
 
-// holds reports whether a (VN, MAC) is among the record's bindings.
-func (r *record) holds(st StationKey) bool {
+// holding is one of the record's bindings of a (VN, MAC), all of which have one policy; nil: none, or no record.
+func (r *record) holding(st StationKey) *binding {
+	if r == nil {
+		return nil
+	}
 	for _, b := range r.bindings {
 		if b.station() == st {
-			return true
+			return b
 		}
 	}
-	return false
+	return nil
 }
+
+// holds reports whether a (VN, MAC) is among the record's bindings.
+func (r *record) holds(st StationKey) bool { return r.holding(st) != nil }
 
 // tellTag notes what a VM is told. What is another than before is a change, with the next number.
 func (e *Edge) tellTag(k VMKey, st StationKey, want evpn.LocalTag) Told {

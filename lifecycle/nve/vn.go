@@ -9,6 +9,7 @@ import (
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // vn is a VN and who holds it.
@@ -28,6 +29,8 @@ type vn struct {
 
 	neighbors map[netip.Addr]*station // whose suppression entry the kernel has
 	pinned    map[netip.Addr]*station // IPs in sticky routes of other edges
+
+	rulings map[policy.ID]*ruling // that were asked for; the zero ID is no profile
 }
 
 // addVN takes up a VN of the configuration.
@@ -40,7 +43,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 		VN: c, hash: evpn.HashVNName(c.Name),
 		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
 		edge: e.config.ID, port: map[evpn.RouterID]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, carried: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
-		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{},
+		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{}, rulings: map[policy.ID]*ruling{},
 	}
 	if len(v.Export) == 0 {
 		v.Export = []evpn.RouteTarget{evpn.AutoRouteTarget(e.config.AS, c.VNI)}

@@ -15,11 +15,15 @@ import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
+	"github.com/tns-project/tns/lifecycle/policy"
 	"github.com/tns-project/tns/lifecycle/tag"
 	"github.com/tns-project/tns/speaker"
 )
 
 // world is an edge with everything around it pretended: time, both planes, the kernel, the disk. What the edge does is written down as lines.
+//
+// There are VN mauve (10800), of tenant acme, whose baseline denies mail and priorities above 3, and whose VMs have profile 5 if they name none; and profiles, all of
+// version 1: 5 web, 6 shut, which denies what web allows, 7 urgent (priority 5), 8 mailer, which is for mail, 9 plain and 1, 3, 4 and 10, which say nothing, and 11, which is for red only.
 //
 // There are two VNs, blue (10100) and red (10200), and green (10300), whose VMs are kept alive one by one, and gold (10400), which wants credentials by one
 // of the keys 7 and 8; red has key 7 too. Pink (10500), lime (10600) and grey (10700) are on trunks: that of tes1 and tes3, and those of tes2 and tes4, which are one
@@ -106,7 +110,7 @@ func nameOf(a netip.Addr) string {
 	return a.String()
 }
 
-var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "gold": 10400, "pink": 10500, "lime": 10600, "grey": 10700, "nowhere": 99999, "elsewhere": 88888}
+var vnis = map[string]evpn.VNI{"blue": 10100, "red": 10200, "green": 10300, "gold": 10400, "pink": 10500, "lime": 10600, "grey": 10700, "mauve": 10800, "nowhere": 99999, "elsewhere": 88888}
 
 func vnOf(v evpn.VNI) string {
 	for n, w := range vnis {
@@ -138,10 +142,14 @@ func worldConfig() Config {
 		}}
 	}
 	gold.Credentialed, gold.TES = true, []evpn.RouterID{id("198.51.100.11"), id("198.51.100.13"), id("198.51.100.14")}
+	mauve := vn("mauve", "eth8")
+	tenant := policy.Baseline{Of: "tenant acme", MaxPCP: policy.Just(3)}
+	mauve.Baseline = tenant.Join(policy.Baseline{Of: "VN mauve", FromVM: policy.Limits("VN mauve", []policy.Rule{{Name: "no-mail", Action: policy.Deny, Match: tcp(25)}})})
+	mauve.DefaultPolicy = policy.ID{Type: 5, Version: 1}
 	direct := func(s string) Neighbor { return Neighbor{Prefix: netip.PrefixFrom(addr(s), 32)} }
 	return Config{
 		ID: id("192.0.2.1"), AS: 65000, VTEP: nveID,
-		VNs:      []VN{blue, red, green, gold, trunked("pink"), trunked("lime"), trunked("grey")},
+		VNs: []VN{blue, red, green, gold, trunked("pink"), trunked("lime"), trunked("grey"), mauve}, Profiles: worldProfiles(),
 		Segments: []Segment{{Name: "trunk1"}, {Name: "shared", VIDs: []tag.Range{{First: 100, Last: 101}}, Fixed: map[evpn.VNI]uint16{10600: 300}}},
 		Neighbors: []Neighbor{
 			direct("198.51.100.11"), direct("198.51.100.12"), direct("198.51.100.14"),
@@ -151,6 +159,30 @@ func worldConfig() Config {
 		},
 		FabricPeers: []netip.Addr{names["frr"]},
 	}
+}
+
+func tcp(port uint16) policy.Match {
+	return policy.Match{Protocol: policy.Just(policy.TCP), DestinationPorts: policy.Ports{First: port, Last: port}}
+}
+
+func worldProfiles() map[policy.ID]*policy.Profile {
+	all := map[policy.ID]*policy.Profile{}
+	profile := func(id uint32, name string, rules ...policy.Rule) *policy.Profile {
+		p := &policy.Profile{ID: policy.ID{Type: id, Version: 1}, Name: name}
+		p.FromVM.Rules = rules
+		all[p.ID] = p
+		return p
+	}
+	profile(5, "web", policy.Rule{Name: "http", Match: tcp(80)}).Guaranteed = 1e6
+	profile(6, "shut", policy.Rule{Name: "nothing", Action: policy.Deny, Match: policy.Match{Protocol: policy.Just(policy.TCP)}}).FromVM.Default = policy.Deny
+	profile(7, "urgent").PCP = policy.Just(5)
+	profile(8, "mailer", policy.Rule{Name: "mail", Match: tcp(25)})
+	profile(9, "plain")
+	profile(11, "reds").VNs = []string{"red"}
+	for _, id := range []uint32{1, 3, 4, 10} {
+		profile(id, fmt.Sprintf("empty-%d", id))
+	}
+	return all
 }
 
 // newWorld is a world whose start is over: the fabric's reflector, tes1 and tes2 are there and have said all they have.
@@ -386,14 +418,16 @@ func (w *world) responseText(r evpn.Route) string {
 		s += fmt.Sprintf(" %ds", a.Lease.Lifetime)
 	}
 	if t := a.Tag; t != nil && *t != (evpn.LocalTag{}) {
-		s += fmt.Sprintf(" vid=%d", t.VID)
+		if t.Type != evpn.TagNone {
+			s += fmt.Sprintf(" vid=%d", t.VID)
+		}
 		if t.PCP != 0 {
 			s += fmt.Sprintf(" pcp=%d", t.PCP)
 		}
 		if t.Change != 0 {
 			s += fmt.Sprintf(" change=%d", t.Change)
 		}
-		w.check(t.Type == evpn.TagDot1Q && t.VID != 0, "response %s: tag %+v", r.RouteKey, *t)
+		w.check((t.Type == evpn.TagDot1Q) == (t.VID != 0), "response %s: tag %+v", r.RouteKey, *t)
 	}
 	return s
 }
@@ -412,7 +446,7 @@ type kernel struct {
 
 func (k *kernel) Set(e dataplane.Entry) dataplane.Generation {
 	k.w.check(e.Validate() == nil, "entry %s: %v", e, e.Validate())
-	if k.asked[e.Key] != e {
+	if was, ok := k.asked[e.Key]; !ok || !was.Equal(e) {
 		k.w.say("set %s", entryText(e))
 	}
 	k.asked[e.Key] = e
@@ -429,8 +463,12 @@ func (k *kernel) Unset(key dataplane.Key) dataplane.Generation {
 
 func (k *kernel) put(key dataplane.Key, removed bool) dataplane.Generation {
 	k.generation++
-	k.pending = slices.DeleteFunc(k.pending, func(r dataplane.Result) bool { return r.Key == key }) // overtaken
-	k.pending = append(k.pending, dataplane.Result{Generation: k.generation, Key: key, Removed: removed})
+	r := dataplane.Result{Generation: k.generation, Key: key, Removed: removed}
+	if i := slices.IndexFunc(k.pending, func(r dataplane.Result) bool { return r.Key == key }); i >= 0 {
+		k.pending[i] = r // overtaken, in its place
+	} else {
+		k.pending = append(k.pending, r)
+	}
 	return k.generation
 }
 
@@ -440,15 +478,41 @@ func (k *kernel) answer() {
 		r := k.pending[0]
 		k.pending = k.pending[1:]
 		switch {
-		case !r.Removed && k.failing[macName(evpn.MAC(r.Key.MAC))], !r.Removed && r.Key.Kind == dataplane.Tag && k.failing[r.Key.Port]:
+		case !r.Removed && k.failing[macName(evpn.MAC(r.Key.MAC))], !r.Removed && r.Key.Kind == dataplane.Tag && k.failing[r.Key.Port],
+			!r.Removed && r.Key.Kind == dataplane.Policy && k.failing["policy"]:
 			r.Err = errors.New("no buffer space available")
+		case !r.Removed && !k.policed(k.asked[r.Key]):
+			r.Err = errors.New("its policy is not in force")
 		case r.Removed:
 			delete(k.entries, r.Key)
 		default:
 			k.entries[r.Key] = k.asked[r.Key]
 		}
+		k.checkPoliced(r.Key)
 		k.w.edge.turn(k.w.now, func() { k.w.edge.handleResult(r) })
 	}
+}
+
+// policed reports whether an entry may be set as far as policies go: a MAC's local entry only when its policy is in force.
+func (k *kernel) policed(e dataplane.Entry) bool {
+	key := dataplane.Key{Kind: dataplane.Policy, VNI: e.VNI, MAC: e.MAC}
+	if _, ok := k.asked[key]; !ok || e.Kind != dataplane.Unicast || e.LocalPort == "" {
+		return true
+	}
+	p := k.entries[key]
+	return p.InForce && p.LocalPort == e.LocalPort
+}
+
+// checkPoliced holds what the kernel has now against the rule that no frame of a MAC goes without the policy that there should be.
+func (k *kernel) checkPoliced(changed dataplane.Key) {
+	if changed.Kind != dataplane.Policy {
+		return
+	}
+	unicast := changed
+	unicast.Kind = dataplane.Unicast
+	_, asked := k.asked[changed]
+	e, held := k.entries[changed]
+	k.w.check(k.entries[unicast].LocalPort == "" || held && e.InForce || !held && !asked || !held && (k.failing["policy"] || k.failing[macName(evpn.MAC(changed.MAC))]), "%s goes on without its policy: %v, %v", unicast, e, asked)
 }
 
 func (k *kernel) Complete() {
@@ -491,6 +555,25 @@ func entryText(e dataplane.Entry) string {
 			s += fmt.Sprintf(", take %d", e.VIDs.Also)
 		}
 		return s
+	}
+	if e.Kind == dataplane.Policy {
+		s := "policy " + vn + "/" + macName(evpn.MAC(e.MAC))
+		if e.Policy == nil {
+			return s
+		}
+		for _, ip := range e.Policy.Sources {
+			s += " " + ip.String()
+		}
+		for _, r := range slices.Concat(e.Policy.From.Rules, e.Policy.To.Rules) {
+			s += fmt.Sprintf(" %s:%s", r.Action, r.Name)
+		}
+		if e.Policy.PCP.Set {
+			s += fmt.Sprintf(" pcp %d", e.Policy.PCP.Value)
+		}
+		if !e.InForce {
+			return s + " prepared on " + e.LocalPort
+		}
+		return s + " in force on " + e.LocalPort
 	}
 	return "port " + e.Port
 }
