@@ -14,6 +14,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 	"github.com/tns-project/tns/lifecycle/nve"
+	"github.com/tns-project/tns/lifecycle/policy"
 	"github.com/tns-project/tns/speaker/guard"
 )
 
@@ -77,6 +78,12 @@ func edgeConfig(c *config.NVE) nve.Config {
 		Duplicate: nve.Duplicate(c.Duplicate),
 		Quotas:    nve.Quotas{VMsPerTES: c.Quotas.MaxVMsPerTES, ACLRules: c.Quotas.ACLRules, Tenants: c.Quotas.Tenants},
 	}
+	if c.Policies != nil {
+		e.Profiles = map[policy.ID]*policy.Profile{}
+		for _, p := range c.Policies.Profiles {
+			e.Profiles[p.ID] = p
+		}
+	}
 	for _, f := range c.Fabric {
 		e.FabricPeers = append(e.FabricPeers, f.Address)
 	}
@@ -90,6 +97,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 		n := nve.VN{
 			Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive,
 			TES: v.TES, Credentialed: v.Credentialed, Keys: v.Keys,
+			Baseline: v.Baseline, DefaultPolicy: v.DefaultPolicy,
 			Tenant: v.Tenant, MaxVMs: v.MaxVMs, MaxVMsPerTES: v.MaxVMsPerTES, MaxMACs: v.MaxMACs,
 		}
 		for _, p := range c.Ports {

@@ -26,7 +26,7 @@ func (w *world) configure(name, vm, port string, bindings []string, opts map[str
 				if err != nil {
 					w.t.Fatal(err)
 				}
-				s.NICs[i].Policy = &evpn.Policy{Type: uint32(n), Format: evpn.FormatUUID}
+				s.NICs[i].Policy = &evpn.Policy{Type: uint32(n), Version: 1, Format: evpn.FormatUUID}
 			}
 		}
 		if b.ip.IsValid() {
