@@ -15,7 +15,7 @@ var binaries string
 var seed = flag.Uint64("seed", 0, "of the random order of events; 0: another each time")
 
 // bursts is how often the engine of each edge is killed in a burst.
-var bursts = flag.Int("bursts", 8, "of kills of each engine in TestEngineKilledInBursts")
+var bursts = flag.Int("bursts", 5, "of kills of each engine in TestEngineKilledInBursts")
 
 func TestMain(m *testing.M) {
 	code, err := buildAndRun(m)

@@ -20,7 +20,7 @@ type Config struct {
 	FabricPeers []netip.Addr // whose End-of-RIB is waited for at start
 	Segments    []Segment
 	Restarted   bool // the kernel holds entries of a run before
-	Standing    bool // other edges have the fabric routes of a run before, until the start is over
+	Standing    bool // a guard has kept the sessions: other edges have the fabric routes of a run before, until the start is over
 
 	Lifetimes   lifecycle.Lifetimes // all zero: the defaults
 	Assembly    time.Duration       // how long an incomplete set is waited for

@@ -19,6 +19,7 @@ func asks(q *evpn.Request) lifecycle.Request {
 // again is answered by the standing response.
 func (e *Edge) decide(r *record, s *set) {
 	replay := !r.decided && r.sequence != 0 && r.sequence == s.sequence
+	asked := e.config.Standing && !r.decided && r.sequence != 0 && evpn.SequenceNewer(s.sequence, r.sequence) // while no engine was there
 	r.decided, r.sequence = true, s.sequence
 	r.decisions = make(map[evpn.RouteKey]*decision, len(s.offers))
 	for k, o := range s.offers {
@@ -36,7 +37,7 @@ func (e *Edge) decide(r *record, s *set) {
 	ask, same := asks(&s.request), e.same(r, s)
 	p := &procedure{record: r, set: s, event: lifecycle.Classify(ask, same), arrow: arrow, replay: replay}
 	switch {
-	case e.heldElsewhere(r, s, arrow):
+	case !asked && e.heldElsewhere(r, s, arrow):
 		p.event, p.arrow = lifecycle.Outranked, lifecycle.Withhold()
 	case arrow.Does(lifecycle.Forward):
 		if v := e.contest(r, s, ask); len(v) > 0 {
