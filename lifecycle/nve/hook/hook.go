@@ -104,6 +104,7 @@ func (p *Poster) Run(ctx context.Context) error {
 		all.Go(func() { q.run(ctx) })
 	}
 	all.Wait()
+	<-ctx.Done() // without hooks there is nothing to wait for, and a part that ends takes its daemon with it
 	return nil
 }
 

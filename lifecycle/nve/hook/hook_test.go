@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -174,6 +175,29 @@ func notice(vm byte, n uint32) nve.Notice {
 }
 
 // The form of a notice is a contract with middleboxes (docs/hooks.md).
+// An edge without hooks runs like any other: its poster waits for the end.
+func TestNoHooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(0xc0000201, nil, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended by itself: %v", err)
+		default:
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestNoticeAsItIsPosted(t *testing.T) {
 	r := newReceiver(t, httptest.NewServer, nil)
 	p := start(t, nil, hookTo(t, r.URL+"/tns?site=7"))
