@@ -36,12 +36,17 @@ type trunk struct {
 	vids, counts *ebpf.Map
 }
 
-// pair is a pair of devices and their map.
+// pair is a pair of devices and their maps.
 type pair struct {
 	trunk         string
 	vni           dataplane.VNI
 	port, carrier int // indexes
-	values        *ebpf.Map
+	values, pcps  *ebpf.Map
+}
+
+func (p *pair) close() {
+	p.values.Close()
+	p.pcps.Close()
 }
 
 // NewEBPF takes over a netlink socket of the namespace to work in. It changes nothing.
@@ -55,7 +60,7 @@ func (e *EBPF) Close() {
 		t.close()
 	}
 	for _, p := range e.pairs {
-		p.values.Close()
+		p.close()
 	}
 	clear(e.trunks)
 	clear(e.pairs)
@@ -186,7 +191,7 @@ func (e *EBPF) pair(t *trunk, port string, vni dataplane.VNI, make bool) (*pair,
 	}
 	known := e.pairs[name]
 	if known != nil && (known.port != link.Attrs().Index || known.carrier != carrier.Attrs().Index) {
-		known.values.Close()
+		known.close()
 		known = nil
 		delete(e.pairs, name)
 	}
@@ -195,7 +200,11 @@ func (e *EBPF) pair(t *trunk, port string, vni dataplane.VNI, make bool) (*pair,
 		if err != nil {
 			return nil, err
 		}
-		known = &pair{port, vni, link.Attrs().Index, carrier.Attrs().Index, maps["tns_pair"]}
+		known = &pair{port, vni, link.Attrs().Index, carrier.Attrs().Index, maps["tns_pair"], maps["tns_pcps"]}
+		if known.values == nil || known.pcps == nil {
+			closeMaps(maps)
+			known.values, known.pcps = nil, nil
+		}
 	}
 	if make {
 		if err := e.program(t, known, link, carrier); err != nil {
@@ -278,6 +287,9 @@ func (e *EBPF) program(t *trunk, p *pair, link, carrier netlink.Link) error {
 			return fmt.Errorf("make the map of %s: %w", link.Attrs().Name, err)
 		}
 		p.values = m
+		if p.pcps, err = ebpf.NewMap(pcpsMap()); err != nil {
+			return fmt.Errorf("make the map of %s: %w", link.Attrs().Name, err)
+		}
 	}
 	if index, err := get32(p.values, pairTrunk); err != nil {
 		return err
@@ -293,7 +305,7 @@ func (e *EBPF) program(t *trunk, p *pair, link, carrier netlink.Link) error {
 	}{
 		{link, portIn, popProgram},
 		{carrier, leave, func() (*ebpf.Program, error) { return leaveProgram(p.values) }},
-		{link, portOut, func() (*ebpf.Program, error) { return pushProgram(p.values) }}, // last: it is how the map is found again
+		{link, portOut, func() (*ebpf.Program, error) { return pushProgram(p.values, p.pcps) }}, // last: it is how the map is found again
 	} {
 		there, err := e.attached(w.link, w.hook)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 //	                 counts[0,1]   frames dropped: without a tag, with a VID of no VN
 //	map of a pair    pair[0]       VID of frames to the trunk; 0: none
 //	                 pair[1]       index of the trunk
+//	                 pcps[MAC]     PCP of frames with that source, instead of their priority
 const (
 	skbPriority  = 32
 	skbPresent   = 20
@@ -44,6 +45,11 @@ func vidsMap() *ebpf.MapSpec {
 
 func countsMap() *ebpf.MapSpec {
 	return &ebpf.MapSpec{Name: "tns_counts", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 2}
+}
+
+// pcpsMap is keyed by a MAC and two octets of zeros.
+func pcpsMap() *ebpf.MapSpec {
+	return &ebpf.MapSpec{Name: "tns_pcps", Type: ebpf.Hash, KeySize: 8, ValueSize: 4, MaxEntries: 4096, Flags: unix.BPF_F_NO_PREALLOC}
 }
 
 func pairMap() *ebpf.MapSpec {
@@ -141,8 +147,8 @@ func popProgram() (*ebpf.Program, error) {
 	))
 }
 
-// pushProgram takes what leaves by the bridge port: with the VN's tag, and the priority as PCP. A priority above 7 is none of ours, and PCP 0.
-func pushProgram(pair *ebpf.Map) (*ebpf.Program, error) {
+// pushProgram takes what leaves by the bridge port: with the VN's tag, and the PCP of its source, or else its priority as PCP. A priority above 7 is none of ours, and PCP 0.
+func pushProgram(pair, pcps *ebpf.Map) (*ebpf.Program, error) {
 	return load("tns_push", join(
 		asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)},
 		element(pair, pairVID, "drop"),
@@ -150,7 +156,22 @@ func pushProgram(pair *ebpf.Map) (*ebpf.Program, error) {
 			asm.LoadMem(asm.R7, asm.R0, 0, asm.Word),
 			asm.JEq.Imm(asm.R7, 0, "drop"),
 			asm.LoadMem(asm.R8, asm.R6, skbPriority, asm.Word),
-			asm.JGT.Imm(asm.R8, 7, "push"),
+			asm.StoreImm(asm.RFP, -16, 0, asm.Word),
+			asm.StoreImm(asm.RFP, -12, 0, asm.Word),
+			asm.Mov.Reg(asm.R1, asm.R6),
+			asm.Mov.Imm(asm.R2, 6), // the source address
+			asm.Mov.Reg(asm.R3, asm.RFP),
+			asm.Add.Imm(asm.R3, -16),
+			asm.Mov.Imm(asm.R4, 6),
+			asm.FnSkbLoadBytes.Call(),
+			asm.JNE.Imm(asm.R0, 0, "drop"),
+			asm.LoadMapPtr(asm.R1, pcps.FD()),
+			asm.Mov.Reg(asm.R2, asm.RFP),
+			asm.Add.Imm(asm.R2, -16),
+			asm.FnMapLookupElem.Call(),
+			asm.JEq.Imm(asm.R0, 0, "priority"),
+			asm.LoadMem(asm.R8, asm.R0, 0, asm.Word),
+			asm.JGT.Imm(asm.R8, 7, "push").WithSymbol("priority"),
 			asm.LSh.Imm(asm.R8, 13),
 			asm.Or.Reg(asm.R7, asm.R8),
 			asm.Mov.Reg(asm.R1, asm.R6).WithSymbol("push"),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,27 @@ func (e *EBPF) Set(port string, vni dataplane.VNI, vids dataplane.VIDs) error {
 	}
 	if err != nil {
 		return fmt.Errorf("set VID %v of VN %d on %s: %w", vids, vni, port, err)
+	}
+	return nil
+}
+
+// SetPCP has frames from a MAC to the port bear this PCP, whatever their priority; 0 gives the MAC back to its priority.
+func (e *EBPF) SetPCP(port string, vni dataplane.VNI, mac dataplane.MAC, pcp uint8) error {
+	_, p, err := e.find(port, vni)
+	if err == nil && p == nil {
+		err = errors.New("it is not attached")
+	}
+	if err == nil {
+		var key [8]byte
+		copy(key[:], mac[:])
+		if pcp != 0 {
+			err = p.pcps.Put(key, uint32(pcp&7))
+		} else if err = p.pcps.Delete(key); errors.Is(err, ebpf.ErrKeyNotExist) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("set PCP %d of %v in VN %d on %s: %w", pcp, mac, vni, port, err)
 	}
 	return nil
 }
@@ -111,7 +133,7 @@ func (e *EBPF) Detach(port string, vni dataplane.VNI) error {
 	}
 	name := Device(port, vni)
 	if p := e.pairs[name]; p != nil {
-		p.values.Close()
+		p.close()
 		delete(e.pairs, name)
 	}
 	link, err := e.links.LinkByName(name)

@@ -86,16 +86,21 @@ func (w *world) up(t testing.TB, device string) string {
 // vn has a bridge with the device and a VM in it.
 func (w *world) vn(t testing.TB, device string) {
 	t.Helper()
-	bridge, vm := "br-"+device, w.vm(t, device)
+	bridge := "br-" + device
+	w.bridge(t, bridge, w.vm(t, device))
+	w.run(t, "ip link set %s master %s", w.up(t, device), bridge)
+}
+
+// bridge makes a bridge with a VM in it.
+func (w *world) bridge(t testing.TB, bridge, vm string) {
+	t.Helper()
 	w.run(t, "ip link add %s type bridge mcast_snooping 0 forward_delay 0", bridge)
 	w.run(t, "ip link add %s type veth peer name %s+", vm, vm)
 	for _, d := range []string{bridge, vm, vm + "+"} {
 		w.run(t, "ip link set %s addrgenmode none", d)
 		w.up(t, d)
 	}
-	for _, d := range []string{device, vm + "+"} {
-		w.run(t, "ip link set %s master %s", w.up(t, d), bridge)
-	}
+	w.run(t, "ip link set %s+ master %s", vm, bridge)
 }
 
 // vm names the VM behind a bridge port.

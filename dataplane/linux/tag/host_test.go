@@ -1,0 +1,91 @@
+package tag
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+var vmMAC = dataplane.MAC{2, 0, 0, 0, 0, 1} // the source of frame
+
+func (w *world) host(t *testing.T, patience time.Duration) *Host {
+	t.Helper()
+	links, err := netlink.NewHandleAt(w.ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newHost(links, dataplane.EBPF, "eth1", patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+func TestHostTagsItsVMs(t *testing.T) {
+	w := newWorld(t)
+	w.bridge(t, "br-blue", "vm10100")
+	h := w.host(t, time.Hour)
+	apply := func(vid uint16, pcp uint8) {
+		t.Helper()
+		if err := h.Apply(blue, "br-blue", vmMAC, vid, pcp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(100, 5)
+	uplink, vm := w.wire(t, "eth1-"), w.wire(t, "vm10100")
+	vm.send(t, frame(0, 1))
+	uplink.gets(t, 5<<13|100, 1)
+	uplink.send(t, frame(100, 2))
+	vm.gets(t, 0, 2)
+
+	apply(200, 5)
+	vm.send(t, frame(0, 3))
+	uplink.gets(t, 5<<13|200, 3)
+	uplink.send(t, frame(100, 4))
+	vm.gets(t, 0, 4) // as long as the edge sends it
+	apply(200, 0)
+	vm.send(t, frame(0, 5))
+	uplink.gets(t, 200, 5)
+
+	h.Close()
+	next := w.host(t, time.Millisecond)
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		next.mu.Lock()
+		now := next.vids[blue]
+		next.mu.Unlock()
+		if now == vids(200, 0) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the VID before is still taken in: %v", now)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	uplink.send(t, frame(100, 6))
+	vm.getsNothing(t)
+	uplink.send(t, frame(200, 7))
+	vm.gets(t, 0, 7)
+}
+
+func TestHostNamesWhatIsWrong(t *testing.T) {
+	w := newWorld(t)
+	h := w.host(t, time.Hour)
+	if err := h.Apply(blue, "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "br-blue") {
+		t.Errorf("no bridge: %v", err)
+	}
+	if err := h.Apply(blue, "eth1-", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "use eth1-: it is a veth, a bridge is needed") {
+		t.Errorf("no bridge: %v", err)
+	}
+	w.run(t, "ip link del eth1")
+	w.bridge(t, "br-blue", "vm10100")
+	if err := h.Apply(blue, "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "eth1") {
+		t.Errorf("no uplink: %v", err)
+	}
+}
