@@ -68,6 +68,9 @@ func New(c Config, sp Speaker, st Store, log *history.Log, logger *logrus.Entry)
 // Nothing is withdrawn on the way out.
 func (a *Agent) Run(ctx context.Context, events <-chan speaker.Event) error {
 	defer close(a.done)
+	a.core.post = func(in input) { // whoever applied a tag is no caller that waits
+		go func() { _ = a.send(context.Background(), call{in, nil}) }() // only fails when the agent has stopped
+	}
 	a.core.start(time.Now())
 	a.publish()
 	if err := a.speaker.Open(ctx); err != nil {

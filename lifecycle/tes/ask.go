@@ -114,7 +114,7 @@ func compose(v store.VM, request store.Request, set []store.Binding) []store.Rou
 	for i, b := range set {
 		routes = append(routes, store.Route{
 			Binding: b, Op: request.Op, Base: request.Base, Flags: request.Flags, Sequence: request.Sequence,
-			Index: uint8(i + 1), Count: uint8(len(set)), Echo: echo(v.Tags, b.VN),
+			Index: uint8(i + 1), Count: uint8(len(set)), Echo: echo(v.Tags, b.VN, b.MAC),
 		})
 	}
 	for _, old := range v.Standing {
@@ -125,10 +125,10 @@ func compose(v store.VM, request store.Request, set []store.Binding) []store.Rou
 	return routes
 }
 
-// echo is the answer to the last change of the VN's tag.
-func echo(tags []store.Tag, vn string) *evpn.Echo {
+// echo is the answer to the last change of the tag of a MAC in a VN.
+func echo(tags []store.Tag, vn string, mac evpn.MAC) *evpn.Echo {
 	for _, t := range tags {
-		if t.VN == vn {
+		if t.VN == vn && t.MAC == mac {
 			return t.Echo
 		}
 	}

@@ -27,6 +27,7 @@ type core struct {
 	log     *history.Log
 	logger  *logrus.Entry
 	reply   func(number uint64, r Result, err error)
+	post    func(input) // from another goroutine, to be handled
 
 	vms       map[evpn.VMID]*vm
 	order     []*vm                // the same, by VMID
@@ -80,6 +81,7 @@ func newCore(c Config, sp Speaker, st Store, log *history.Log, logger *logrus.En
 		log:       log,
 		logger:    logger,
 		reply:     func(uint64, Result, error) {},
+		post:      func(input) {},
 		vms:       map[evpn.VMID]*vm{},
 		sequences: maps.Clone(image.Sequences),
 		numbers:   maps.Clone(image.Numbers),
@@ -111,6 +113,7 @@ func (c *core) start(now time.Time) {
 			v.againAt = now.Add(c.pause(v))
 		}
 	}
+	c.applyAll(now)
 	c.beat(now)
 	for _, v := range c.sorted() {
 		c.settle(now, v)
@@ -129,7 +132,11 @@ func (c *core) handle(now time.Time, in input) {
 		c.hear(now, in.Event)
 	case found:
 		c.restore(now, in)
+	case applied:
+		c.tagApplied(now, in)
+		c.stale = true
 	case resync:
+		c.applyAll(now)
 		c.announceAll(now)
 		c.resend(netip.Addr{})
 	case tick:

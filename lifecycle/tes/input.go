@@ -29,12 +29,22 @@ type found struct {
 // resync asks that everything be announced and sent again.
 type resync struct{}
 
+// applied is what became of a tag that was to be applied.
+type applied struct {
+	VM  evpn.VMID
+	VN  string
+	MAC evpn.MAC
+	Tag evpn.LocalTag
+	Err error
+}
+
 // tick says that time has passed.
 type tick struct{}
 
-func (asked) isInput()  {}
-func (left) isInput()   {}
-func (heard) isInput()  {}
-func (found) isInput()  {}
-func (resync) isInput() {}
-func (tick) isInput()   {}
+func (asked) isInput()   {}
+func (left) isInput()    {}
+func (heard) isInput()   {}
+func (found) isInput()   {}
+func (resync) isInput()  {}
+func (applied) isInput() {}
+func (tick) isInput()    {}

@@ -249,9 +249,9 @@ type applier struct {
 	err  error
 }
 
-func (a *applier) ApplyTag(_ evpn.VMID, _ string, tag evpn.LocalTag) error {
+func (a *applier) ApplyTag(_ evpn.VMID, _ string, _ evpn.MAC, tag evpn.LocalTag, answer func(error)) {
 	a.tags = append(a.tags, tag)
-	return a.err
+	answer(a.err)
 }
 
 func TestReq_3_3_9_HypervisorRespondsToAChangedIndicator(t *testing.T) {

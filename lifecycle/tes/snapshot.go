@@ -31,7 +31,7 @@ type VM struct {
 	Reason      evpn.Reason
 	Lifetime    time.Duration // granted by the NVE; 0: none told
 	Routes      []Route
-	Tag         *evpn.LocalTag // of the first VN that has one
+	Tag         *evpn.LocalTag // of the first route that has one
 }
 
 // Route is one binding of a VM.
@@ -43,7 +43,9 @@ type Route struct {
 	Policy *evpn.Policy
 	Active bool           // the NVE says that frames are forwarded for it
 	Reason evpn.Reason    // of the last response to it
-	Tag    *evpn.LocalTag // of its VN
+	Tag    *evpn.LocalTag // of its VN and MAC; nil: none is told
+
+	TagAnswer string // what became of the tag: applied, failed, waiting
 }
 
 // Session is a BGP peer.
@@ -105,7 +107,8 @@ func (c *core) view(v *vm) *VM {
 		Reason: v.Answer.Told, Lifetime: time.Duration(v.Answer.Lifetime) * time.Second,
 	}
 	for _, r := range v.Current() {
-		route := Route{VN: r.VN, VNI: r.VNI, MAC: r.MAC, IP: r.IP, Policy: r.Policy, Tag: tagOf(v.Tags, r.VN)}
+		route := Route{VN: r.VN, VNI: r.VNI, MAC: r.MAC, IP: r.IP, Policy: r.Policy}
+		route.Tag, route.TagAnswer = tagOf(v.Tags, r.VN, r.MAC)
 		if said := c.responseTo(v.ID, v.NVE, r, false); said != nil {
 			route.Reason = said.said.Reason
 		}
@@ -127,11 +130,21 @@ func isAcked(v store.VM, b store.Binding) bool {
 	return false
 }
 
-func tagOf(tags []store.Tag, vn string) *evpn.LocalTag {
+// tagOf is the tag of a MAC in a VN, and what became of it.
+func tagOf(tags []store.Tag, vn string, mac evpn.MAC) (tag *evpn.LocalTag, answer string) {
 	for _, t := range tags {
-		if t.VN == vn {
-			return &t.LocalTag
+		if t.VN != vn || t.MAC != mac {
+			continue
 		}
+		switch {
+		case t.Applied:
+			answer = "applied"
+		case t.Echo != nil && t.Echo.Failed && t.Echo.Change == t.Change, t.Change == 0:
+			answer = "failed"
+		default:
+			answer = "waiting"
+		}
+		return &t.LocalTag, answer
 	}
-	return nil
+	return nil, ""
 }

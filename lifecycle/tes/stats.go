@@ -13,6 +13,7 @@ type Stats struct {
 	Resends     uint64 // times that all routes were sent again
 	DryRuns     uint64
 	StoreErrors uint64
+	TagsFailed  uint64 // local tags that could not be applied
 	Ignored     uint64 // routes of peers that are no response to us
 }
 

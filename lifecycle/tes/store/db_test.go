@@ -53,7 +53,7 @@ func full(n byte) VM {
 		},
 		Acked:  Acked{State: evpn.StateAssociated, Op: evpn.Associate, Sequence: 0xfffffffd, Bindings: []Binding{bare}},
 		Answer: Answer{Answered: true, Status: evpn.FailKept, Reason: evpn.TooBusy, State: evpn.StateAssociated, Lifetime: 300, Told: evpn.Quota},
-		Tags:   []Tag{{VN: "blue", LocalTag: evpn.LocalTag{Type: 1, PS: true, PCP: 5, VID: 100, Change: 255}, Echo: &evpn.Echo{Change: 255}}},
+		Tags:   []Tag{{VN: "blue", MAC: evpn.MAC{2, 5: 1}, Applied: true, LocalTag: evpn.LocalTag{Type: 1, PS: true, PCP: 5, VID: 100, Change: 255}, Echo: &evpn.Echo{Change: 255}}},
 	}
 }
 

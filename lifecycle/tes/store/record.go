@@ -104,6 +104,9 @@ type tagRecord struct {
 	VID    uint16      `json:"vid,omitempty"`
 	Change uint8       `json:"change"`
 	Echo   *echoRecord `json:"echo,omitempty"`
+
+	MAC     evpn.MAC `json:"mac"`
+	Applied bool     `json:"applied,omitempty"`
 }
 
 // encode is the VM's record: version, CRC-32C, JSON.
@@ -177,7 +180,7 @@ func toRecord(v VM) record {
 		r.Standing = append(r.Standing, route)
 	}
 	for _, t := range v.Tags {
-		r.Tags = append(r.Tags, tagRecord{VN: t.VN, Type: t.Type, PS: t.PS, PCP: t.PCP, VID: t.VID, Change: t.Change, Echo: toEcho(t.Echo)})
+		r.Tags = append(r.Tags, tagRecord{VN: t.VN, MAC: t.MAC, Applied: t.Applied, Type: t.Type, PS: t.PS, PCP: t.PCP, VID: t.VID, Change: t.Change, Echo: toEcho(t.Echo)})
 	}
 	return r
 }
@@ -244,7 +247,10 @@ func fromRecord(id evpn.VMID, r record) (VM, error) {
 		v.Standing = append(v.Standing, route)
 	}
 	for _, t := range r.Tags {
-		v.Tags = append(v.Tags, Tag{VN: t.VN, LocalTag: evpn.LocalTag{Type: t.Type, PS: t.PS, PCP: t.PCP, VID: t.VID, Change: t.Change}, Echo: fromEcho(t.Echo)})
+		if t.MAC == (evpn.MAC{}) {
+			continue // of a version that knew one tag for a VN; the NVE tells it again
+		}
+		v.Tags = append(v.Tags, Tag{VN: t.VN, MAC: t.MAC, Applied: t.Applied, LocalTag: evpn.LocalTag{Type: t.Type, PS: t.PS, PCP: t.PCP, VID: t.VID, Change: t.Change}, Echo: fromEcho(t.Echo)})
 	}
 	return v, nil
 }

@@ -16,7 +16,7 @@ type VM struct {
 	Standing []Route // announced now: the current request's routes, then those left over from the set before
 	Acked    Acked
 	Answer   Answer
-	Tags     []Tag // by VN
+	Tags     []Tag // by VN and MAC
 }
 
 // Wish is what the VM manager wants last.
@@ -118,11 +118,13 @@ type Route struct {
 	Echo         *evpn.Echo
 }
 
-// Tag is the local tag of a VN of the VM (§3.3.9).
+// Tag is the local tag of a MAC of the VM in a VN (§3.3.9).
 type Tag struct {
-	VN string
+	VN  string
+	MAC evpn.MAC
 	evpn.LocalTag
-	Echo *evpn.Echo // what the TES answered to its last change
+	Echo    *evpn.Echo // what the TES answered to its last change
+	Applied bool       // the switch uses it
 }
 
 // Current lists the routes of the current request.
