@@ -71,6 +71,7 @@ func TestMinimalTES(t *testing.T) {
 			MaxRoutes: 1_000_000,
 		}},
 		VNs:            []VN{{Name: "blue", VNI: 10100, NVE: 0xC0000201}},
+		Tagging:        Tagging{Timeout: 5 * time.Second},
 		State:          "/var/lib/tns/tesd.db",
 		Control:        "unix:///run/tns/tesd.sock",
 		GoBGP:          "unix:///run/tns/tesd-gobgp.sock",

@@ -15,6 +15,7 @@ var (
 	passwordPath = absolutePath("/etc/tns/bgp.password")
 	secretPath   = absolutePath("/etc/tns/hook.secret")
 	caPath       = absolutePath("/etc/tns/hook-ca.pem")
+	tagCommand   = absolutePath("/usr/local/bin/tag")
 	keyPath      = absolutePath("/etc/tns/blue.key")
 	policiesPath = absolutePath("/etc/tns/policies.yaml")
 )

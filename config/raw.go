@@ -43,6 +43,7 @@ type rawTES struct {
 	NextHop        *string      `mapstructure:"next_hop"`
 	NVEs           []rawNVEPeer `mapstructure:"nves"`
 	VNs            []rawHostVN  `mapstructure:"vns"`
+	Tagging        rawTagging   `mapstructure:"tagging"`
 	State          *string      `mapstructure:"state"`
 	Control        *string      `mapstructure:"control"`
 	GoBGP          *string      `mapstructure:"gobgp"`
@@ -118,6 +119,14 @@ type rawHostVN struct {
 	VNI       *string `mapstructure:"vni"`
 	NVE       *string `mapstructure:"nve"`
 	KeepAlive *string `mapstructure:"keepalive"`
+	Bridge    *string `mapstructure:"bridge"`
+}
+
+type rawTagging struct {
+	Mode    *string  `mapstructure:"mode"`
+	Uplink  *string  `mapstructure:"uplink"`
+	Command []string `mapstructure:"command"`
+	Timeout *string  `mapstructure:"timeout"`
 }
 
 // rawKey is a key of credentials of nved.

@@ -45,6 +45,8 @@ var (
 	bandwidth = setting[uint64]{rate(1e3, 1e13), 0}
 
 	mtu          = setting[int]{number[int]("a number of octets", 1280, 65535), 0}
+	taggingMode  = setting[TaggingMode]{word([]string{"none", "hook", "ebpf", "dot1q"}, NoTagging, HookTagging, EBPFTagging, Dot1QTagging), NoTagging}
+	tagTimeout   = setting[time.Duration]{duration(100*time.Millisecond, time.Minute, time.Millisecond), 5 * time.Second}
 	portMode     = setting[PortMode]{portModes, Access}
 	vid          = setting[uint16]{number[uint16]("a VID", 1, 4094), 0}
 	routeTargets = setting[RouteTargetForm]{word([]string{"as-vni", "rfc8365"}, ASVNI, RFC8365), ASVNI}

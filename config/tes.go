@@ -14,6 +14,7 @@ type TES struct {
 	NextHop        netip.Addr // default the TES-ID
 	NVEs           []NVEPeer
 	VNs            []VN
+	Tagging        Tagging
 	State          string
 	Control        string
 	GoBGP          string
@@ -26,6 +27,27 @@ type TES struct {
 	RetryMax       time.Duration // longest pause between repeats, 60 s
 	Log            Log
 }
+
+// Tagging is how the local tags that NVEs tell are applied to the frames of VMs.
+type Tagging struct {
+	Mode    TaggingMode
+	Uplink  string        // the device towards the NVE, in the modes that tag in this machine's kernel
+	Command []string      // is run for each tag; none: nothing is
+	Timeout time.Duration // of the command, 5 s
+}
+
+// TaggingMode is what applies tags.
+type TaggingMode uint8
+
+const (
+	NoTagging    TaggingMode = iota // nothing: only untagged frames
+	HookTagging                     // the command alone
+	EBPFTagging                     // programs of ours at the uplink
+	Dot1QTagging                    // VLAN devices of the kernel
+)
+
+// InKernel reports whether tesd itself tags.
+func (m TaggingMode) InKernel() bool { return m == EBPFTagging || m == Dot1QTagging }
 
 // NVEPeer is an NVE, or the reflector it is behind: the session goes to Address, the requests to NVEID.
 type NVEPeer struct {

@@ -33,7 +33,9 @@ func (c *checker) tes(raw *rawTES) *TES {
 	t.State, _ = need(c, "state", raw.State, tesdState)
 
 	t.NVEs = c.nvePeers(raw.NVEs, t.ID)
+	t.Tagging = c.hostTagging(&raw.Tagging)
 	t.VNs = c.hostVNs(raw.VNs, t.NVEs, c.tellNVEs(raw.NVEs))
+	c.hostBridges(raw.VNs, t)
 	if t.BeaconLifetime <= t.BeaconInterval && c.sound("beacon_interval") && c.sound("beacon_lifetime") {
 		text := short(t.BeaconLifetime)
 		c.report("beacon_lifetime", &text, fmt.Sprintf("not above beacon_interval, %s", short(t.BeaconInterval)), "want a multiple of the interval, so that a lost beacon does no harm")

@@ -140,12 +140,23 @@ func viewVM(id evpn.RouterID, v *tes.VM) *tnsv1.VM {
 	}
 	if v.Tag != nil {
 		view.Tag = api.Tag(*v.Tag)
+		for _, r := range v.Routes {
+			if r.Tag != nil {
+				view.Tag.Answer = r.TagAnswer
+				break
+			}
+		}
 	}
 	for _, r := range v.Routes {
-		view.Routes = append(view.Routes, &tnsv1.Route{
+		route := &tnsv1.Route{
 			Vn: r.VN, Vni: uint32(r.VNI), Mac: r.MAC.String(), Ip: api.Addr(r.IP), Policy: api.Policy(r.Policy), Active: r.Active,
 			Reason: api.Reason(r.Reason),
-		})
+		}
+		if r.Tag != nil {
+			route.Tag = api.Tag(*r.Tag)
+			route.Tag.Answer = r.TagAnswer
+		}
+		view.Routes = append(view.Routes, route)
 	}
 	return view
 }

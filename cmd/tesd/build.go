@@ -51,13 +51,20 @@ func build(c *config.TES, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		return nil, nil, err
 	}
 	events := history.New(eventsInAll, eventsPerVM)
-	agent := tes.New(agentConfig(c), plane, state, events, log.WithField("part", "agent"))
+	tags, err := newTagger(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	settings := agentConfig(c)
+	settings.Tags = tags
+	agent := tes.New(settings, plane, state, events, log.WithField("part", "agent"))
 	b := &backend{
 		Unsupported: control.Unsupported{Daemon: control.TES},
 		config:      c, agent: agent, speaker: plane, events: events, started: time.Now(),
 	}
 	parts = []daemon.Part{
 		{Name: "BGP speaker", Run: plane.Run},
+		{Name: "tagging", Run: tags.Run},
 		{Name: "agent", Run: func(ctx context.Context) error { return agent.Run(ctx, plane.Events()) }},
 		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, plane)},
 	}

@@ -29,6 +29,7 @@ func (b *backend) figures() []metrics.Figure {
 		figures = append(figures, metrics.Count("tes_responses_total", "Complete answers, by reason; none is success.", count,
 			metrics.Label{Name: "reason", Value: evpn.Reason(reason).String()}))
 	}
+	figures = append(figures, metrics.Count("tes_tags_failed_total", "Local tags that could not be applied.", n.TagsFailed))
 	states := [evpn.StateTerminated + 1]int{}
 	waiting := 0
 	for _, v := range s.VMs {

@@ -92,7 +92,7 @@ var rules = []struct {
 	{"cmd/internal/backend", []string{"cmd/api", "cmd/internal", "evpn", "lifecycle/history", "speaker"}},
 	// commands
 	{"cmd/tnsctl", []string{"cmd/api", "cmd/internal/control", "cmd/internal/build", "evpn", "speaker/guard/mrt", "speaker/guard/wire"}},
-	{"cmd/tesd", []string{"cmd/api", "cmd/internal", "config", "evpn", "lifecycle/history", "lifecycle/tes", "speaker"}},
+	{"cmd/tesd", []string{"cmd/api", "cmd/internal", "config", "dataplane/linux/tag", "evpn", "lifecycle/history", "lifecycle/tag", "lifecycle/tes", "speaker"}},
 	{"cmd/nved", []string{"cmd/api", "cmd/internal", "config", "dataplane", "evpn", "lifecycle", "speaker"}},
 	// labs see what a user sees, and the network
 	{"labs", []string{"cmd/api", "dataplane", "evpn", "speaker"}},
@@ -141,7 +141,7 @@ func TestLayers(t *testing.T) {
 }
 
 // pure packages import the standard library only.
-var pure = []string{"evpn", "lifecycle", "lifecycle/history", "lifecycle/policy", "lifecycle/quota", "dataplane"}
+var pure = []string{"evpn", "lifecycle", "lifecycle/history", "lifecycle/policy", "lifecycle/quota", "lifecycle/tag", "dataplane"}
 
 func TestPurePackages(t *testing.T) {
 	for _, p := range list(t) {
@@ -163,6 +163,7 @@ var homes = []struct {
 }{
 	{"github.com/osrg/gobgp", []string{"speaker/gobgp", "labs/reflector"}},
 	{"github.com/vishvananda/netlink", []string{"dataplane/linux", "labs/internal"}},
+	{"github.com/cilium/ebpf", []string{"dataplane/linux"}},
 	{"github.com/vishvananda/netns", []string{"dataplane/linux", "labs/internal"}},
 	{"github.com/google/nftables", []string{"dataplane/linux", "labs/internal"}},
 	{"github.com/spf13/viper", []string{"config"}},

@@ -22,10 +22,20 @@ type Host struct {
 	tagger Tagger
 	vids   map[dataplane.VNI]dataplane.VIDs
 	timers map[dataplane.VNI]*time.Timer
+	ended  chan struct{} // capacity 1: a VID is not taken in any more
 }
 
-// NewHost works in the network namespace of the calling thread. It takes over what a run before left.
-func NewHost(mode dataplane.Mode, uplink string, patience time.Duration) (*Host, error) {
+// NewEBPFHost tags as EBPF does, in the network namespace of the calling thread. It takes over what a run before left.
+func NewEBPFHost(uplink string, patience time.Duration) (*Host, error) {
+	return openHost(dataplane.EBPF, uplink, patience)
+}
+
+// NewDot1QHost tags as Dot1Q does, which cannot give the frames of one VM a PCP.
+func NewDot1QHost(uplink string, patience time.Duration) (*Host, error) {
+	return openHost(dataplane.Dot1Q, uplink, patience)
+}
+
+func openHost(mode dataplane.Mode, uplink string, patience time.Duration) (*Host, error) {
 	links, err := netlink.NewHandle()
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
@@ -41,7 +51,7 @@ type sourcePCP interface {
 func newHost(links *netlink.Handle, mode dataplane.Mode, uplink string, patience time.Duration) (*Host, error) {
 	h := &Host{
 		uplink: uplink, patience: patience, links: links,
-		vids: map[dataplane.VNI]dataplane.VIDs{}, timers: map[dataplane.VNI]*time.Timer{},
+		vids: map[dataplane.VNI]dataplane.VIDs{}, timers: map[dataplane.VNI]*time.Timer{}, ended: make(chan struct{}, 1),
 	}
 	switch mode {
 	case dataplane.EBPF:
@@ -79,7 +89,8 @@ func (h *Host) Close() {
 
 // Apply has a VN's frames leave its bridge by the uplink with a VID, and those of a MAC with a PCP. The VID before is taken in as well for a while: the edge goes on sending it until
 // everybody has applied the new one.
-func (h *Host) Apply(vni dataplane.VNI, bridge string, mac dataplane.MAC, vid uint16, pcp uint8) error {
+func (h *Host) Apply(network uint32, bridge string, mac [6]byte, vid uint16, pcp uint8) error {
+	vni := dataplane.VNI(network)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	device, err := h.tagger.Attach(h.uplink, vni)
@@ -104,7 +115,7 @@ func (h *Host) Apply(vni dataplane.VNI, bridge string, mac dataplane.MAC, vid ui
 		return t.SetPCP(h.uplink, vni, mac, pcp)
 	}
 	if pcp != 0 {
-		return fmt.Errorf("give frames of %v PCP %d: this mode cannot", mac, pcp)
+		return fmt.Errorf("give frames of %v PCP %d: this mode cannot", dataplane.MAC(mac), pcp)
 	}
 	return nil
 }
@@ -129,6 +140,10 @@ func (h *Host) endLater(vni dataplane.VNI) {
 		now := dataplane.VIDs{Send: h.vids[vni].Send}
 		if h.tagger.Set(h.uplink, vni, now) == nil {
 			h.vids[vni] = now
+			select {
+			case h.ended <- struct{}{}:
+			default:
+			}
 		}
 	})
 	h.timers[vni] = timer

@@ -33,7 +33,7 @@ func TestHostTagsItsVMs(t *testing.T) {
 	h := w.host(t, time.Hour)
 	apply := func(vid uint16, pcp uint8) {
 		t.Helper()
-		if err := h.Apply(blue, "br-blue", vmMAC, vid, pcp); err != nil {
+		if err := h.Apply(uint32(blue), "br-blue", vmMAC, vid, pcp); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,18 +55,10 @@ func TestHostTagsItsVMs(t *testing.T) {
 
 	h.Close()
 	next := w.host(t, time.Millisecond)
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		next.mu.Lock()
-		now := next.vids[blue]
-		next.mu.Unlock()
-		if now == vids(200, 0) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the VID before is still taken in: %v", now)
-		}
-		time.Sleep(time.Millisecond)
+	select {
+	case <-next.ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the VID before is still taken in")
 	}
 	uplink.send(t, frame(100, 6))
 	vm.getsNothing(t)
@@ -77,15 +69,15 @@ func TestHostTagsItsVMs(t *testing.T) {
 func TestHostNamesWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
 	h := w.host(t, time.Hour)
-	if err := h.Apply(blue, "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "br-blue") {
+	if err := h.Apply(uint32(blue), "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "br-blue") {
 		t.Errorf("no bridge: %v", err)
 	}
-	if err := h.Apply(blue, "eth1-", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "use eth1-: it is a veth, a bridge is needed") {
+	if err := h.Apply(uint32(blue), "eth1-", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "use eth1-: it is a veth, a bridge is needed") {
 		t.Errorf("no bridge: %v", err)
 	}
 	w.run(t, "ip link del eth1")
 	w.bridge(t, "br-blue", "vm10100")
-	if err := h.Apply(blue, "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "eth1") {
+	if err := h.Apply(uint32(blue), "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "eth1") {
 		t.Errorf("no uplink: %v", err)
 	}
 }
