@@ -39,8 +39,7 @@ type reply struct {
 	data []byte
 }
 
-// conn is a rtnetlink socket that sends many messages with one system call, each acknowledged by itself. It is safe for
-// concurrent use.
+// conn is a rtnetlink socket that sends many messages with one system call. It is safe for concurrent use.
 type conn struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
@@ -99,18 +98,24 @@ func (c *conn) one(ctx context.Context, m message) ([]byte, error) {
 	return r.data, r.err
 }
 
-// exchange sends one batch and collects its acknowledgements, told apart by sequence number.
+// exchange sends one batch and collects what the kernel says to it, told apart by sequence number. The kernel takes the messages in order, and always
+// says what it refuses; that nothing was refused is known from the acknowledgement of the last one. One for each would be a system call for each.
 func (c *conn) exchange(messages []message, replies []reply) error {
 	base := c.seq + 1
 	c.seq += uint32(len(messages))
 	var buf []byte
+	last := len(messages) - 1
 	for i, m := range messages {
-		buf = m.append(buf, unix.NLM_F_REQUEST|unix.NLM_F_ACK, base+uint32(i))
+		flags := uint16(unix.NLM_F_REQUEST)
+		if i == last {
+			flags |= unix.NLM_F_ACK
+		}
+		buf = m.append(buf, flags, base+uint32(i))
 	}
 	if err := c.send(buf); err != nil {
 		return err
 	}
-	for open := len(messages); open > 0; {
+	for open := true; open; {
 		got, _, err := c.socket.Receive()
 		if err != nil {
 			return fmt.Errorf("receive from netlink: %w", err)
@@ -122,7 +127,7 @@ func (c *conn) exchange(messages []message, replies []reply) error {
 			}
 			if g.Header.Type == unix.NLMSG_ERROR {
 				replies[i].err = ackError(g)
-				open--
+				open = open && i != uint32(last)
 			} else {
 				replies[i].data = g.Data
 			}
