@@ -48,6 +48,7 @@ test-long: deps build ## Run the tests again and again in random order, then fuz
 	.ci/fuzz 60s
 
 .PHONY: bench
+bench: LDFLAGS := -X $(MODULE)/cmd/internal/build.version=$(VERSION) # with symbols, for profiles
 bench: build ## Measure FRR and ours side by side, into docs/performance (root; BENCH='-measure a,c -n 1000' for a part)
 	@.ci/deps $(DEPS_LAB) $(DEPS_FRR)
 	CGO_ENABLED=0 go build -o bin/ ./labs/reflector ./labs/bench

@@ -17,15 +17,16 @@ import (
 type Bench struct {
 	Binaries string // directory of nved, tesd and reflector
 	Fabrics  []Fabric
-	Events   int   // a: VMs that come and go, one after the other
-	VMs      []int // b: how many at once
-	Moves    int   // c, d
-	Routes   int   // e
-	Entries  []int // f
-	TESs     []int // g
-	VNs      []int // g
-	Offered  []int // h: VMs
-	Speakers int   // h: TESs that they are behind
+	Events   int    // a: VMs that come and go, one after the other
+	VMs      []int  // b: how many at once
+	Moves    int    // c, d
+	Routes   int    // e
+	Entries  []int  // f
+	TESs     []int  // g
+	VNs      []int  // g
+	Offered  []int  // h: VMs
+	Speakers int    // h: TESs that they are behind
+	Profiles string // b, h: directory for profiles of ours; none if empty
 	Log      io.Writer
 
 	Figures []report.Figure

@@ -62,12 +62,16 @@ func (b *Bench) bulkIn(ctx context.Context, w *World, n int) error {
 	if err != nil {
 		return err
 	}
-	began, err := do.add()
+	stop, err := b.profileAll(w, "bulk", [2]string{"e1", "engine"}, [2]string{"e1", "guard"}, [2]string{"e2", "engine"}, [2]string{"e2", "guard"})
 	if err != nil {
 		return err
 	}
-	at, err := w.observers[1].AwaitCount(ctx, vtep(0), there+n)
-	if err != nil {
+	began, err := do.add()
+	var at time.Time
+	if err == nil {
+		at, err = w.observers[1].AwaitCount(ctx, vtep(0), there+n)
+	}
+	if err = errors.Join(err, stop()); err != nil {
 		return err
 	}
 	after, err := w.costs()

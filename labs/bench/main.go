@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string) error {
 	version := flags.String("version", "devel", "of what is measured")
 	n := flags.Int("n", 0, "make each `size` at most this, for a look")
 	flags.StringVar(&b.Binaries, "binaries", "bin", "`directory` of nved, tesd and reflector")
+	flags.StringVar(&b.Profiles, "profile", "", "b, h: `directory` for profiles of our processes, by perf, which costs some of what is measured")
 	flags.Var((*fabrics)(&b.Fabrics), "fabric", "how edges reach each other: any of frr, gobgp, direct (frr,gobgp,direct)")
 	flags.IntVar(&b.Events, "events", b.Events, "a: VMs that come and go, one after the other")
 	flags.Var((*sizes)(&b.VMs), "vms", "b: VMs at once")

@@ -63,9 +63,13 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 	if err != nil {
 		return err
 	}
+	stop, err := b.profileAll(w, "offered", [2]string{"e1", "engine"}, [2]string{"e1", "guard"})
+	if err != nil {
+		return err
+	}
 	began, sent := crowd.send(octets)
 	last, err := crowd.await(ctx, 2*c.size)
-	if err = errors.Join(err, sent()); err != nil {
+	if err = errors.Join(err, sent(), stop()); err != nil {
 		return err
 	}
 	after, err := w.costs()
