@@ -65,7 +65,7 @@ func newLab(t *testing.T) *lab {
 }
 
 // newVM makes a VM that sends nothing by itself.
-func newVM(t *testing.T, e edge, port string, n byte) vm {
+func newVM(t testing.TB, e edge, port string, n byte) vm {
 	v := vm{
 		space: newSpace(t), mac: dataplane.MAC{2, 0, 0, 0, 0, n},
 		ip4: netip.AddrFrom4([4]byte{10, 0, 0, n}), ip6: netip.MustParseAddr(fmt.Sprintf("fd00::%d", n)),
@@ -115,7 +115,7 @@ func (v vm) knows(t *testing.T, o vm) {
 var counters int
 
 // count counts the frames that match, on a device's ingress or egress, from now on.
-func (s space) count(t *testing.T, device, hook, match string) func() int {
+func (s space) count(t testing.TB, device, hook, match string) func() int {
 	t.Helper()
 	counters++
 	chain := fmt.Sprintf("watch%d", counters)
@@ -201,7 +201,7 @@ func TestUnknownSourceIsDroppedAndCounted(t *testing.T) {
 	spoof()
 }
 
-func drops(t *testing.T, k *Kernel, port string) uint64 {
+func drops(t testing.TB, k *Kernel, port string) uint64 {
 	t.Helper()
 	d, err := k.Drops(t.Context())
 	if err != nil {

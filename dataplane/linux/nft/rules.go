@@ -86,12 +86,11 @@ func counted(r *nftables.Rule) (frames, octets uint64) {
 	return 0, 0
 }
 
-// The registers for keys of several parts, in units of four octets from the first on.
+// The registers for keys of several parts, numbered as the kernel lists them: by sixteen octets where one begins there, else by four.
 const (
-	reg       = 1                 // NFT_REG_1, sixteen octets
-	word0     = unix.NFT_REG32_00 // the same place
-	afterName = word0 + 4         // behind a device name
-	afterMAC  = afterName + 2     // behind a device name and a MAC
+	reg       = unix.NFT_REG_1
+	afterName = unix.NFT_REG_2        // behind a device name
+	afterMAC  = unix.NFT_REG32_00 + 6 // behind a device name and a MAC
 	macOctets = 6
 )
 
