@@ -31,10 +31,11 @@ type Direction struct {
 	Limit Limit
 }
 
-// Limit is a token bucket.
+// Limit is a token bucket: what is above it is dropped. TCP, which is silent for 200 ms and more after such a loss, comes near the rate only where the
+// burst is worth as long.
 type Limit struct {
 	Rate  uint64 // bits/s of frames without preamble and checksum; 0: no limit
-	Burst uint32 // octets; 0: a tenth of a second's worth, at least 64 KiB
+	Burst uint32 // octets; 0: half a second's worth, at least 64 KiB
 }
 
 // The bounds of a policy.
@@ -96,7 +97,7 @@ func (l Limit) canonical() Limit {
 	case l.Rate == 0:
 		return Limit{}
 	case l.Burst == 0:
-		l.Burst = uint32(min(max(l.Rate/8/10, minBurst), 1<<32-1))
+		l.Burst = uint32(min(max(l.Rate/8/2, minBurst), 1<<32-1))
 	}
 	return l
 }

@@ -103,7 +103,7 @@ func TestPoliciesAreEqualByWhatTheyAsk(t *testing.T) {
 	equal := [][2]dataplane.VMPolicy{
 		{{Sources: addrs("10.0.0.2", "fd00::1", "10.0.0.1")}, {Sources: addrs("fd00::1", "10.0.0.1", "10.0.0.2", "10.0.0.1", "::ffff:10.0.0.2")}},
 		{rule(dataplane.Rule{Match: dataplane.Match{Src: prefix("10.1.2.3/8")}}), rule(dataplane.Rule{Match: dataplane.Match{Src: prefix("10.0.0.0/8")}})},
-		{limit(dataplane.Limit{Rate: 8e6}), limit(dataplane.Limit{Rate: 8e6, Burst: 100_000})},
+		{limit(dataplane.Limit{Rate: 8e6}), limit(dataplane.Limit{Rate: 8e6, Burst: 500_000})},
 		{{DSCP: dataplane.Octet{Value: 3}}, {}},
 		{{Sources: []netip.Addr{}, From: dataplane.Direction{Rules: []dataplane.Rule{}}}, {}},
 	}

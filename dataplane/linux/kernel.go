@@ -13,6 +13,7 @@ import (
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/linux/nft"
 	"github.com/tns-project/tns/dataplane/linux/tag"
+	"github.com/tns-project/tns/dataplane/linux/tc"
 )
 
 // Options of a Kernel. The zero value is good.
@@ -40,6 +41,8 @@ type Kernel struct {
 	logged   string     // the last error of the devices
 	table    *nft.Table // nil: this kernel has no nftables for it
 	policies policies
+	limiter  *tc.Limiter
+	shaper   *tc.Shaper
 	taggers  map[dataplane.Mode]tag.Tagger
 }
 
@@ -97,6 +100,7 @@ func (k *Kernel) open() (err error) {
 		return fmt.Errorf("open a netlink socket for devices: %w", err)
 	}
 	k.taggers = tag.Taggers(k.links)
+	k.limiter, k.shaper = tc.NewLimiter(k.links), tc.NewShaper(k.links, nft.MarkOf(0))
 	if k.watch, err = newWatcher(k.ns); err != nil {
 		return err
 	}
@@ -131,6 +135,9 @@ func (k *Kernel) Close() {
 	defer k.mu.Unlock()
 	for _, t := range k.taggers {
 		t.Close()
+	}
+	if k.limiter != nil {
+		k.limiter.Close()
 	}
 	if k.conn != nil {
 		k.conn.close()

@@ -16,10 +16,17 @@ import (
 type policies struct {
 	failed map[dataplane.Key]error           // asked for in force, and not: what keeps it from being so
 	bare   map[dataplane.Key]dataplane.Entry // without nftables: those that ask for nothing but more spoof protection than the locked port has
+
+	checked bool            // whatever there is of the following is known
+	limited map[string]bool // devices that may have limits
+	shaped  map[string]bool // ports that may have guarantees
 }
 
 func newPolicies() policies {
-	return policies{make(map[dataplane.Key]error), make(map[dataplane.Key]dataplane.Entry)}
+	return policies{
+		failed: make(map[dataplane.Key]error), bare: make(map[dataplane.Key]dataplane.Entry),
+		limited: make(map[string]bool), shaped: make(map[string]bool),
+	}
 }
 
 // enforcePolicies puts policies in force, before anything lets a frame through. A local unicast entry whose policy could not be put in force fails
@@ -31,6 +38,7 @@ func (k *Kernel) enforcePolicies(ctx context.Context, set []dataplane.Entry, err
 			changes = k.wants(changes, e, &errs[i])
 		}
 	}
+	k.setRates(changes)
 	k.change(ctx, changes)
 	for i, e := range set {
 		if e.Kind == dataplane.Policy && e.InForce {
@@ -74,6 +82,7 @@ func (k *Kernel) withdrawPolicies(ctx context.Context, set []dataplane.Entry, de
 		}
 	}
 	k.change(ctx, changes)
+	k.unsetRates(changes)
 }
 
 // policyChange is what one entry or key asks of the table.
@@ -88,7 +97,11 @@ func (k *Kernel) wants(changes []policyChange, e dataplane.Entry, owner *error) 
 	p := e.Policy.Canonical()
 	if k.table != nil {
 		vm := nft.VM{Device: k.networks[e.VNI].device(e.LocalPort), MAC: e.MAC}
-		return append(changes, policyChange{owner, []nft.Policy{{VM: vm, Policy: &p, Digest: p.Digest(), InForce: e.InForce}}, nil})
+		n := nft.Policy{VM: vm, Policy: &p, Digest: p.Digest(), InForce: e.InForce}
+		if p.Guarantee != 0 {
+			n.Class = k.class(e.LocalPort, vm, changes)
+		}
+		return append(changes, policyChange{owner, []nft.Policy{n}, nil})
 	}
 	if !p.Bare() {
 		*owner = fmt.Errorf("this kernel has no nftables: %w", unix.EOPNOTSUPP)
@@ -116,6 +129,7 @@ func (k *Kernel) heldBut(n *network, mac dataplane.MAC, device string) (all []nf
 func (k *Kernel) change(ctx context.Context, changes []policyChange) {
 	var set []nft.Policy
 	var del []nft.VM
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c policyChange) bool { return *c.owner != nil })
 	for _, c := range changes {
 		set, del = append(set, c.set...), append(del, c.del...)
 	}
@@ -156,6 +170,9 @@ func (k *Kernel) heldPolicies() ([]dataplane.Entry, error) {
 		return nil, err
 	}
 	places := k.places()
+	if held, err = k.checkRates(held, places); err != nil {
+		return nil, err
+	}
 	found := make(map[dataplane.Key]dataplane.Entry)
 	for _, h := range held {
 		at, ours := places[h.Device]
@@ -219,5 +236,5 @@ func (k *Kernel) Counters(ctx context.Context, keys ...dataplane.Key) (map[datap
 	for vm, c := range counted {
 		all[byVM[vm]] = c
 	}
-	return all, nil
+	return all, k.countLimited(all, byVM)
 }

@@ -29,12 +29,12 @@ func newPair(t testing.TB) *pairLab {
 	l.edge.k = l.edge.kernel(t)
 	n := dataplane.Network{
 		VNI: vni, Name: "blue", Bridge: "br", VXLAN: "vx", VTEP: l.edge.vtep, MTU: 1450,
-		Ports: []dataplane.MemberPort{{Name: "blue1", Bandwidth: 100e6}, {Name: "blue2", Bandwidth: 100e6}},
+		Ports: []dataplane.MemberPort{{Name: "blue1", Bandwidth: 20e6}, {Name: "blue2", Bandwidth: 20e6}},
 	}
 	if err := l.edge.k.Ensure(t.Context(), []dataplane.Network{n}); err != nil {
 		t.Fatal(err)
 	}
-	l.set(t, dataplanetest.Local(vni, l.a.mac, "blue1"), dataplanetest.Opened(vni, "blue1"), dataplanetest.Local(vni, l.c.mac, "blue2"), dataplanetest.Opened(vni, "blue2"))
+	l.set(t, l.entries()...)
 	l.at, l.ct = l.a.wire(t), l.c.wire(t)
 	l.at.reaches(t, l.ct, fenceOf(l.c.mac, l.a.mac, 0))
 	l.ct.reaches(t, l.at, fenceOf(l.a.mac, l.c.mac, 0))
