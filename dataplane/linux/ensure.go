@@ -46,7 +46,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	}
 	errs := []error{tagErr, k.ensureTable(ctx, inv, networks)}
 	var vlans map[int]map[uint16]vlanState
-	if slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return n.VLANAware() }) {
+	if slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return networks[n.VNI].vlan != 0 }) {
 		if vlans, err = bridgeVLANs(ctx, k.conn); err != nil {
 			errs = append(errs, fmt.Errorf("list the VLANs of bridges: %w", err))
 		}

@@ -41,7 +41,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		if n.bridge == 0 {
 			continue
 		}
-		if n.shared() && vlans == nil {
+		if n.vlan != 0 && vlans == nil {
 			if vlans, err = bridgeVLANs(ctx, k.conn); err != nil {
 				return nil, fmt.Errorf("list the VLANs of bridges: %w", err)
 			}
