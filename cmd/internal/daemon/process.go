@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -38,6 +40,7 @@ func (p Process[H]) Command(daemon string, errs io.Writer) *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGHUP) // it is for the daemon, which has this process replaced if need be
 			var handover H
 			parent, err := supervisor.Join(&handover)
 			if errors.Is(err, supervisor.ErrNoParent) {
@@ -66,10 +69,12 @@ func (p Process[H]) serve(ctx context.Context, handover H, parent *supervisor.Pa
 	}()
 	parts, err := p.Build(handover, parent, log)
 	if err != nil {
+		parent.Failed(err)
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	log.WithFields(logrus.Fields{"version": build.Version(), "pid": os.Getpid()}).Info("started")
 	if err := Run(ctx, parts...); err != nil {
+		parent.Failed(err)
 		log.WithError(err).Error("failed")
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}

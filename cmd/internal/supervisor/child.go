@@ -34,21 +34,23 @@ const stopTime = 12 * time.Second
 // process is one run of a child.
 type process struct {
 	command *exec.Cmd
-	socket  net.Conn
+	*line
 	kept    *ring
 	ready   chan struct{} // closed when it says so
 	ended   chan struct{} // closed when it has ended
 	status  error         // why, once ended
+	failure string        // what it said of that; once ended
 }
 
 // start starts a child in a process group of its own, so that a signal of the terminal is the supervisor's to pass on.
-func start(program string, c Child, kept *ring) (*process, error) {
+func start(program string, c Child, kept *ring, answer Answerer) (*process, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	defer theirs.Close()
-	p := &process{command: exec.Command(program, c.Name), socket: ours, kept: kept, ready: make(chan struct{}), ended: make(chan struct{})}
+	p := &process{command: exec.Command(program, c.Name), line: newLine(ours), kept: kept, ready: make(chan struct{}), ended: make(chan struct{})}
+	p.answerWith(answer)
 	p.command.Stdout, p.command.Stderr = os.Stdout, os.Stderr
 	p.command.ExtraFiles = append([]*os.File{theirs}, c.Files...)
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -87,22 +89,15 @@ func (p *process) launch(noNewPrivileges bool) error {
 	return <-done
 }
 
-// message is what goes over the socket: the handover, once, and what a child says.
-type message struct {
-	Handover json.RawMessage   `json:"handover,omitempty"`
-	Kept     []json.RawMessage `json:"kept,omitempty"` // beside the handover: what the child before asked to keep
-	Keep     json.RawMessage   `json:"keep,omitempty"`
-	Ready    bool              `json:"ready,omitempty"`
-}
-
 // talk hands over and hears the child until it ends. What fails here ends the child, which then tells why.
 func (p *process) talk(handover any) {
-	defer p.socket.Close()
+	defer p.end()
+	defer p.conn.Close()
 	h, err := json.Marshal(handover)
 	if err == nil {
-		err = json.NewEncoder(p.socket).Encode(message{Handover: h, Kept: p.kept.all()})
+		err = p.say(message{Handover: h, Kept: p.kept.all()})
 	}
-	said := json.NewDecoder(p.socket)
+	said := json.NewDecoder(p.conn)
 	for ready := false; err == nil; {
 		var m message
 		if err = said.Decode(&m); err != nil {
@@ -111,10 +106,14 @@ func (p *process) talk(handover any) {
 		if m.Keep != nil {
 			p.kept.add(m.Keep)
 		}
+		if m.Failure != "" {
+			p.failure = m.Failure
+		}
 		if m.Ready && !ready {
 			ready = true
 			close(p.ready)
 		}
+		p.heard(m)
 	}
 }
 
@@ -131,6 +130,9 @@ func (p *process) stop() {
 
 // reason is why it ended, for people.
 func (p *process) reason() error {
+	if p.failure != "" {
+		return errors.New(p.failure)
+	}
 	if p.status == nil {
 		return errors.New("it stopped by itself")
 	}

@@ -1,22 +1,18 @@
 package supervisor
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"sync"
 )
 
 // Parent is the supervisor, as a child sees it. Its methods are safe for concurrent use.
 type Parent struct {
+	*line
 	kept []json.RawMessage
-	gone chan struct{}
-
-	mu     sync.Mutex // of writing
-	socket net.Conn
 }
 
 // ErrNoParent is returned to a process that no supervisor has started.
@@ -34,7 +30,8 @@ func Join(handover any) (*Parent, error) {
 		return nil, ErrNoParent
 	}
 	var m message
-	err = json.NewDecoder(socket).Decode(&m)
+	said := json.NewDecoder(socket)
+	err = said.Decode(&m)
 	if err == nil {
 		err = json.Unmarshal(m.Handover, handover)
 	}
@@ -42,19 +39,39 @@ func Join(handover any) (*Parent, error) {
 		socket.Close()
 		return nil, fmt.Errorf("read what the supervisor hands over: %w", err)
 	}
-	p := &Parent{kept: m.Kept, socket: socket, gone: make(chan struct{})}
+	p := &Parent{line: newLine(socket), kept: m.Kept}
 	go func() {
-		_, _ = io.Copy(io.Discard, socket) // it says no more, so this is its end
-		close(p.gone)
+		defer p.end()
+		for {
+			var m message
+			if said.Decode(&m) != nil {
+				return // its end
+			}
+			p.heard(m)
+		}
 	}()
 	return p, nil
 }
 
 // Gone is closed when the supervisor has ended.
-func (p *Parent) Gone() <-chan struct{} { return p.gone }
+func (p *Parent) Gone() <-chan struct{} { return p.gone.Done() }
+
+// Ask asks the supervisor something (Supervisor.Answer) and waits for the answer.
+func (p *Parent) Ask(ctx context.Context, question, answer any) error {
+	if err := p.ask(ctx, question, answer); err != nil {
+		return fmt.Errorf("ask the supervisor: %w", err)
+	}
+	return nil
+}
+
+// AnswerWith has the supervisor's questions answered, which are refused before.
+func (p *Parent) AnswerWith(f Answerer) { p.answerWith(f) }
 
 // Ready tells the supervisor that the process does its work. Calling it again does nothing more.
-func (p *Parent) Ready() error { return p.say(message{Ready: true}) }
+func (p *Parent) Ready() error { return p.tell(message{Ready: true}) }
+
+// Failed tells the supervisor why the process is about to end.
+func (p *Parent) Failed(err error) { _ = p.say(message{Failure: err.Error()}) } // a supervisor that is gone need not know
 
 // Keep gives the supervisor something for the next process of this name, as JSON. How much it keeps is Child.Keep.
 func (p *Parent) Keep(v any) error {
@@ -62,7 +79,7 @@ func (p *Parent) Keep(v any) error {
 	if err != nil {
 		return fmt.Errorf("tell the supervisor: %w", err)
 	}
-	return p.say(message{Keep: b})
+	return p.tell(message{Keep: b})
 }
 
 // Kept is what processes of this name before have asked to keep, the oldest first.
@@ -73,10 +90,8 @@ func (p *Parent) File(n int) *os.File {
 	return os.NewFile(uintptr(joined+1+n), fmt.Sprintf("inherited %d", n))
 }
 
-func (p *Parent) say(m message) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := json.NewEncoder(p.socket).Encode(m); err != nil {
+func (p *Parent) tell(m message) error {
+	if err := p.say(m); err != nil {
 		return fmt.Errorf("tell the supervisor: %w", err)
 	}
 	return nil

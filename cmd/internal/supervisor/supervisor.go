@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -13,6 +15,10 @@ type Supervisor struct {
 	Program  string  // the file that is run; a new one there is what the next start takes
 	Children []Child // in the order in which they are started
 	Log      *logrus.Entry
+	Answer   Answerer // what children ask; nil: nothing can be asked
+
+	mu      sync.Mutex
+	keepers map[string]*keeper // by the child's name
 }
 
 const (
@@ -27,7 +33,16 @@ const (
 // first. A child that ends before it was ever ready is an error: what keeps it from starting is most likely there to stay.
 func (s *Supervisor) Run(ctx context.Context) error {
 	for _, c := range s.Children {
-		k := &keeper{Supervisor: s, child: c, log: s.Log.WithField("process", c.Name), kept: &ring{limit: c.Keep}, ready: make(chan struct{}), done: make(chan struct{})}
+		k := &keeper{
+			Supervisor: s, child: c, log: s.Log.WithField("process", c.Name), kept: &ring{limit: c.Keep}, ready: make(chan struct{}), done: make(chan struct{}),
+			changes: make(chan *change),
+		}
+		s.mu.Lock()
+		if s.keepers == nil {
+			s.keepers = map[string]*keeper{}
+		}
+		s.keepers[c.Name] = k
+		s.mu.Unlock()
 		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 		go k.run(keeping)
 		defer func() {
@@ -50,7 +65,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 // keeper keeps one child running.
 type keeper struct {
 	*Supervisor
-	child    Child
+	child    Child // what the next start takes; changed with mu
+	changes  chan *change
+	trial    *change  // the child is another one now, which has not been ready yet
+	running  *process // guarded by mu; nil: none is ready
 	log      *logrus.Entry
 	started  bool // it was ready once
 	kept     *ring
@@ -69,7 +87,16 @@ func (k *keeper) run(ctx context.Context) {
 		pause = nextPause(pause, time.Since(began))
 		switch {
 		case ctx.Err() != nil:
+			k.tried(ctx.Err())
 			return
+		case k.trial != nil && !errors.Is(err, errChanged):
+			k.log.WithError(err).Error("the process is not ready with what is new, and is started again as it was")
+			k.goBack(err)
+			pause = 0
+			continue
+		case errors.Is(err, errChanged):
+			pause = 0
+			continue
 		case !k.started:
 			k.failure = err
 			return
@@ -77,6 +104,9 @@ func (k *keeper) run(ctx context.Context) {
 		k.log.WithError(err).WithField("again_in", pause).Error("the process has ended and is started again")
 		select {
 		case <-time.After(pause):
+		case c := <-k.changes:
+			k.try(c)
+			pause = 0
 		case <-ctx.Done():
 			return
 		}
@@ -93,9 +123,14 @@ func nextPause(pause, lived time.Duration) time.Duration {
 
 // once starts the child and waits for its end, or stops it at the end of ctx.
 func (k *keeper) once(ctx context.Context) error {
-	p, err := start(k.Program, k.child, k.kept)
+	p, err := start(k.Program, k.spec(), k.kept, k.Answer)
 	if err != nil {
 		return err
+	}
+	defer k.runs(nil)
+	var late <-chan time.Time
+	if k.trial != nil {
+		late = time.After(k.trial.wait)
 	}
 	k.log.WithField("child", p.command.Process.Pid).Debug("started")
 	weigh := time.NewTicker(weighTime)
@@ -103,14 +138,22 @@ func (k *keeper) once(ctx context.Context) error {
 	for ready := p.ready; ; {
 		select {
 		case <-ready:
-			ready = nil
+			ready, late = nil, nil
+			k.runs(p)
 			k.begun()
+		case c := <-k.changes:
+			p.stop()
+			k.try(c)
+			return errChanged
+		case <-late:
+			p.stop()
+			return fmt.Errorf("it was not ready within %v", k.trial.wait)
 		case <-weigh.C:
-			if n := resident(p.command.Process.Pid); k.child.MemoryLimit > 0 && n > k.child.MemoryLimit && time.Since(k.recycled) > recycleTime {
+			if n, limit := resident(p.command.Process.Pid), k.spec().MemoryLimit; limit > 0 && n > limit && time.Since(k.recycled) > recycleTime {
 				k.recycled = time.Now()
-				k.log.WithFields(logrus.Fields{"resident": n, "limit": k.child.MemoryLimit}).Warn("the process has grown above its limit and is replaced")
+				k.log.WithFields(logrus.Fields{"resident": n, "limit": limit}).Warn("the process has grown above its limit and is replaced")
 				p.stop()
-				return fmt.Errorf("it held %d octets of memory, its limit is %d", n, k.child.MemoryLimit)
+				return fmt.Errorf("it held %d octets of memory, its limit is %d", n, limit)
 			}
 		case <-p.ended:
 			select {
@@ -128,6 +171,7 @@ func (k *keeper) once(ctx context.Context) error {
 
 // begun notes that the child was ready.
 func (k *keeper) begun() {
+	k.tried(nil)
 	if !k.started {
 		k.started = true
 		close(k.ready)

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -64,6 +65,20 @@ func child(name string) error {
 	switch o.Behave {
 	case "fails":
 		return errors.New("it cannot start")
+	case "explains":
+		p.Failed(errors.New("there is no bridge"))
+		return errors.New("it cannot start")
+	case "waits":
+		<-terminated
+		say("terminated")
+		return nil
+	case "answers":
+		p.AnswerWith(func(_ context.Context, q json.RawMessage) (any, error) {
+			if string(q) == `"bad"` {
+				return nil, errors.New("that is not known here")
+			}
+			return fmt.Sprintf("%d heard %s", os.Getpid(), q), nil
+		})
 	case "inherits":
 		b := make([]byte, 16)
 		n, err := p.File(1).Read(b)
@@ -73,6 +88,13 @@ func child(name string) error {
 		return err
 	}
 	say("ready")
+	if o.Behave == "asks" {
+		for _, q := range []string{"good", "bad"} {
+			var a string
+			err := p.Ask(context.Background(), q, &a)
+			say(fmt.Sprintf("was told %q %v", a, err))
+		}
+	}
 	if o.Behave == "keeps" {
 		say(fmt.Sprintf("kept %s", p.Kept()))
 		for n := range 3 {
@@ -184,10 +206,16 @@ func (s *stage) pid(name string) (pid int) {
 
 // run supervises until the end of the test, or the function that it returns.
 func (s *stage) run(children ...Child) (stop func() error, log *test.Hook) {
+	_, stop, log = s.supervise(nil, children...)
+	return stop, log
+}
+
+// supervise is run with answers for who asks.
+func (s *stage) supervise(answer Answerer, children ...Child) (v *Supervisor, stop func() error, log *test.Hook) {
 	logger, log := test.NewNullLogger()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	v := &Supervisor{Program: self(), Children: children, Log: logrus.NewEntry(logger)}
+	v = &Supervisor{Program: self(), Children: children, Log: logrus.NewEntry(logger), Answer: answer}
 	go func() { done <- v.Run(ctx) }()
 	stop = func() error {
 		cancel()
@@ -196,7 +224,7 @@ func (s *stage) run(children ...Child) (stop func() error, log *test.Hook) {
 		return err
 	}
 	s.t.Cleanup(func() { _ = stop() })
-	return stop, log
+	return v, stop, log
 }
 
 // gone reports whether a process has ended.
