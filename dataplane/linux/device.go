@@ -19,6 +19,9 @@ func (k *Kernel) makeLink(l netlink.Link) (netlink.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find %s, just made: %w", name, err)
 	}
+	if err := k.mark(made); err != nil {
+		return nil, err
+	}
 	return made, k.silence(made)
 }
 

@@ -1,0 +1,94 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane"
+)
+
+// madeHere is the alias of the devices that we made: no others are ever removed. `ip link` shows it.
+const madeHere = "made by nved"
+
+// Leave takes away what networks that were there before have left behind and none of the next has a use for: bridges and VXLAN devices that we made, and our
+// ports' place in bridges. It comes before Ensure of the next, so that ports can move and devices be renamed. Bridges in which others have put devices stay.
+func (k *Kernel) Leave(ctx context.Context, before, next []dataplane.Network) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	inv, err := k.inventory(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, b := range before {
+		i := slices.IndexFunc(next, func(n dataplane.Network) bool { return n.VNI == b.VNI })
+		var n dataplane.Network
+		if i >= 0 {
+			n = next[i]
+		}
+		for _, p := range b.Ports {
+			if _, stays := n.Port(p.Name); !stays || n.Bridge != b.Bridge {
+				errs = append(errs, k.release(inv, p.Name, b.Bridge))
+			}
+		}
+		if n.VXLAN != b.VXLAN {
+			errs = append(errs, k.remove(inv, b.VXLAN))
+		}
+		if n.Bridge != b.Bridge && !inv.shared(b) {
+			errs = append(errs, k.remove(inv, b.Bridge))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// release takes a port out of a bridge, if it is in it.
+func (k *Kernel) release(inv inventory, port, bridge string) error {
+	link, b := inv.links[port], inv.links[bridge]
+	if link == nil || b == nil || link.Attrs().MasterIndex != b.Attrs().Index {
+		return nil
+	}
+	if err := k.links.LinkSetNoMaster(link); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("take %s out of %s: %w", port, bridge, err)
+	}
+	return nil
+}
+
+// remove removes a device that we made.
+func (k *Kernel) remove(inv inventory, name string) error {
+	link := inv.links[name]
+	if link == nil || link.Attrs().Alias != madeHere {
+		return nil
+	}
+	if err := k.links.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	k.log.WithField("device", name).Info("no VN needs the device any more; it is removed")
+	return nil
+}
+
+// shared reports whether somebody else has put a device into the network's bridge.
+func (inv inventory) shared(n dataplane.Network) bool {
+	bridge := inv.links[n.Bridge]
+	if bridge == nil {
+		return false
+	}
+	for name, l := range inv.links {
+		if _, port := n.Port(name); l.Attrs().MasterIndex == bridge.Attrs().Index && !port && name != n.VXLAN && l.Attrs().Alias != madeHere {
+			return true
+		}
+	}
+	return false
+}
+
+// mark marks a device as made by us.
+func (k *Kernel) mark(link netlink.Link) error {
+	if err := k.links.LinkSetAlias(link, madeHere); err != nil {
+		return fmt.Errorf("set %s's alias: %w", link.Attrs().Name, err)
+	}
+	return nil
+}
