@@ -140,6 +140,8 @@ func (e *Edge) check(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 		case policies.conflict:
 			v[k] = evpn.ConflictPolicies
 			e.unauthorized(o, v[k], "two policies for one MAC")
+		case e.refusesNew(r, o, arrow):
+			v[k] = evpn.Draining
 		default:
 			if why := e.conflict(r, o, arrow, asks(&s.request)); why != evpn.ReasonNone {
 				v[k] = why

@@ -124,6 +124,7 @@ func New(c Config, p Parts) (*Edge, error) {
 	if err := e.addServers(); err != nil {
 		return nil, err
 	}
+	e.forgetDrained()
 	e.reclaim()
 	e.openBook()
 	for _, a := range e.config.FabricPeers {

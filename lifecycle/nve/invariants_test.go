@@ -157,6 +157,14 @@ func (w *world) invariants(after string) {
 	w.accepted(fail)
 	w.tagged(fail)
 	w.reserved(fail)
+	for _, r := range e.records {
+		if r.reason == evpn.Draining && !e.drained(r) {
+			fail("%v: %s is said to drain, and does not", r.key, r.State)
+		}
+	}
+	if !maps.Equal(e.memory.Draining, w.disk.m.Draining) {
+		fail("%v drain, on disk %v", e.memory.Draining, w.disk.m.Draining)
+	}
 	members := map[*vn]int{}
 	for _, r := range e.records {
 		in := map[*vn]bool{}

@@ -22,6 +22,7 @@ type Memory struct {
 	Holdings    map[VMKey]Holding
 	Tags        map[tag.Key]tag.Tag           // of VNs on segments
 	Told        map[VMKey]map[StationKey]Told // the local tags that VMs were told
+	Draining    map[evpn.VNI]struct{}         // VNs that take nobody new
 }
 
 // VMKey names a record: a VM at a TES.
@@ -60,6 +61,9 @@ func (m *Memory) init() {
 	}
 	if m.Acceptances == nil {
 		m.Acceptances = map[VMKey]map[BindingKey]Acceptance{}
+	}
+	if m.Draining == nil {
+		m.Draining = map[evpn.VNI]struct{}{}
 	}
 	if m.Holdings == nil {
 		m.Holdings = map[VMKey]Holding{}

@@ -123,7 +123,10 @@ func TestModel(t *testing.T) {
 				do("kernel %s", oneOf("what", "hold", "answer", "answer", "fail m1", "heal m1", "fail m2", "heal m2", "fail trunk1", "heal trunk1", "fail policy", "heal policy"))
 			},
 			"authorizer": func(*rapid.T) { do("authorizer %s", oneOf("what", "hold", "answer", "answer")) },
-			"pass":       func(*rapid.T) { do("pass %s", oneOf("time", "1s", "3s", "30s", "2m", "2m", "1h")) },
+			"drain": func(*rapid.T) {
+				do("%s %s", oneOf("what", "drain", "undrain", "undrain"), oneOf("vn", "blue", "red", "gold"))
+			},
+			"pass": func(*rapid.T) { do("pass %s", oneOf("time", "1s", "3s", "30s", "2m", "2m", "1h")) },
 			"restart": func(r *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(r, "restart") == 0 {
 					do("authorizer answer")
@@ -135,7 +138,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 		})
-		for _, line := range []string{"authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel heal trunk1", "kernel heal policy", "kernel answer", "pass 10s"} {
+		for _, line := range []string{"undrain blue", "undrain red", "undrain gold", "authorizer answer", "allow m1", "kernel heal m1", "kernel heal m2", "kernel heal trunk1", "kernel heal policy", "kernel answer", "pass 10s"} {
 			do("%s", line)
 		}
 		for p, is := range up {
@@ -168,7 +171,7 @@ func (w *world) leftovers() string {
 		"requests": len(e.requests), "refused": len(e.refused), "records": len(e.records), "bound": len(e.bound), "dry": len(e.dry), "stations": len(e.stations),
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
-		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
+		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "drained VNs": len(e.memory.Draining), "drained VNs on disk": len(w.disk.m.Draining), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
 		"tags held": len(e.book.Held()), "told": len(e.memory.Told), "told on disk": len(w.disk.m.Told), "tag steps": len(e.tagSteps), "tag timers": len(e.tagTimers), "responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
 	} {
 		if n > 0 {

@@ -36,7 +36,7 @@ func (e *Edge) perform(p *procedure, a lifecycle.Action) (done bool) {
 		r.lifetime = nil
 	case lifecycle.Forget: // with its last request: dropIfEmpty
 	case lifecycle.Accept:
-		e.tellState(r, evpn.Success)
+		e.acknowledge(p)
 	case lifecycle.Notify:
 		e.tellState(r, evpn.Fail)
 	}

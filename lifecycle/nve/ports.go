@@ -61,4 +61,5 @@ type Store interface {
 	PutHolding(VMKey, Holding) // an empty one is forgotten
 	PutTag(tag.Key, *tag.Tag)  // nil is forgotten, as with the next
 	PutTold(VMKey, StationKey, *Told)
+	PutDraining(evpn.VNI, bool)
 }

@@ -26,6 +26,7 @@ type procedure struct {
 	params    map[evpn.RouteKey]string
 	old       map[evpn.RouteKey]*binding // what the set before held
 	held      Holding                    // what is reserved if it fails
+	from      lifecycle.State
 
 	awaited map[dataplane.Key]dataplane.Generation // entries that the kernel has not answered for
 	refused map[StationKey]error                   // those that it refused
@@ -37,7 +38,7 @@ const ownRetry = time.Second
 // begin starts a procedure.
 func (e *Edge) begin(p *procedure) {
 	r := p.record
-	p.old, p.held = r.bindings, e.memory.Holdings[r.key]
+	p.old, p.held, p.from = r.bindings, e.memory.Holdings[r.key], r.State
 	if p.set != nil && !onlyAccepts(p.arrow) && p.arrow.To.Alive() {
 		p.bindings, p.params = e.bindingsOf(r, p.set)
 	} else {

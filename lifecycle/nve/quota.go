@@ -83,8 +83,11 @@ func (e *Edge) claims(k VMKey, h Holding) []quota.Claim {
 	return cs
 }
 
-// limit is an account's limit, 0 for none.
+// limit is an account's limit, 0 for none. The edge speaks for its servers itself, and is no TES whose VMs are limited.
 func (e *Edge) limit(a quota.Account) uint64 {
+	if a.TES == uint32(e.config.ID) {
+		return 0
+	}
 	if v := e.byName[evpn.HashVNName(a.VN)]; v != nil {
 		switch {
 		case a.Resource == quota.MACs:

@@ -122,3 +122,8 @@ func TestReq_3_3_1_NVEReservesAtPreAssociation(t *testing.T) {
 func TestReq_3_3_1_NVEAnswersNonSufficientResourcesBeforeAnythingIsTouched(t *testing.T) {
 	story(t, "quota", "rules and bandwidth are resources of the edge")
 }
+
+func TestReq_3_3_1_NVEThatDrainsTakesNobodyNew(t *testing.T) {
+	story(t, "drain", "nobody new")
+	story(t, "drain", "who is there is told, goes on, and is told when it is over")
+}

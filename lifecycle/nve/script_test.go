@@ -45,6 +45,7 @@ import (
 //	retag VN PORT VID                   an operator changes a VID, 0: to another
 //	fix SEGMENT VN VID                  the next start has that VID in its configuration, 0: none
 //	clear BINDING                       an operator ends a duplicate's block
+//	drain|undrain VN                    an operator does
 //	quotas WHAT=N…                      from the next start on (as the first line, from the beginning on): VN.vms, VN.vms_per_tes, VN.macs, TENANT.macs,
 //	                                    PORT.bandwidth, PORT.vids, tes.vms, rules
 //	reserved                            what is reserved of what
@@ -151,6 +152,8 @@ func (w *world) do(line string) {
 				w.edge.recover(st)
 			}
 		})
+	case "drain", "undrain":
+		w.turn(func() { w.edge.setDraining(w.edge.vns[vnis[words[1]]], words[0] == "drain") })
 	case "quotas":
 		w.lowered = true // perhaps
 		setQuotas(&w.config, opts)

@@ -61,6 +61,8 @@ type VNView struct {
 	Flood   []netip.Addr
 	Ports   []Port
 	Tags    []TagView
+
+	Draining bool // it takes nobody new
 }
 
 // StationView is a (VN, MAC) as the edge sees it.
@@ -116,7 +118,7 @@ func (e *Edge) fill(s *Snapshot) {
 	}
 	slices.SortFunc(s.VMs, func(a, b VMView) int { return compareVMKeys(VMKey{a.VM, a.TES}, VMKey{b.VM, b.TES}) })
 	for _, v := range e.vns {
-		view := VNView{Name: v.Name, VNI: v.VNI, Members: len(v.members), Ports: v.Ports}
+		view := VNView{Name: v.Name, VNI: v.VNI, Members: len(v.members), Ports: v.Ports, Draining: e.draining(v)}
 		for vtep := range v.floods {
 			view.Flood = append(view.Flood, vtep)
 		}

@@ -28,6 +28,7 @@ type vn struct {
 	floods   map[netip.Addr]*flood
 
 	neighbors map[netip.Addr]*station // whose suppression entry the kernel has
+	leaving   bool                    // it is not in the next configuration, which takes over at once
 	pinned    map[netip.Addr]*station // IPs in sticky routes of other edges
 
 	rulings map[policy.ID]*ruling // that were asked for; the zero ID is no profile

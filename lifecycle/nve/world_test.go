@@ -614,6 +614,7 @@ func (d *disk) Load() (Memory, error) {
 	for k, v := range d.m.Told {
 		m.Told[k] = maps.Clone(v)
 	}
+	m.Draining = maps.Clone(d.m.Draining)
 	return m, nil
 }
 
@@ -637,6 +638,14 @@ func (d *disk) PutTold(k VMKey, st StationKey, t *Told) {
 		d.m.Told[k] = map[StationKey]Told{}
 	}
 	d.m.Told[k][st] = *t
+}
+
+func (d *disk) PutDraining(v evpn.VNI, on bool) {
+	if on {
+		d.m.Draining[v] = struct{}{}
+	} else {
+		delete(d.m.Draining, v)
+	}
 }
 
 func (d *disk) PutHolding(k VMKey, h Holding) {

@@ -121,7 +121,7 @@ func (s *Store) Load() (nve.Memory, error) {
 	m := nve.Memory{
 		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
 		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
-		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{}, Holdings: map[nve.VMKey]nve.Holding{},
+		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{}, Holdings: map[nve.VMKey]nve.Holding{}, Draining: map[evpn.VNI]struct{}{},
 		Tags: map[tag.Key]tag.Tag{}, Told: map[nve.VMKey]map[nve.StationKey]nve.Told{},
 	}
 	odd := 0
@@ -173,6 +173,10 @@ func (s *Store) Load() (nve.Memory, error) {
 					m.Mobility[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k)), MAC: evpn.MAC(k[4:])}] = mob
 				}
 				return err
+			}),
+			each(drainingBucket, 4, func(k, _ []byte) error {
+				m.Draining[evpn.VNI(binary.BigEndian.Uint32(k))] = struct{}{}
+				return nil
 			}),
 			each(holdingBucket, 20, func(k, v []byte) error {
 				h, err := decodeHolding(v)

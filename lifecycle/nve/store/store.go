@@ -19,7 +19,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/tag"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, tagBucket, toldBucket, noticeBucket}
+var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, drainingBucket, tagBucket, toldBucket, noticeBucket}
 
 const (
 	metaBucket       = "meta"
@@ -32,6 +32,7 @@ const (
 	holdingBucket    = "holding"
 	tagBucket        = "tag"
 	toldBucket       = "told"
+	drainingBucket   = "draining"
 
 	version = "1"
 )
@@ -308,4 +309,13 @@ func (s *Store) PutNotice(hook string, number uint64, body []byte) {
 // DropNotice forgets it.
 func (s *Store) DropNotice(hook string, number uint64) {
 	s.put(noticeBucket, noticeKey(hook, number), nil)
+}
+
+// PutDraining remembers that a VN takes nobody new, or that it does again.
+func (s *Store) PutDraining(v evpn.VNI, on bool) {
+	var value []byte
+	if on {
+		value = []byte{}
+	}
+	s.put(drainingBucket, vniKey(v), value)
 }

@@ -91,6 +91,7 @@ func fill(s *store.Store) {
 	s.PutTag(elsewhere, &steady)
 	s.PutTold(key, nve.StationKey{VNI: 10100, MAC: mac}, &told)
 	s.PutTold(key, nve.StationKey{VNI: 10200, MAC: mac}, &untagged)
+	s.PutDraining(10100, true)
 }
 
 func load(t *testing.T, s *store.Store) nve.Memory {
@@ -130,11 +131,14 @@ func isFull(t *testing.T, m nve.Memory) {
 	if len(m.Told) != 1 || !maps.Equal(m.Told[key], map[nve.StationKey]nve.Told{{VNI: 10100, MAC: mac}: told, {VNI: 10200, MAC: mac}: untagged}) {
 		t.Errorf("told %v", m.Told)
 	}
+	if _, ok := m.Draining[10100]; !ok || len(m.Draining) != 1 {
+		t.Errorf("draining %v", m.Draining)
+	}
 }
 
 func isEmpty(t *testing.T, m nve.Memory) {
 	t.Helper()
-	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances)+len(m.Holdings)+len(m.Tags)+len(m.Told) > 0 {
+	if len(m.Numbers)+len(m.TESs)+len(m.Sequences)+len(m.Mobility)+len(m.Acceptances)+len(m.Holdings)+len(m.Tags)+len(m.Told)+len(m.Draining) > 0 {
 		t.Errorf("left over: %+v", m)
 	}
 }
@@ -162,6 +166,7 @@ func TestWhatIsPutIsThereAfterReopening(t *testing.T) {
 	s.PutTag(elsewhere, nil)
 	s.PutTold(key, nve.StationKey{VNI: 10100, MAC: mac}, nil)
 	s.PutTold(key, nve.StationKey{VNI: 10200, MAC: mac}, nil)
+	s.PutDraining(10100, false)
 	stop()
 	s, _, _ = open(t, path)
 	m := load(t, s)

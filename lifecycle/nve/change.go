@@ -1,0 +1,117 @@
+package nve
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// MayChange asks whether another edge may go on in this one's place with another configuration. The answer is what speaks against it: VNs that would be
+// renumbered, renamed or deleted, and TESs that would lose their port or their right to a VN, each with the VMs that are there (SPEC §3). If nothing does, VNs
+// that are not in the next configuration take nobody new from now on: their associations are refused as if they were draining.
+func (e *Edge) MayChange(ctx context.Context, next Config) (against []string, err error) {
+	err = e.ask(ctx, func() { against = e.mayChange(next) })
+	return against, err
+}
+
+func (e *Edge) mayChange(next Config) []string {
+	if against := e.against(next); len(against) > 0 {
+		return against
+	}
+	for vni, v := range e.vns {
+		v.leaving = !slices.ContainsFunc(next.VNs, func(n VN) bool { return n.VNI == vni && n.Name == v.Name })
+	}
+	return nil
+}
+
+// against is what speaks against another configuration, in order.
+func (e *Edge) against(next Config) []string {
+	if !e.fabricDone {
+		return []string{"the start is not over: who is there is not known yet; try again in a few seconds"}
+	}
+	vms := map[string][]string{} // by what would become of them
+	inhabitants := e.inhabitants()
+	for _, k := range keysOf(inhabitants, compareVMKeys) {
+		if k.TES == e.config.ID {
+			continue // a server: it is where its configuration says, or is no more
+		}
+		stations := inhabitants[k]
+		told := map[string]bool{}
+		for _, st := range keysOf(stations, compareStations) {
+			v := e.vns[st.VNI]
+			if v == nil {
+				continue
+			}
+			if text := e.loses(k, v, st, next); text != "" && !told[text] {
+				told[text] = true
+				vms[text] = append(vms[text], fmt.Sprintf("%s at TES %s", k.VM, k.TES))
+			}
+		}
+	}
+	var all []string
+	for _, text := range slices.Sorted(maps.Keys(vms)) {
+		all = append(all, fmt.Sprintf("%s: %s", text, strings.Join(vms[text], ", ")))
+	}
+	return all
+}
+
+// inhabitants is who holds something, or is about to.
+func (e *Edge) inhabitants() map[VMKey]Holding {
+	all := maps.Clone(e.memory.Holdings)
+	for k, r := range e.records {
+		if r.procedure != nil && len(r.procedure.bindings) > 0 {
+			h := maps.Clone(all[k])
+			if h == nil {
+				h = Holding{}
+			}
+			maps.Copy(h, holdingOf(r.procedure.bindings))
+			all[k] = h
+		}
+	}
+	return all
+}
+
+// loses is what a VM with a MAC in a VN would lose, "" for nothing.
+func (e *Edge) loses(k VMKey, v *vn, st StationKey, next Config) string {
+	at := slices.IndexFunc(next.VNs, func(n VN) bool { return n.VNI == v.VNI })
+	if at < 0 {
+		if again := slices.IndexFunc(next.VNs, func(n VN) bool { return n.Name == v.Name }); again >= 0 {
+			return fmt.Sprintf("VN %s cannot be renumbered from %d to %d while VMs are in it", v.Name, v.VNI, next.VNs[again].VNI)
+		}
+		return fmt.Sprintf("VN %s (%d) cannot be deleted while VMs are in it", v.Name, v.VNI)
+	}
+	n := next.VNs[at]
+	there := slices.ContainsFunc(n.Ports, func(p Port) bool { return slices.Contains(p.TES, k.TES) })
+	switch {
+	case n.Name != v.Name:
+		return fmt.Sprintf("VN %s (%d) cannot be renamed %s while VMs are in it", v.Name, v.VNI, n.Name)
+	case !there:
+		return fmt.Sprintf("TES %s cannot lose its port in VN %s while VMs of it are there", k.TES, v.Name)
+	case len(n.TES) > 0 && !slices.Contains(n.TES, k.TES):
+		return fmt.Sprintf("TES %s cannot be forbidden VN %s while VMs of it are there", k.TES, v.Name)
+	case n.Credentialed && !v.Credentialed && !e.vouchedFor(k, v, st.MAC):
+		return fmt.Sprintf("VN %s cannot ask for credentials while VMs are in it that came without", v.Name)
+	}
+	return ""
+}
+
+// vouchedFor reports whether each of the VM's bindings of a MAC was accepted with a credential.
+func (e *Edge) vouchedFor(k VMKey, v *vn, mac evpn.MAC) bool {
+	r := e.records[k]
+	if r == nil {
+		return false
+	}
+	for _, b := range r.bindings {
+		if b.vn != v || b.mac != mac {
+			continue
+		}
+		if _, ok := e.memory.Acceptances[k][BindingKey{v.VNI, v.hash, b.mac, b.ip}]; !ok {
+			return false
+		}
+	}
+	return true
+}
