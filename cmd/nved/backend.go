@@ -31,6 +31,8 @@ type backend struct {
 	tes, fabric *bgp.Speaker
 	events      *history.Log
 	started     time.Time
+
+	reload func(context.Context, supervisorQuestion) (outcome, error) // asks the supervisor
 }
 
 func (b *backend) Version(context.Context, *tnsv1.VersionRequest) (*tnsv1.VersionResponse, error) {

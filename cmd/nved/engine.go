@@ -89,6 +89,11 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		Unsupported: control.Unsupported{Daemon: control.NVE},
 		config:      c, edge: edge, table: table, state: state, hooks: poster, tes: tesPlane, fabric: fabric, events: events, started: time.Now(),
 	}
+	b.reload = func(ctx context.Context, q supervisorQuestion) (o outcome, err error) {
+		err = parent.Ask(ctx, q, &o)
+		return o, err
+	}
+	parent.AnswerWith(b.mayReload)
 	inputs := nve.Inputs{TES: tesPlane.Events(), Fabric: fabric.Events(), Results: table.Results()}
 	parts = []daemon.Part{
 		{Name: "store", Run: state.Run},
@@ -112,6 +117,15 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		}
 		undo.Add(func() { pages.Close() })
 		parts = append(parts, daemon.Part{Name: "metrics", Run: pages.Run})
+	}
+	if h.Before != nil {
+		before, err := h.Before.NVE()
+		if err != nil {
+			return nil, fmt.Errorf("the configuration before: %w", err)
+		}
+		if err := kernel.Leave(context.Background(), networks(before), networks(c)); err != nil {
+			log.WithError(err).Warn("take away what VNs that are gone left behind")
+		}
 	}
 	if err := kernel.Ensure(context.Background(), networks(c)); err != nil {
 		return nil, fmt.Errorf("make the devices of the VNs: %w", err)

@@ -27,7 +27,7 @@ func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.
 }
 
 func (b *backend) viewNetwork(v nve.VNView, used []quota.Usage) *tnsv1.Network {
-	n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Nve: b.config.ID.String(), Vms: uint32(v.Members), Active: uint32(v.Active)}
+	n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Nve: b.config.ID.String(), Vms: uint32(v.Members), Active: uint32(v.Active), Draining: v.Draining}
 	for _, p := range v.Ports {
 		n.Ports = append(n.Ports, p.Name)
 	}

@@ -31,6 +31,7 @@ var (
 // handover is what the two processes are told, both the same; but the guard, which speaks with everybody, does not get the keys of credentials.
 type handover struct {
 	Source      *config.NVESource
+	Before      *config.NVESource // before the last reload, nil: there was none; without keys
 	TES, Fabric meeting
 }
 
@@ -85,21 +86,25 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 			return nil, nil, err
 		}
 	}
-	forGuard := h
-	forGuard.Source = h.Source.WithoutKeys()
 	program, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find this program's file: %w", err)
 	}
-	s := &supervisor.Supervisor{
-		Program: program, Log: log,
-		Children: []supervisor.Child{
-			{Name: guardProcess, Handover: forGuard, Files: inherited, NoNewPrivileges: true},
-			{Name: engineProcess, Handover: h, Files: inherited[:inheritedLock+1], MemoryLimit: c.Engine.MemoryLimit, Keep: eventsHandedOn},
-		},
-	}
-	parts = []daemon.Part{{Name: "supervisor", Run: s.Run}}
+	guardChild, engineChild := children(h, c.NVE)
+	guardChild.Files, guardChild.NoNewPrivileges = inherited, true
+	engineChild.Files, engineChild.Keep = inherited[:inheritedLock+1], eventsHandedOn
+	s := &supervisor.Supervisor{Program: program, Log: log, Children: []supervisor.Child{guardChild, engineChild}}
+	r := newReloader(c, h, s, log)
+	s.Answer = r.answer
+	parts = []daemon.Part{{Name: "supervisor", Run: s.Run}, {Name: "reload", Run: r.run}}
 	return parts, func() { os.Remove(h.TES.Control); os.Remove(h.Fabric.Control) }, nil
+}
+
+// children is what the two processes are told, and how much memory the engine may have.
+func children(h handover, c *config.NVE) (guardChild, engineChild supervisor.Child) {
+	forGuard := h
+	forGuard.Source, forGuard.Before = h.Source.WithoutKeys(), nil
+	return supervisor.Child{Name: guardProcess, Handover: forGuard}, supervisor.Child{Name: engineProcess, Handover: h, MemoryLimit: c.Engine.MemoryLimit}
 }
 
 // What the processes inherit. The guard has all of it, the engine the lock.

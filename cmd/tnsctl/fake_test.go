@@ -96,6 +96,46 @@ func (fake) vms() []*tnsv1.VM {
 	}
 }
 
+func (f fake) DrainVN(_ context.Context, q *tnsv1.DrainVNRequest) (*tnsv1.DrainVNResponse, error) {
+	switch {
+	case q.Vn.GetName() == "blue":
+		return &tnsv1.DrainVNResponse{Vn: "blue", Vni: 10100, Draining: !q.Undo, Left: f.vms()}, nil
+	case q.Vn.GetVni() == 10200:
+		return &tnsv1.DrainVNResponse{Vn: "red", Vni: 10200, Draining: !q.Undo}, nil
+	}
+	return nil, control.Errorf(control.ErrNotFound, "VN %q is not configured here", q.Vn.GetName())
+}
+
+// reloads is an nved that is replaced when it reloads: what it says to one question after the other.
+type reloads struct {
+	fake
+	says *[]any // a response, or an error
+}
+
+func (f reloads) Reload(context.Context, *tnsv1.ReloadRequest) (*tnsv1.ReloadResponse, error) {
+	next := (*f.says)[0]
+	if len(*f.says) > 1 {
+		*f.says = (*f.says)[1:]
+	}
+	if err, ok := next.(error); ok {
+		return nil, err
+	}
+	return next.(*tnsv1.ReloadResponse), nil
+}
+
+// whatReloads is what the daemons of the scripts say, by the variable that has their address.
+func whatReloads() map[string][]any {
+	before := &tnsv1.ReloadResponse{Number: 4, Changed: true, Elapsed: durationpb.New(time.Second)}
+	gone := control.Errorf(control.ErrNoDaemon, "the transport is closing")
+	return map[string][]any{
+		"RELOADED": {before, gone, gone, &tnsv1.ReloadResponse{Number: 5, Running: true}, &tnsv1.ReloadResponse{Number: 5, Changed: true, Elapsed: durationpb.New(120 * time.Millisecond)}},
+		"SAME":     {before, &tnsv1.ReloadResponse{Number: 5}},
+		"REFUSED":  {before, &tnsv1.ReloadResponse{Number: 5, Problems: []string{"nved.yaml: as: cannot change", "VN blue (10100) cannot be deleted while VMs are in it: " + firstVM}}},
+		"REVERTED": {before, gone, &tnsv1.ReloadResponse{Number: 5, Problems: []string{"the engine did not start with it"}}},
+		"CRASHED":  {before, gone, before},
+	}
+}
+
 func (f fake) ListVMs(context.Context, *tnsv1.ListVMsRequest) (*tnsv1.ListVMsResponse, error) {
 	return &tnsv1.ListVMsResponse{Vms: f.vms()}, nil
 }
@@ -164,7 +204,7 @@ func (fake) ListVNs(context.Context, *tnsv1.ListVNsRequest) (*tnsv1.ListVNsRespo
 		{
 			Name: "blue", Vni: 10100, Nve: "192.0.2.1", Bridge: "tnsbr10100", Vxlan: "tnsvx10100", Ports: []string{"eth1", "eth2"}, Imports: []string{"65000:10100"},
 			Exports: []string{"65000:10100"}, FloodList: []string{"192.0.2.2", "192.0.2.3"}, Vms: 2, Active: 1,
-			Tenant: "acme", Reservations: []*tnsv1.Reservation{
+			Tenant: "acme", Draining: true, Reservations: []*tnsv1.Reservation{
 				{Resource: "vms", Used: 2, Limit: 10}, {Resource: "vms", Tes: "198.51.100.11", Used: 2}, {Resource: "macs", Tenant: "acme", Used: 3, Limit: 4},
 				{Resource: "macs", Used: 3},
 			},

@@ -85,7 +85,7 @@ Exit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon, no session or no
 	group(c)
 	c.PersistentFlags().StringVar(&a.api, "api", os.Getenv("TNS_API"), "control API of the daemon, as unix:///path (default $TNS_API, else the daemon that runs here)")
 	c.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON: one object or array")
-	c.AddCommand(a.vm(), a.vn(), a.fdb(), a.sessions(), a.policies(), a.events(), a.credential(), a.decode(), a.resync(), a.version())
+	c.AddCommand(a.vm(), a.vn(), a.fdb(), a.sessions(), a.policies(), a.events(), a.credential(), a.decode(), a.resync(), a.reload(), a.version())
 	return c
 }
 

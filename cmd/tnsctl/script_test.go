@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -37,6 +38,9 @@ func TestScripts(t *testing.T) {
 			env.Defer(func() { os.RemoveAll(dir) })
 			env.Setenv("TNS_API", serve(t, dir, control.TES, fake{}, env.Defer))
 			env.Setenv("BARE", serve(t, dir, control.NVE, control.Unsupported{Daemon: control.NVE}, env.Defer))
+			for name, says := range whatReloads() {
+				env.Setenv(name, serve(t, dir, strings.ToLower(name), reloads{says: &says}, env.Defer))
+			}
 			env.Setenv("NOBODY", "unix://"+filepath.Join(dir, "nobody.sock"))
 			env.Setenv("RECORDINGS", recordings)
 			env.Setenv("TZ", "UTC")

@@ -24,6 +24,7 @@ type networkView struct {
 	VMs       uint32   `json:"vms"`
 	Active    uint32   `json:"active"`
 	Tenant    string   `json:"tenant"`
+	Draining  bool     `json:"draining"`
 
 	Reservations []reservationView `json:"reservations"`
 	Tags         []networkTagView  `json:"tags"`
@@ -91,14 +92,19 @@ func (a *app) vn() *cobra.Command {
 					networks = append(networks, networkView{
 						Name: n.Name, VNI: n.Vni, NVE: n.Nve, Bridge: n.Bridge, VXLAN: n.Vxlan, Ports: list(n.Ports),
 						Imports: list(n.Imports), Exports: list(n.Exports), FloodList: list(n.FloodList), VMs: n.Vms, Active: n.Active,
-						Tenant: n.Tenant, Reservations: reservations, Tags: viewTags(n.Tags),
+						Tenant: n.Tenant, Draining: n.Draining, Reservations: reservations, Tags: viewTags(n.Tags),
 					})
-					t.row(n.Name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), vmsOf(n), macs, n.Active, tagsText(n.Tags), join(n.FloodList))
+					name := n.Name
+					if n.Draining {
+						name += " (draining)"
+					}
+					t.row(name, n.Vni, n.Nve, n.Bridge, n.Vxlan, join(n.Ports), vmsOf(n), macs, n.Active, tagsText(n.Tags), join(n.FloodList))
 				}
 				return a.show(networks, t)
 			})
 		},
 	})
 	c.AddCommand(a.vnRetag())
+	c.AddCommand(a.vnDrain())
 	return c
 }

@@ -71,6 +71,14 @@ func (u Unsupported) ClearDuplicate(context.Context, *tnsv1.ClearDuplicateReques
 	return nil, u.refuse("clear a duplicate MAC")
 }
 
+func (u Unsupported) DrainVN(context.Context, *tnsv1.DrainVNRequest) (*tnsv1.DrainVNResponse, error) {
+	return nil, u.refuse("drain a VN")
+}
+
+func (u Unsupported) Reload(context.Context, *tnsv1.ReloadRequest) (*tnsv1.ReloadResponse, error) {
+	return nil, u.refuse("reload the configuration")
+}
+
 func (u Unsupported) Version(context.Context, *tnsv1.VersionRequest) (*tnsv1.VersionResponse, error) {
 	return nil, u.refuse("tell the version")
 }

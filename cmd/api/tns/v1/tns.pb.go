@@ -1618,7 +1618,9 @@ type Network struct {
 	// reservations is what its VMs have reserved, with the limits that there are (nved).
 	Reservations []*Reservation `protobuf:"bytes,13,rep,name=reservations,proto3" json:"reservations,omitempty"`
 	// tags is how its frames are told apart on tagged ports where it has VMs (nved).
-	Tags          []*NetworkTag `protobuf:"bytes,14,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []*NetworkTag `protobuf:"bytes,14,rep,name=tags,proto3" json:"tags,omitempty"`
+	// draining says that it takes no new VMs (nved).
+	Draining      bool `protobuf:"varint,15,opt,name=draining,proto3" json:"draining,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1749,6 +1751,13 @@ func (x *Network) GetTags() []*NetworkTag {
 		return x.Tags
 	}
 	return nil
+}
+
+func (x *Network) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
 }
 
 // NetworkTag is the VID of a VN on a segment: a port, or several between which it is the same.
@@ -3450,6 +3459,257 @@ func (x *VersionResponse) GetStarted() *timestamppb.Timestamp {
 	return nil
 }
 
+type DrainVNRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Vn    *VN                    `protobuf:"bytes,1,opt,name=vn,proto3" json:"vn,omitempty"`
+	// undo ends it.
+	Undo          bool `protobuf:"varint,2,opt,name=undo,proto3" json:"undo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainVNRequest) Reset() {
+	*x = DrainVNRequest{}
+	mi := &file_tns_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainVNRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainVNRequest) ProtoMessage() {}
+
+func (x *DrainVNRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainVNRequest.ProtoReflect.Descriptor instead.
+func (*DrainVNRequest) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *DrainVNRequest) GetVn() *VN {
+	if x != nil {
+		return x.Vn
+	}
+	return nil
+}
+
+func (x *DrainVNRequest) GetUndo() bool {
+	if x != nil {
+		return x.Undo
+	}
+	return false
+}
+
+type DrainVNResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// vn and vni are the network that was meant.
+	Vn  string `protobuf:"bytes,1,opt,name=vn,proto3" json:"vn,omitempty"`
+	Vni uint32 `protobuf:"varint,2,opt,name=vni,proto3" json:"vni,omitempty"`
+	// draining is false after undo.
+	Draining bool `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`
+	// left are the VMs that hold something in it.
+	Left          []*VM `protobuf:"bytes,4,rep,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainVNResponse) Reset() {
+	*x = DrainVNResponse{}
+	mi := &file_tns_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainVNResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainVNResponse) ProtoMessage() {}
+
+func (x *DrainVNResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainVNResponse.ProtoReflect.Descriptor instead.
+func (*DrainVNResponse) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *DrainVNResponse) GetVn() string {
+	if x != nil {
+		return x.Vn
+	}
+	return ""
+}
+
+func (x *DrainVNResponse) GetVni() uint32 {
+	if x != nil {
+		return x.Vni
+	}
+	return 0
+}
+
+func (x *DrainVNResponse) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *DrainVNResponse) GetLeft() []*VM {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+type ReloadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// only_tell asks what became of the last reload.
+	OnlyTell      bool `protobuf:"varint,1,opt,name=only_tell,json=onlyTell,proto3" json:"only_tell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadRequest) Reset() {
+	*x = ReloadRequest{}
+	mi := &file_tns_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadRequest) ProtoMessage() {}
+
+func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
+func (*ReloadRequest) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ReloadRequest) GetOnlyTell() bool {
+	if x != nil {
+		return x.OnlyTell
+	}
+	return false
+}
+
+// ReloadResponse is what became of a reload.
+type ReloadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number counts reloads since the daemon was started; 0 if there was none.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// running says that it is not over.
+	Running bool `protobuf:"varint,2,opt,name=running,proto3" json:"running,omitempty"`
+	// changed says that the configuration is another one than before.
+	Changed bool `protobuf:"varint,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// problems are why it is not, if it is refused.
+	Problems []string `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	// elapsed is how long it took.
+	Elapsed       *durationpb.Duration `protobuf:"bytes,5,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadResponse) Reset() {
+	*x = ReloadResponse{}
+	mi := &file_tns_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadResponse) ProtoMessage() {}
+
+func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
+func (*ReloadResponse) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ReloadResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ReloadResponse) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *ReloadResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *ReloadResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *ReloadResponse) GetElapsed() *durationpb.Duration {
+	if x != nil {
+		return x.Elapsed
+	}
+	return nil
+}
+
 // End is one end of the move. What is not known of it is empty.
 type Move_End struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3463,7 +3723,7 @@ type Move_End struct {
 
 func (x *Move_End) Reset() {
 	*x = Move_End{}
-	mi := &file_tns_proto_msgTypes[41]
+	mi := &file_tns_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3735,7 @@ func (x *Move_End) String() string {
 func (*Move_End) ProtoMessage() {}
 
 func (x *Move_End) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[41]
+	mi := &file_tns_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3525,7 +3785,7 @@ type Move_Attachment struct {
 
 func (x *Move_Attachment) Reset() {
 	*x = Move_Attachment{}
-	mi := &file_tns_proto_msgTypes[42]
+	mi := &file_tns_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3537,7 +3797,7 @@ func (x *Move_Attachment) String() string {
 func (*Move_Attachment) ProtoMessage() {}
 
 func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[42]
+	mi := &file_tns_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +3932,7 @@ const file_tns_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x03(\v2\r.tns.v1.EventR\x06events\"\x10\n" +
 	"\x0eListVNsRequest\">\n" +
 	"\x0fListVNsResponse\x12+\n" +
-	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\xfb\x02\n" +
+	"\bnetworks\x18\x01 \x03(\v2\x0f.tns.v1.NetworkR\bnetworks\"\x97\x03\n" +
 	"\aNetwork\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
@@ -3689,7 +3949,8 @@ const file_tns_proto_rawDesc = "" +
 	"\x06active\x18\v \x01(\rR\x06active\x12\x16\n" +
 	"\x06tenant\x18\f \x01(\tR\x06tenant\x127\n" +
 	"\freservations\x18\r \x03(\v2\x13.tns.v1.ReservationR\freservations\x12&\n" +
-	"\x04tags\x18\x0e \x03(\v2\x12.tns.v1.NetworkTagR\x04tags\"\xf2\x01\n" +
+	"\x04tags\x18\x0e \x03(\v2\x12.tns.v1.NetworkTagR\x04tags\x12\x1a\n" +
+	"\bdraining\x18\x0f \x01(\bR\bdraining\"\xf2\x01\n" +
 	"\n" +
 	"NetworkTag\x12\x18\n" +
 	"\asegment\x18\x01 \x01(\tR\asegment\x12\x14\n" +
@@ -3854,7 +4115,25 @@ const file_tns_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
 	"go_version\x18\x04 \x01(\tR\tgoVersion\x124\n" +
-	"\astarted\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\astarted*\x95\x01\n" +
+	"\astarted\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\astarted\"@\n" +
+	"\x0eDrainVNRequest\x12\x1a\n" +
+	"\x02vn\x18\x01 \x01(\v2\n" +
+	".tns.v1.VNR\x02vn\x12\x12\n" +
+	"\x04undo\x18\x02 \x01(\bR\x04undo\"o\n" +
+	"\x0fDrainVNResponse\x12\x0e\n" +
+	"\x02vn\x18\x01 \x01(\tR\x02vn\x12\x10\n" +
+	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x1a\n" +
+	"\bdraining\x18\x03 \x01(\bR\bdraining\x12\x1e\n" +
+	"\x04left\x18\x04 \x03(\v2\n" +
+	".tns.v1.VMR\x04left\",\n" +
+	"\rReloadRequest\x12\x1b\n" +
+	"\tonly_tell\x18\x01 \x01(\bR\bonlyTell\"\xad\x01\n" +
+	"\x0eReloadResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+	"\arunning\x18\x02 \x01(\bR\arunning\x12\x18\n" +
+	"\achanged\x18\x03 \x01(\bR\achanged\x12\x1a\n" +
+	"\bproblems\x18\x04 \x03(\tR\bproblems\x123\n" +
+	"\aelapsed\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\aelapsed*\x95\x01\n" +
 	"\x02Op\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10OP_PRE_ASSOCIATE\x10\x01\x12\x10\n" +
@@ -3888,7 +4167,7 @@ const file_tns_proto_rawDesc = "" +
 	"\rMARK_RESTORED\x10\x02\x12\x12\n" +
 	"\x0eMARK_OUTRANKED\x10\x03\x12\x10\n" +
 	"\fMARK_WAITING\x10\x04\x12\x12\n" +
-	"\x0eMARK_NO_ANSWER\x10\x052\xc5\x06\n" +
+	"\x0eMARK_NO_ANSWER\x10\x052\xba\a\n" +
 	"\aControl\x12:\n" +
 	"\aOperate\x12\x16.tns.v1.OperateRequest\x1a\x17.tns.v1.OperateResponse\x12:\n" +
 	"\aListVMs\x12\x16.tns.v1.ListVMsRequest\x1a\x17.tns.v1.ListVMsResponse\x124\n" +
@@ -3902,6 +4181,8 @@ const file_tns_proto_rawDesc = "" +
 	"\x06Resync\x12\x15.tns.v1.ResyncRequest\x1a\x16.tns.v1.ResyncResponse\x12I\n" +
 	"\fListPolicies\x12\x1b.tns.v1.ListPoliciesRequest\x1a\x1c.tns.v1.ListPoliciesResponse\x12O\n" +
 	"\x0eClearDuplicate\x12\x1d.tns.v1.ClearDuplicateRequest\x1a\x1e.tns.v1.ClearDuplicateResponse\x12:\n" +
+	"\aDrainVN\x12\x16.tns.v1.DrainVNRequest\x1a\x17.tns.v1.DrainVNResponse\x127\n" +
+	"\x06Reload\x12\x15.tns.v1.ReloadRequest\x1a\x16.tns.v1.ReloadResponse\x12:\n" +
 	"\aVersion\x12\x16.tns.v1.VersionRequest\x1a\x17.tns.v1.VersionResponseB1Z/github.com/tns-project/tns/cmd/api/tns/v1;tnsv1b\x06proto3"
 
 var (
@@ -3917,7 +4198,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -3965,11 +4246,15 @@ var file_tns_proto_goTypes = []any{
 	(*ClearDuplicateResponse)(nil), // 43: tns.v1.ClearDuplicateResponse
 	(*VersionRequest)(nil),         // 44: tns.v1.VersionRequest
 	(*VersionResponse)(nil),        // 45: tns.v1.VersionResponse
-	nil,                            // 46: tns.v1.Session.RefusalsEntry
-	(*Move_End)(nil),               // 47: tns.v1.Move.End
-	(*Move_Attachment)(nil),        // 48: tns.v1.Move.Attachment
-	(*durationpb.Duration)(nil),    // 49: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 50: google.protobuf.Timestamp
+	(*DrainVNRequest)(nil),         // 46: tns.v1.DrainVNRequest
+	(*DrainVNResponse)(nil),        // 47: tns.v1.DrainVNResponse
+	(*ReloadRequest)(nil),          // 48: tns.v1.ReloadRequest
+	(*ReloadResponse)(nil),         // 49: tns.v1.ReloadResponse
+	nil,                            // 50: tns.v1.Session.RefusalsEntry
+	(*Move_End)(nil),               // 51: tns.v1.Move.End
+	(*Move_Attachment)(nil),        // 52: tns.v1.Move.Attachment
+	(*durationpb.Duration)(nil),    // 53: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 54: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -3978,14 +4263,14 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	49, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	53, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	49, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	53, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	49, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	53, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
@@ -4004,51 +4289,58 @@ var file_tns_proto_depIdxs = []int32{
 	4,  // 29: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
 	5,  // 30: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
 	33, // 31: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	50, // 32: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	49, // 33: tns.v1.Session.age:type_name -> google.protobuf.Duration
-	49, // 34: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
-	46, // 35: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
-	50, // 36: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
-	50, // 37: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	54, // 32: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	53, // 33: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	53, // 34: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	50, // 35: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	54, // 36: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	54, // 37: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
 	36, // 38: tns.v1.Event.move:type_name -> tns.v1.Move
-	47, // 39: tns.v1.Move.from:type_name -> tns.v1.Move.End
-	47, // 40: tns.v1.Move.to:type_name -> tns.v1.Move.End
-	48, // 41: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
+	51, // 39: tns.v1.Move.from:type_name -> tns.v1.Move.End
+	51, // 40: tns.v1.Move.to:type_name -> tns.v1.Move.End
+	52, // 41: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
 	41, // 42: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
 	7,  // 43: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
 	6,  // 44: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	50, // 45: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	10, // 46: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 47: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 48: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 49: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 50: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	25, // 51: tns.v1.Control.RetagVN:input_type -> tns.v1.RetagVNRequest
-	28, // 52: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	31, // 53: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	34, // 54: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	37, // 55: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	39, // 56: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	42, // 57: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	44, // 58: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 59: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 60: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 61: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 62: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 63: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	26, // 64: tns.v1.Control.RetagVN:output_type -> tns.v1.RetagVNResponse
-	29, // 65: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	32, // 66: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	35, // 67: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	38, // 68: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	40, // 69: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	43, // 70: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	45, // 71: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	59, // [59:72] is the sub-list for method output_type
-	46, // [46:59] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	54, // 45: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	6,  // 46: tns.v1.DrainVNRequest.vn:type_name -> tns.v1.VN
+	12, // 47: tns.v1.DrainVNResponse.left:type_name -> tns.v1.VM
+	53, // 48: tns.v1.ReloadResponse.elapsed:type_name -> google.protobuf.Duration
+	10, // 49: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 50: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 51: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 52: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 53: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	25, // 54: tns.v1.Control.RetagVN:input_type -> tns.v1.RetagVNRequest
+	28, // 55: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	31, // 56: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	34, // 57: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	37, // 58: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	39, // 59: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	42, // 60: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	46, // 61: tns.v1.Control.DrainVN:input_type -> tns.v1.DrainVNRequest
+	48, // 62: tns.v1.Control.Reload:input_type -> tns.v1.ReloadRequest
+	44, // 63: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 64: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 65: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 66: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 67: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 68: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	26, // 69: tns.v1.Control.RetagVN:output_type -> tns.v1.RetagVNResponse
+	29, // 70: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	32, // 71: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	35, // 72: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	38, // 73: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	40, // 74: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	43, // 75: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	47, // 76: tns.v1.Control.DrainVN:output_type -> tns.v1.DrainVNResponse
+	49, // 77: tns.v1.Control.Reload:output_type -> tns.v1.ReloadResponse
+	45, // 78: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	64, // [64:79] is the sub-list for method output_type
+	49, // [49:64] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -4066,7 +4358,7 @@ func file_tns_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   43,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -41,6 +41,8 @@ const (
 	Control_Resync_FullMethodName         = "/tns.v1.Control/Resync"
 	Control_ListPolicies_FullMethodName   = "/tns.v1.Control/ListPolicies"
 	Control_ClearDuplicate_FullMethodName = "/tns.v1.Control/ClearDuplicate"
+	Control_DrainVN_FullMethodName        = "/tns.v1.Control/DrainVN"
+	Control_Reload_FullMethodName         = "/tns.v1.Control/Reload"
 	Control_Version_FullMethodName        = "/tns.v1.Control/Version"
 )
 
@@ -76,6 +78,11 @@ type ControlClient interface {
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// ClearDuplicate ends the freeze of a MAC that duplicate MAC detection (RFC 7432 section 15.1) put it under. nved only.
 	ClearDuplicate(ctx context.Context, in *ClearDuplicateRequest, opts ...grpc.CallOption) (*ClearDuplicateResponse, error)
+	// DrainVN has a virtual network take no new VMs, or take them again, and tells who is left. nved only.
+	DrainVN(ctx context.Context, in *DrainVNRequest, opts ...grpc.CallOption) (*DrainVNResponse, error)
+	// Reload has the daemon read its configuration again. It answers only when there is nothing to do or the configuration is refused: else the process that
+	// serves this API is replaced, and the next one is asked with only_tell what became of it. nved only.
+	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
 	// Version tells which daemon serves, and which build of it.
 	Version(ctx context.Context, in *VersionRequest, opts ...grpc.CallOption) (*VersionResponse, error)
 }
@@ -217,6 +224,26 @@ func (c *controlClient) ClearDuplicate(ctx context.Context, in *ClearDuplicateRe
 	return out, nil
 }
 
+func (c *controlClient) DrainVN(ctx context.Context, in *DrainVNRequest, opts ...grpc.CallOption) (*DrainVNResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DrainVNResponse)
+	err := c.cc.Invoke(ctx, Control_DrainVN_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlClient) Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReloadResponse)
+	err := c.cc.Invoke(ctx, Control_Reload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlClient) Version(ctx context.Context, in *VersionRequest, opts ...grpc.CallOption) (*VersionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VersionResponse)
@@ -259,6 +286,11 @@ type ControlServer interface {
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// ClearDuplicate ends the freeze of a MAC that duplicate MAC detection (RFC 7432 section 15.1) put it under. nved only.
 	ClearDuplicate(context.Context, *ClearDuplicateRequest) (*ClearDuplicateResponse, error)
+	// DrainVN has a virtual network take no new VMs, or take them again, and tells who is left. nved only.
+	DrainVN(context.Context, *DrainVNRequest) (*DrainVNResponse, error)
+	// Reload has the daemon read its configuration again. It answers only when there is nothing to do or the configuration is refused: else the process that
+	// serves this API is replaced, and the next one is asked with only_tell what became of it. nved only.
+	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
 	// Version tells which daemon serves, and which build of it.
 	Version(context.Context, *VersionRequest) (*VersionResponse, error)
 	mustEmbedUnimplementedControlServer()
@@ -306,6 +338,12 @@ func (UnimplementedControlServer) ListPolicies(context.Context, *ListPoliciesReq
 }
 func (UnimplementedControlServer) ClearDuplicate(context.Context, *ClearDuplicateRequest) (*ClearDuplicateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClearDuplicate not implemented")
+}
+func (UnimplementedControlServer) DrainVN(context.Context, *DrainVNRequest) (*DrainVNResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DrainVN not implemented")
+}
+func (UnimplementedControlServer) Reload(context.Context, *ReloadRequest) (*ReloadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reload not implemented")
 }
 func (UnimplementedControlServer) Version(context.Context, *VersionRequest) (*VersionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Version not implemented")
@@ -540,6 +578,42 @@ func _Control_ClearDuplicate_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Control_DrainVN_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrainVNRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).DrainVN(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_DrainVN_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).DrainVN(ctx, req.(*DrainVNRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Control_Reload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReloadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).Reload(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_Reload_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).Reload(ctx, req.(*ReloadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Control_Version_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VersionRequest)
 	if err := dec(in); err != nil {
@@ -608,6 +682,14 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClearDuplicate",
 			Handler:    _Control_ClearDuplicate_Handler,
+		},
+		{
+			MethodName: "DrainVN",
+			Handler:    _Control_DrainVN_Handler,
+		},
+		{
+			MethodName: "Reload",
+			Handler:    _Control_Reload_Handler,
 		},
 		{
 			MethodName: "Version",

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"reflect"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/tns-project/tns/cmd/internal/supervisor"
+	"github.com/tns-project/tns/config"
+)
+
+// supervisorQuestion is what an engine asks the supervisor: for a reload, or only what became of the last one. The answer is an outcome.
+type supervisorQuestion struct {
+	OnlyTell bool
+}
+
+// engineQuestion is what the supervisor asks an engine: whether another configuration may take over. The answer is what speaks against it.
+type engineQuestion struct {
+	Next *config.NVESource
+}
+
+// outcome is what became of a reload.
+type outcome struct {
+	Number   uint64 // since the start; 0: there was none
+	Running  bool
+	Changed  bool     // the configuration is another one now
+	Problems []string // why it is not, if it is refused
+	Elapsed  time.Duration
+}
+
+const (
+	mayTime   = 10 * time.Second // the longest time for the engine to say whether it may be replaced
+	readyTime = 30 * time.Second // and for the next one to be ready
+)
+
+// reloader reads the configuration again when it is told to, and has the engine replaced by one with what it read. The guard goes on: what only a new guard
+// could take over is refused.
+type reloader struct {
+	supervisor *supervisor.Supervisor
+	log        *logrus.Entry
+	hangup     chan os.Signal
+
+	one     sync.Mutex // a reload at a time
+	file    string
+	current *config.NVE
+	told    handover
+
+	mu   sync.Mutex
+	last outcome
+	ctx  context.Context // of run
+}
+
+func newReloader(c configured, h handover, s *supervisor.Supervisor, log *logrus.Entry) *reloader {
+	r := &reloader{supervisor: s, log: log, hangup: make(chan os.Signal, 1), file: c.source.Name, current: c.NVE, told: h, ctx: context.Background()}
+	signal.Notify(r.hangup, syscall.SIGHUP) // from the first moment on: it would end the process
+	return r
+}
+
+// run reloads on SIGHUP until ctx ends.
+func (r *reloader) run(ctx context.Context) error {
+	defer signal.Stop(r.hangup)
+	r.mu.Lock()
+	r.ctx = ctx
+	r.mu.Unlock()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.hangup:
+			r.reload()
+		}
+	}
+}
+
+// answer answers an engine. The one that asked for a reload is gone when it was carried out.
+func (r *reloader) answer(_ context.Context, question json.RawMessage) (any, error) {
+	var q supervisorQuestion
+	if err := json.Unmarshal(question, &q); err != nil {
+		return nil, err
+	}
+	if q.OnlyTell {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.last, nil
+	}
+	return r.reload(), nil
+}
+
+// reload reads the configuration and takes it over, or leaves all as it was.
+func (r *reloader) reload() outcome {
+	if !r.one.TryLock() {
+		return outcome{Problems: []string{"another reload is under way"}}
+	}
+	defer r.one.Unlock()
+	began := time.Now()
+	r.mu.Lock()
+	r.last = outcome{Number: r.last.Number + 1, Running: true}
+	o, ctx := r.last, r.ctx
+	r.mu.Unlock()
+
+	var err error
+	o.Changed, err = r.carryOut(ctx)
+	o.Running, o.Elapsed, o.Problems = false, time.Since(began), problems(err)
+	r.mu.Lock()
+	r.last = o
+	r.mu.Unlock()
+	log := r.log.WithField("file", r.file)
+	switch {
+	case err != nil:
+		for _, p := range o.Problems {
+			log.WithField("problem", p).Error("the configuration is not reloaded; all is as it was")
+		}
+	case !o.Changed:
+		log.Info("the configuration is as it was; nothing is to be reloaded")
+	default:
+		log.WithField("after", o.Elapsed.Round(time.Millisecond)).Info("the configuration is reloaded")
+	}
+	return o
+}
+
+// carryOut is a reload; the error joins all that speaks against it.
+func (r *reloader) carryOut(ctx context.Context) (changed bool, err error) {
+	source, next, err := config.ReadNVE(r.file)
+	if err != nil {
+		return false, errors.Join(err, next.CheckHost())
+	}
+	if reflect.DeepEqual(source, r.told.Source) {
+		return false, nil
+	}
+	if err := errors.Join(config.CheckReload(r.file, r.current, next), next.CheckHost()); err != nil {
+		return false, err
+	}
+	asking, cancel := context.WithTimeout(ctx, mayTime)
+	defer cancel()
+	var against []string
+	if err := r.supervisor.Ask(asking, engineProcess, engineQuestion{source}, &against); err != nil {
+		return false, fmt.Errorf("%w; try again", err)
+	}
+	for _, text := range against {
+		err = errors.Join(err, errors.New(text))
+	}
+	if err != nil {
+		return false, err
+	}
+	h := r.told
+	h.Source, h.Before = source, r.told.Source.WithoutKeys()
+	guardNext, engineNext := children(h, next)
+	if err := r.supervisor.Replace(ctx, engineProcess, engineNext, readyTime); err != nil {
+		return false, fmt.Errorf("the engine did not start with it, and runs with the one before: %w", err)
+	}
+	r.supervisor.Prepare(guardProcess, guardNext)
+	r.told, r.current = h, next
+	return true, nil
+}
+
+// problems is an error's parts, one a line.
+func problems(err error) []string {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, e := range joined.Unwrap() {
+			all = append(all, problems(e)...)
+		}
+		return all
+	}
+	return []string{err.Error()}
+}
