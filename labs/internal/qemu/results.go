@@ -137,8 +137,8 @@ func (o *outcome) report(t *testing.T) {
 	for _, s := range o.sub {
 		t.Run(s.name, s.report)
 	}
-	t.Logf("%.1f s in the guest\n%s", o.took, o.output.String())
+	t.Logf("it took %.1f s in the guest", o.took)
 	if v := o.verdict(); v != "" {
-		t.Errorf("in the guest %s", v)
+		t.Errorf("in the guest %s\n%s", v, o.output.String())
 	}
 }
