@@ -43,6 +43,9 @@ const lockWait = 3 * time.Second
 // retryPause is how long a refused write waits for its next try.
 const retryPause = time.Second
 
+// gatherTime lies at least between two transactions.
+const gatherTime = 10 * time.Millisecond
+
 // Store is an open file. Its Put methods do not block and are safe for concurrent use; Run writes.
 type Store struct {
 	path string
@@ -176,7 +179,8 @@ func makeBuckets(tx *bbolt.Tx) error {
 	return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
 }
 
-// Run writes until ctx ends, then once more, and closes the file.
+// Run writes until ctx ends, then once more, and closes the file. What comes alone is written at once; while much comes, it gathers between two
+// transactions, as one costs the same for an entry and for hundreds.
 func (s *Store) Run(ctx context.Context) error {
 	for {
 		select {
@@ -185,13 +189,14 @@ func (s *Store) Run(ctx context.Context) error {
 			return s.db.Close()
 		case <-s.wake:
 		}
-		if s.flush() {
-			continue
+		pause := gatherTime
+		if !s.flush() {
+			pause = retryPause
+			s.signal()
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(retryPause):
-			s.signal()
+		case <-time.After(pause):
 		}
 	}
 }
