@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -34,7 +35,7 @@ func (b *Bench) bulk(ctx context.Context) error {
 					continue
 				}
 				if err := b.bulkIn(ctx, w, n); err != nil {
-					b.fail(cell{what: "add", plan: p, size: n, unit: "s"}, err)
+					b.fail(cell{what: "add", plan: p, size: n, unit: "s"}, fmt.Errorf("%w%s", err, w.logs()))
 				}
 				problems = append(problems, b.stop(w))
 			}
@@ -84,7 +85,7 @@ func (b *Bench) bulkIn(ctx context.Context, w *World, n int) error {
 		return err
 	}
 	if at, err = w.observers[1].AwaitCount(ctx, netip.Addr{}, n); err != nil {
-		b.fail(cell{what: "delete", plan: w.Plan, size: n, unit: "s"}, err)
+		b.fail(cell{what: "delete", plan: w.Plan, size: n, unit: "s"}, fmt.Errorf("%w%s", err, w.logs()))
 		return nil
 	}
 	b.note(cell{what: "delete", plan: w.Plan, size: n, unit: "s"}, report.Seconds(at.Sub(began))...)

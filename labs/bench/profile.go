@@ -58,6 +58,7 @@ func (b *Bench) reportProfile(data, name, order string) error {
 	}
 	var lines []string
 	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "     -") // of the columns that are empty
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && len(lines) < profileLines {
 			lines = append(lines, line)
 		}
