@@ -333,6 +333,38 @@ func TestWritesAreGathered(t *testing.T) {
 	}
 }
 
+// TestTransactionsAreFew puts without a pause: there is a transaction each 10 ms at most, not one for each entry or two.
+func TestTransactionsAreFew(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "nved") // in memory: a disk may be slower than the pause
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "nved.db")
+	s, _, stop := open(t, path)
+	began, n := time.Now(), uint32(0)
+	for time.Since(began) < 300*time.Millisecond {
+		n++
+		s.PutSequence(vm, tes, n)
+	}
+	stop()
+	most := int(time.Since(began)/(10*time.Millisecond)) + 5 // of making the file, the first and the last
+	db, err := bbolt.Open(path, 0o640, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		if tx.ID() > most {
+			t.Errorf("%d transactions for %d entries, at most %d are due", tx.ID(), n, most)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestFullDisk fills a small file system: the store says that it fails, keeps what it could not write, and writes it when there is room again.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
