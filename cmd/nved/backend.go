@@ -69,11 +69,6 @@ func (b *backend) ExplainVM(ctx context.Context, q *tnsv1.ExplainVMRequest) (*tn
 	return &tnsv1.ExplainVMResponse{Vms: vms, Events: events}, err
 }
 
-func (b *backend) ListPolicies(ctx context.Context, _ *tnsv1.ListPoliciesRequest) (*tnsv1.ListPoliciesResponse, error) {
-	vms, err := b.vms(ctx, nil)
-	return &tnsv1.ListPoliciesResponse{Policies: api.Policies(vms)}, err
-}
-
 func (b *backend) ListSessions(ctx context.Context, _ *tnsv1.ListSessionsRequest) (*tnsv1.ListSessionsResponse, error) {
 	r := &tnsv1.ListSessionsResponse{}
 	for _, p := range b.planes() {
@@ -138,7 +133,7 @@ func viewVM(id evpn.RouterID, v nve.VMView) *tnsv1.VM {
 		view.Routes = append(view.Routes, &tnsv1.Route{
 			Tag: tagOf(r.Tag),
 			Vn:  r.VN, Vni: uint32(r.VNI), Mac: r.MAC.String(), Ip: api.Addr(r.IP), Policy: api.Policy(r.Policy), Active: r.Active,
-			Reason: api.Reason(r.Reason),
+			Reason: api.Reason(r.Reason), Enforced: r.Enforced,
 		})
 	}
 	return view

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -79,8 +80,8 @@ func (fake) vms() []*tnsv1.VM {
 			Vmid: firstVM, Tes: "198.51.100.11", Nve: "192.0.2.1", State: tnsv1.State_STATE_ASSOCIATED, Sequence: 1767355200,
 			Lifetime: durationpb.New(287 * time.Second), Tag: &tnsv1.Tag{},
 			Routes: []*tnsv1.Route{
-				{Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Active: true, Policy: &tnsv1.Policy{Id: 17, Version: 3}},
-				{Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Ip: "10.1.0.1", Active: true, Policy: &tnsv1.Policy{Id: 17, Version: 3}},
+				{Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Active: true, Policy: &tnsv1.Policy{Id: 17, Version: 3}, Enforced: "profile web (17:3), in force"},
+				{Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Ip: "10.1.0.1", Active: true, Policy: &tnsv1.Policy{Id: 17, Version: 3}, Enforced: "profile web (17:3), in force"},
 			},
 		},
 		{
@@ -268,9 +269,24 @@ func (fake) ListSessions(context.Context, *tnsv1.ListSessionsRequest) (*tnsv1.Li
 }
 
 func (fake) ListPolicies(context.Context, *tnsv1.ListPoliciesRequest) (*tnsv1.ListPoliciesResponse, error) {
-	return &tnsv1.ListPoliciesResponse{Policies: []*tnsv1.PolicyUse{{
-		Policy: &tnsv1.Policy{Id: 17, Version: 3}, Vmid: firstVM, Tes: "198.51.100.11", Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Active: true,
-	}}}, nil
+	policy := &tnsv1.Policy{Id: 17, Version: 3}
+	return &tnsv1.ListPoliciesResponse{
+		Policies: []*tnsv1.PolicyUse{{
+			Policy: policy, Vmid: firstVM, Tes: "198.51.100.11", Vn: "blue", Vni: 10100, Mac: "02:00:00:00:00:01", Active: true,
+		}},
+		Profiles: []*tnsv1.PolicyProfile{
+			{
+				Policy: policy, Name: "web", Vns: []string{"blue", "red"}, Rules: 2, RateFromVm: 100e6, RateToVm: 1500e3, Guaranteed: 10e6, Dscp: proto.Uint32(10), Pcp: proto.Uint32(0),
+				Macs: 2, Active: 1,
+			},
+			{Policy: &tnsv1.Policy{Id: 18}, Name: "mail", Conflicts: []string{"VN blue: it allows what is denied", "VN red: pcp 5 is above 3"}},
+		},
+		Rules: []*tnsv1.PolicyRule{
+			{Vn: "blue", Vni: 10100, Name: "no-mail", Action: "deny", Match: "protocol tcp destination_ports 25", Of: "VN blue"},
+			{Policy: policy, Vn: "blue", Vni: 10100, Name: "no-mail", Action: "deny", Match: "protocol tcp destination_ports 25", Of: "VN blue", Frames: 3, Octets: 222},
+			{Policy: policy, Vn: "blue", Vni: 10100, ToVm: true, Name: "default", Action: "deny", Match: "any", Of: "profile web (17:3)", Frames: 12345, Octets: 9876543210},
+		},
+	}, nil
 }
 
 func (fake) Resync(context.Context, *tnsv1.ResyncRequest) (*tnsv1.ResyncResponse, error) {

@@ -34,6 +34,8 @@ type routeView struct {
 	Active bool     `json:"active"`
 	Reason string   `json:"reason"`
 	Tag    *tagView `json:"tag"` // null before Pre-associated
+
+	Enforced string `json:"enforced"` // what the edge has in its kernel, and whether frames meet it; "": nothing
 }
 
 // tagView is how frames are told apart on the link.
@@ -56,7 +58,7 @@ func viewVM(m *tnsv1.VM) vmView {
 	}
 	for _, r := range m.Routes {
 		v.Routes = append(v.Routes, routeView{
-			VN: r.Vn, VNI: r.Vni, MAC: r.Mac, IP: r.Ip, Policy: policyWords(r.Policy), Active: r.Active, Reason: r.Reason, Tag: viewTag(r.Tag),
+			VN: r.Vn, VNI: r.Vni, MAC: r.Mac, IP: r.Ip, Policy: policyWords(r.Policy), Active: r.Active, Reason: r.Reason, Tag: viewTag(r.Tag), Enforced: r.Enforced,
 		})
 	}
 	v.Tag = viewTag(m.Tag)

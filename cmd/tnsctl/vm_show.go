@@ -78,13 +78,13 @@ func (a *app) printVM(v vmView) error {
 		return err
 	}
 	fmt.Fprintln(a.out)
-	routes := newTable("VN", "VNI", "MAC", "IP", "POLICY", "ACTIVE", "TAG", "REASON")
+	routes := newTable("VN", "VNI", "MAC", "IP", "POLICY", "ENFORCED", "ACTIVE", "TAG", "REASON")
 	for _, r := range v.Routes {
 		tag := ""
 		if r.Tag != nil {
 			tag = r.Tag.String()
 		}
-		routes.row(r.VN, r.VNI, r.MAC, r.IP, r.Policy, yes(r.Active), tag, r.Reason)
+		routes.row(r.VN, r.VNI, r.MAC, r.IP, r.Policy, r.Enforced, yes(r.Active), tag, r.Reason)
 	}
 	return routes.print(a.out)
 }

@@ -40,15 +40,16 @@ type VMView struct {
 
 // RouteView is one binding of a record.
 type RouteView struct {
-	VN     string
-	VNI    evpn.VNI
-	MAC    evpn.MAC
-	IP     netip.Addr
-	Policy *evpn.Policy
-	Port   string
-	Active bool
-	Reason evpn.Reason // of the last answer
-	Tag    *Told       // what it was told; nil: nothing yet
+	VN       string
+	VNI      evpn.VNI
+	MAC      evpn.MAC
+	IP       netip.Addr
+	Policy   *evpn.Policy
+	Enforced string // what the kernel has for the MAC, for people: "profile web (5), in force", or prepared
+	Port     string
+	Active   bool
+	Reason   evpn.Reason // of the last answer
+	Tag      *Told       // what it was told; nil: nothing yet
 }
 
 // VNView is one VN.
@@ -172,6 +173,7 @@ func (e *Edge) viewVM(r *record) VMView {
 		}
 		if st := b.vn.stations[b.mac]; st != nil {
 			route.Active = st.active() == r
+			route.Enforced = e.enforcedText(r, st)
 		}
 		if told, ok := e.memory.Told[r.key][b.station()]; ok {
 			route.Tag = &told

@@ -1069,7 +1069,10 @@ type Route struct {
 	// reason says why it is refused; empty when it is not.
 	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	// tag is absent before Pre-associated.
-	Tag           *Tag `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag *Tag `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
+	// enforced is what the edge has in its kernel for the MAC, for people: "profile web (17:3), in force", or "no profile, prepared"; empty if it
+	// has nothing (nved).
+	Enforced      string `protobuf:"bytes,9,opt,name=enforced,proto3" json:"enforced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1158,6 +1161,13 @@ func (x *Route) GetTag() *Tag {
 		return x.Tag
 	}
 	return nil
+}
+
+func (x *Route) GetEnforced() string {
+	if x != nil {
+		return x.Enforced
+	}
+	return ""
 }
 
 // Tag is how the VM's frames are told apart on the link between hypervisor and edge.
@@ -3100,8 +3110,12 @@ func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
 
 // ListPoliciesResponse is sorted by profile.
 type ListPoliciesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policies      []*PolicyUse           `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Policies []*PolicyUse           `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	// profiles are those of the file, in the order of type and version (nved).
+	Profiles []*PolicyProfile `protobuf:"bytes,2,rep,name=profiles,proto3" json:"profiles,omitempty"`
+	// rules are the access lists in the kernel, by VN and profile, in their order (nved).
+	Rules         []*PolicyRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3143,6 +3157,280 @@ func (x *ListPoliciesResponse) GetPolicies() []*PolicyUse {
 	return nil
 }
 
+func (x *ListPoliciesResponse) GetProfiles() []*PolicyProfile {
+	if x != nil {
+		return x.Profiles
+	}
+	return nil
+}
+
+func (x *ListPoliciesResponse) GetRules() []*PolicyRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// PolicyProfile is a profile of the edge's file.
+type PolicyProfile struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Policy *Policy                `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// vns are where it may be used; none: anywhere.
+	Vns []string `protobuf:"bytes,3,rep,name=vns,proto3" json:"vns,omitempty"`
+	// rules is the number of its own rules, both ways.
+	Rules uint32 `protobuf:"varint,4,opt,name=rules,proto3" json:"rules,omitempty"`
+	// rate_from_vm, rate_to_vm and guaranteed are bits a second; 0: no limit, no guarantee.
+	RateFromVm uint64  `protobuf:"varint,5,opt,name=rate_from_vm,json=rateFromVm,proto3" json:"rate_from_vm,omitempty"`
+	RateToVm   uint64  `protobuf:"varint,6,opt,name=rate_to_vm,json=rateToVm,proto3" json:"rate_to_vm,omitempty"`
+	Guaranteed uint64  `protobuf:"varint,7,opt,name=guaranteed,proto3" json:"guaranteed,omitempty"`
+	Dscp       *uint32 `protobuf:"varint,8,opt,name=dscp,proto3,oneof" json:"dscp,omitempty"`
+	Pcp        *uint32 `protobuf:"varint,9,opt,name=pcp,proto3,oneof" json:"pcp,omitempty"`
+	// macs is the number of MACs that it holds for, active that of those that frames are forwarded for.
+	Macs   uint32 `protobuf:"varint,10,opt,name=macs,proto3" json:"macs,omitempty"`
+	Active uint32 `protobuf:"varint,11,opt,name=active,proto3" json:"active,omitempty"`
+	// conflicts are why it is refused in VNs where it may be used, a text for each.
+	Conflicts     []string `protobuf:"bytes,12,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyProfile) Reset() {
+	*x = PolicyProfile{}
+	mi := &file_tns_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyProfile) ProtoMessage() {}
+
+func (x *PolicyProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyProfile.ProtoReflect.Descriptor instead.
+func (*PolicyProfile) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *PolicyProfile) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *PolicyProfile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyProfile) GetVns() []string {
+	if x != nil {
+		return x.Vns
+	}
+	return nil
+}
+
+func (x *PolicyProfile) GetRules() uint32 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetRateFromVm() uint64 {
+	if x != nil {
+		return x.RateFromVm
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetRateToVm() uint64 {
+	if x != nil {
+		return x.RateToVm
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetGuaranteed() uint64 {
+	if x != nil {
+		return x.Guaranteed
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetDscp() uint32 {
+	if x != nil && x.Dscp != nil {
+		return *x.Dscp
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetPcp() uint32 {
+	if x != nil && x.Pcp != nil {
+		return *x.Pcp
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetMacs() uint32 {
+	if x != nil {
+		return x.Macs
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetActive() uint32 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *PolicyProfile) GetConflicts() []string {
+	if x != nil {
+		return x.Conflicts
+	}
+	return nil
+}
+
+// PolicyRule is one rule of the access list of a profile in a VN, and the frames that fitted it of all MACs that have it.
+type PolicyRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// policy is absent for MACs without a profile.
+	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Vn     string  `protobuf:"bytes,2,opt,name=vn,proto3" json:"vn,omitempty"`
+	Vni    uint32  `protobuf:"varint,3,opt,name=vni,proto3" json:"vni,omitempty"`
+	// to_vm says that it is about frames to the VM, else from it.
+	ToVm bool   `protobuf:"varint,4,opt,name=to_vm,json=toVm,proto3" json:"to_vm,omitempty"`
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// action is allow, deny or count.
+	Action string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
+	// match is what frames fit, in the words of the file, "any" for all.
+	Match string `protobuf:"bytes,7,opt,name=match,proto3" json:"match,omitempty"`
+	// of is whose rule it is: a profile, a VN's baseline, a tenant's.
+	Of            string `protobuf:"bytes,8,opt,name=of,proto3" json:"of,omitempty"`
+	Frames        uint64 `protobuf:"varint,9,opt,name=frames,proto3" json:"frames,omitempty"`
+	Octets        uint64 `protobuf:"varint,10,opt,name=octets,proto3" json:"octets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyRule) Reset() {
+	*x = PolicyRule{}
+	mi := &file_tns_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyRule) ProtoMessage() {}
+
+func (x *PolicyRule) ProtoReflect() protoreflect.Message {
+	mi := &file_tns_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyRule.ProtoReflect.Descriptor instead.
+func (*PolicyRule) Descriptor() ([]byte, []int) {
+	return file_tns_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *PolicyRule) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetVn() string {
+	if x != nil {
+		return x.Vn
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetVni() uint32 {
+	if x != nil {
+		return x.Vni
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetToVm() bool {
+	if x != nil {
+		return x.ToVm
+	}
+	return false
+}
+
+func (x *PolicyRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetFrames() uint64 {
+	if x != nil {
+		return x.Frames
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetOctets() uint64 {
+	if x != nil {
+		return x.Octets
+	}
+	return 0
+}
+
 // PolicyUse is a profile and a binding that names it.
 type PolicyUse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -3161,7 +3449,7 @@ type PolicyUse struct {
 
 func (x *PolicyUse) Reset() {
 	*x = PolicyUse{}
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3173,7 +3461,7 @@ func (x *PolicyUse) String() string {
 func (*PolicyUse) ProtoMessage() {}
 
 func (x *PolicyUse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[35]
+	mi := &file_tns_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3186,7 +3474,7 @@ func (x *PolicyUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyUse.ProtoReflect.Descriptor instead.
 func (*PolicyUse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{35}
+	return file_tns_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PolicyUse) GetPolicy() *Policy {
@@ -3255,7 +3543,7 @@ type ClearDuplicateRequest struct {
 
 func (x *ClearDuplicateRequest) Reset() {
 	*x = ClearDuplicateRequest{}
-	mi := &file_tns_proto_msgTypes[36]
+	mi := &file_tns_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3267,7 +3555,7 @@ func (x *ClearDuplicateRequest) String() string {
 func (*ClearDuplicateRequest) ProtoMessage() {}
 
 func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[36]
+	mi := &file_tns_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3280,7 +3568,7 @@ func (x *ClearDuplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateRequest.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{36}
+	return file_tns_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ClearDuplicateRequest) GetVn() *VN {
@@ -3307,7 +3595,7 @@ type ClearDuplicateResponse struct {
 
 func (x *ClearDuplicateResponse) Reset() {
 	*x = ClearDuplicateResponse{}
-	mi := &file_tns_proto_msgTypes[37]
+	mi := &file_tns_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3319,7 +3607,7 @@ func (x *ClearDuplicateResponse) String() string {
 func (*ClearDuplicateResponse) ProtoMessage() {}
 
 func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[37]
+	mi := &file_tns_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3332,7 +3620,7 @@ func (x *ClearDuplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearDuplicateResponse.ProtoReflect.Descriptor instead.
 func (*ClearDuplicateResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{37}
+	return file_tns_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ClearDuplicateResponse) GetCleared() bool {
@@ -3350,7 +3638,7 @@ type VersionRequest struct {
 
 func (x *VersionRequest) Reset() {
 	*x = VersionRequest{}
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3362,7 +3650,7 @@ func (x *VersionRequest) String() string {
 func (*VersionRequest) ProtoMessage() {}
 
 func (x *VersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[38]
+	mi := &file_tns_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3375,7 +3663,7 @@ func (x *VersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionRequest.ProtoReflect.Descriptor instead.
 func (*VersionRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{38}
+	return file_tns_proto_rawDescGZIP(), []int{40}
 }
 
 type VersionResponse struct {
@@ -3396,7 +3684,7 @@ type VersionResponse struct {
 
 func (x *VersionResponse) Reset() {
 	*x = VersionResponse{}
-	mi := &file_tns_proto_msgTypes[39]
+	mi := &file_tns_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3408,7 +3696,7 @@ func (x *VersionResponse) String() string {
 func (*VersionResponse) ProtoMessage() {}
 
 func (x *VersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[39]
+	mi := &file_tns_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3421,7 +3709,7 @@ func (x *VersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionResponse.ProtoReflect.Descriptor instead.
 func (*VersionResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{39}
+	return file_tns_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *VersionResponse) GetDaemon() string {
@@ -3470,7 +3758,7 @@ type DrainVNRequest struct {
 
 func (x *DrainVNRequest) Reset() {
 	*x = DrainVNRequest{}
-	mi := &file_tns_proto_msgTypes[40]
+	mi := &file_tns_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3482,7 +3770,7 @@ func (x *DrainVNRequest) String() string {
 func (*DrainVNRequest) ProtoMessage() {}
 
 func (x *DrainVNRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[40]
+	mi := &file_tns_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3495,7 +3783,7 @@ func (x *DrainVNRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainVNRequest.ProtoReflect.Descriptor instead.
 func (*DrainVNRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{40}
+	return file_tns_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DrainVNRequest) GetVn() *VN {
@@ -3527,7 +3815,7 @@ type DrainVNResponse struct {
 
 func (x *DrainVNResponse) Reset() {
 	*x = DrainVNResponse{}
-	mi := &file_tns_proto_msgTypes[41]
+	mi := &file_tns_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3539,7 +3827,7 @@ func (x *DrainVNResponse) String() string {
 func (*DrainVNResponse) ProtoMessage() {}
 
 func (x *DrainVNResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[41]
+	mi := &file_tns_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3552,7 +3840,7 @@ func (x *DrainVNResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainVNResponse.ProtoReflect.Descriptor instead.
 func (*DrainVNResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{41}
+	return file_tns_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DrainVNResponse) GetVn() string {
@@ -3593,7 +3881,7 @@ type ReloadRequest struct {
 
 func (x *ReloadRequest) Reset() {
 	*x = ReloadRequest{}
-	mi := &file_tns_proto_msgTypes[42]
+	mi := &file_tns_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3605,7 +3893,7 @@ func (x *ReloadRequest) String() string {
 func (*ReloadRequest) ProtoMessage() {}
 
 func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[42]
+	mi := &file_tns_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3618,7 +3906,7 @@ func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
 func (*ReloadRequest) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{42}
+	return file_tns_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ReloadRequest) GetOnlyTell() bool {
@@ -3647,7 +3935,7 @@ type ReloadResponse struct {
 
 func (x *ReloadResponse) Reset() {
 	*x = ReloadResponse{}
-	mi := &file_tns_proto_msgTypes[43]
+	mi := &file_tns_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3659,7 +3947,7 @@ func (x *ReloadResponse) String() string {
 func (*ReloadResponse) ProtoMessage() {}
 
 func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[43]
+	mi := &file_tns_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +3960,7 @@ func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
 func (*ReloadResponse) Descriptor() ([]byte, []int) {
-	return file_tns_proto_rawDescGZIP(), []int{43}
+	return file_tns_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ReloadResponse) GetNumber() uint64 {
@@ -3723,7 +4011,7 @@ type Move_End struct {
 
 func (x *Move_End) Reset() {
 	*x = Move_End{}
-	mi := &file_tns_proto_msgTypes[45]
+	mi := &file_tns_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +4023,7 @@ func (x *Move_End) String() string {
 func (*Move_End) ProtoMessage() {}
 
 func (x *Move_End) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[45]
+	mi := &file_tns_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3785,7 +4073,7 @@ type Move_Attachment struct {
 
 func (x *Move_Attachment) Reset() {
 	*x = Move_Attachment{}
-	mi := &file_tns_proto_msgTypes[46]
+	mi := &file_tns_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3797,7 +4085,7 @@ func (x *Move_Attachment) String() string {
 func (*Move_Attachment) ProtoMessage() {}
 
 func (x *Move_Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_tns_proto_msgTypes[46]
+	mi := &file_tns_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3899,7 +4187,7 @@ const file_tns_proto_rawDesc = "" +
 	"\blifetime\x18\a \x01(\v2\x19.google.protobuf.DurationR\blifetime\x12%\n" +
 	"\x06routes\x18\b \x03(\v2\r.tns.v1.RouteR\x06routes\x12\x1d\n" +
 	"\x03tag\x18\t \x01(\v2\v.tns.v1.TagR\x03tag\x12\x16\n" +
-	"\x06server\x18\f \x01(\tR\x06server\"\xc2\x01\n" +
+	"\x06server\x18\f \x01(\tR\x06server\"\xde\x01\n" +
 	"\x05Route\x12\x0e\n" +
 	"\x02vn\x18\x01 \x01(\tR\x02vn\x12\x10\n" +
 	"\x03vni\x18\x02 \x01(\rR\x03vni\x12\x10\n" +
@@ -3908,7 +4196,8 @@ const file_tns_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x0e.tns.v1.PolicyR\x06policy\x12\x16\n" +
 	"\x06active\x18\x06 \x01(\bR\x06active\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x12\x1d\n" +
-	"\x03tag\x18\b \x01(\v2\v.tns.v1.TagR\x03tag\"m\n" +
+	"\x03tag\x18\b \x01(\v2\v.tns.v1.TagR\x03tag\x12\x1a\n" +
+	"\benforced\x18\t \x01(\tR\benforced\"m\n" +
 	"\x03Tag\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x10\n" +
 	"\x03vid\x18\x02 \x01(\rR\x03vid\x12\x10\n" +
@@ -4090,9 +4379,44 @@ const file_tns_proto_rawDesc = "" +
 	"\x04sent\x18\x01 \x01(\rR\x04sent\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\rR\x03set\x12\x18\n" +
 	"\aremoved\x18\x03 \x01(\rR\aremoved\"\x15\n" +
-	"\x13ListPoliciesRequest\"E\n" +
+	"\x13ListPoliciesRequest\"\xa2\x01\n" +
 	"\x14ListPoliciesResponse\x12-\n" +
-	"\bpolicies\x18\x01 \x03(\v2\x11.tns.v1.PolicyUseR\bpolicies\"\xb5\x01\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x11.tns.v1.PolicyUseR\bpolicies\x121\n" +
+	"\bprofiles\x18\x02 \x03(\v2\x15.tns.v1.PolicyProfileR\bprofiles\x12(\n" +
+	"\x05rules\x18\x03 \x03(\v2\x12.tns.v1.PolicyRuleR\x05rules\"\xde\x02\n" +
+	"\rPolicyProfile\x12&\n" +
+	"\x06policy\x18\x01 \x01(\v2\x0e.tns.v1.PolicyR\x06policy\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
+	"\x03vns\x18\x03 \x03(\tR\x03vns\x12\x14\n" +
+	"\x05rules\x18\x04 \x01(\rR\x05rules\x12 \n" +
+	"\frate_from_vm\x18\x05 \x01(\x04R\n" +
+	"rateFromVm\x12\x1c\n" +
+	"\n" +
+	"rate_to_vm\x18\x06 \x01(\x04R\brateToVm\x12\x1e\n" +
+	"\n" +
+	"guaranteed\x18\a \x01(\x04R\n" +
+	"guaranteed\x12\x17\n" +
+	"\x04dscp\x18\b \x01(\rH\x00R\x04dscp\x88\x01\x01\x12\x15\n" +
+	"\x03pcp\x18\t \x01(\rH\x01R\x03pcp\x88\x01\x01\x12\x12\n" +
+	"\x04macs\x18\n" +
+	" \x01(\rR\x04macs\x12\x16\n" +
+	"\x06active\x18\v \x01(\rR\x06active\x12\x1c\n" +
+	"\tconflicts\x18\f \x03(\tR\tconflictsB\a\n" +
+	"\x05_dscpB\x06\n" +
+	"\x04_pcp\"\xed\x01\n" +
+	"\n" +
+	"PolicyRule\x12&\n" +
+	"\x06policy\x18\x01 \x01(\v2\x0e.tns.v1.PolicyR\x06policy\x12\x0e\n" +
+	"\x02vn\x18\x02 \x01(\tR\x02vn\x12\x10\n" +
+	"\x03vni\x18\x03 \x01(\rR\x03vni\x12\x13\n" +
+	"\x05to_vm\x18\x04 \x01(\bR\x04toVm\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x16\n" +
+	"\x06action\x18\x06 \x01(\tR\x06action\x12\x14\n" +
+	"\x05match\x18\a \x01(\tR\x05match\x12\x0e\n" +
+	"\x02of\x18\b \x01(\tR\x02of\x12\x16\n" +
+	"\x06frames\x18\t \x01(\x04R\x06frames\x12\x16\n" +
+	"\x06octets\x18\n" +
+	" \x01(\x04R\x06octets\"\xb5\x01\n" +
 	"\tPolicyUse\x12&\n" +
 	"\x06policy\x18\x01 \x01(\v2\x0e.tns.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04vmid\x18\x02 \x01(\tR\x04vmid\x12\x10\n" +
@@ -4198,7 +4522,7 @@ func file_tns_proto_rawDescGZIP() []byte {
 }
 
 var file_tns_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_tns_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_tns_proto_goTypes = []any{
 	(Op)(0),                        // 0: tns.v1.Op
 	(State)(0),                     // 1: tns.v1.State
@@ -4241,20 +4565,22 @@ var file_tns_proto_goTypes = []any{
 	(*ResyncResponse)(nil),         // 38: tns.v1.ResyncResponse
 	(*ListPoliciesRequest)(nil),    // 39: tns.v1.ListPoliciesRequest
 	(*ListPoliciesResponse)(nil),   // 40: tns.v1.ListPoliciesResponse
-	(*PolicyUse)(nil),              // 41: tns.v1.PolicyUse
-	(*ClearDuplicateRequest)(nil),  // 42: tns.v1.ClearDuplicateRequest
-	(*ClearDuplicateResponse)(nil), // 43: tns.v1.ClearDuplicateResponse
-	(*VersionRequest)(nil),         // 44: tns.v1.VersionRequest
-	(*VersionResponse)(nil),        // 45: tns.v1.VersionResponse
-	(*DrainVNRequest)(nil),         // 46: tns.v1.DrainVNRequest
-	(*DrainVNResponse)(nil),        // 47: tns.v1.DrainVNResponse
-	(*ReloadRequest)(nil),          // 48: tns.v1.ReloadRequest
-	(*ReloadResponse)(nil),         // 49: tns.v1.ReloadResponse
-	nil,                            // 50: tns.v1.Session.RefusalsEntry
-	(*Move_End)(nil),               // 51: tns.v1.Move.End
-	(*Move_Attachment)(nil),        // 52: tns.v1.Move.Attachment
-	(*durationpb.Duration)(nil),    // 53: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 54: google.protobuf.Timestamp
+	(*PolicyProfile)(nil),          // 41: tns.v1.PolicyProfile
+	(*PolicyRule)(nil),             // 42: tns.v1.PolicyRule
+	(*PolicyUse)(nil),              // 43: tns.v1.PolicyUse
+	(*ClearDuplicateRequest)(nil),  // 44: tns.v1.ClearDuplicateRequest
+	(*ClearDuplicateResponse)(nil), // 45: tns.v1.ClearDuplicateResponse
+	(*VersionRequest)(nil),         // 46: tns.v1.VersionRequest
+	(*VersionResponse)(nil),        // 47: tns.v1.VersionResponse
+	(*DrainVNRequest)(nil),         // 48: tns.v1.DrainVNRequest
+	(*DrainVNResponse)(nil),        // 49: tns.v1.DrainVNResponse
+	(*ReloadRequest)(nil),          // 50: tns.v1.ReloadRequest
+	(*ReloadResponse)(nil),         // 51: tns.v1.ReloadResponse
+	nil,                            // 52: tns.v1.Session.RefusalsEntry
+	(*Move_End)(nil),               // 53: tns.v1.Move.End
+	(*Move_Attachment)(nil),        // 54: tns.v1.Move.Attachment
+	(*durationpb.Duration)(nil),    // 55: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 56: google.protobuf.Timestamp
 }
 var file_tns_proto_depIdxs = []int32{
 	6,  // 0: tns.v1.NIC.vn:type_name -> tns.v1.VN
@@ -4263,14 +4589,14 @@ var file_tns_proto_depIdxs = []int32{
 	0,  // 3: tns.v1.OperateRequest.op:type_name -> tns.v1.Op
 	8,  // 4: tns.v1.OperateRequest.nics:type_name -> tns.v1.NIC
 	9,  // 5: tns.v1.OperateRequest.credentials:type_name -> tns.v1.Credential
-	53, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
+	55, // 6: tns.v1.OperateRequest.timeout:type_name -> google.protobuf.Duration
 	0,  // 7: tns.v1.OperateResponse.op:type_name -> tns.v1.Op
 	2,  // 8: tns.v1.OperateResponse.status:type_name -> tns.v1.Status
 	1,  // 9: tns.v1.OperateResponse.state:type_name -> tns.v1.State
-	53, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
+	55, // 10: tns.v1.OperateResponse.elapsed:type_name -> google.protobuf.Duration
 	1,  // 11: tns.v1.VM.state:type_name -> tns.v1.State
 	3,  // 12: tns.v1.VM.mark:type_name -> tns.v1.Mark
-	53, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
+	55, // 13: tns.v1.VM.lifetime:type_name -> google.protobuf.Duration
 	13, // 14: tns.v1.VM.routes:type_name -> tns.v1.Route
 	14, // 15: tns.v1.VM.tag:type_name -> tns.v1.Tag
 	7,  // 16: tns.v1.Route.policy:type_name -> tns.v1.Policy
@@ -4289,58 +4615,62 @@ var file_tns_proto_depIdxs = []int32{
 	4,  // 29: tns.v1.FDBEntry.kind:type_name -> tns.v1.FDBEntry.Kind
 	5,  // 30: tns.v1.FDBEntry.state:type_name -> tns.v1.FDBEntry.State
 	33, // 31: tns.v1.ListSessionsResponse.sessions:type_name -> tns.v1.Session
-	54, // 32: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
-	53, // 33: tns.v1.Session.age:type_name -> google.protobuf.Duration
-	53, // 34: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
-	50, // 35: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
-	54, // 36: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
-	54, // 37: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
+	56, // 32: tns.v1.Session.since:type_name -> google.protobuf.Timestamp
+	55, // 33: tns.v1.Session.age:type_name -> google.protobuf.Duration
+	55, // 34: tns.v1.Session.hold_time:type_name -> google.protobuf.Duration
+	52, // 35: tns.v1.Session.refusals:type_name -> tns.v1.Session.RefusalsEntry
+	56, // 36: tns.v1.Session.engine_since:type_name -> google.protobuf.Timestamp
+	56, // 37: tns.v1.Event.at:type_name -> google.protobuf.Timestamp
 	36, // 38: tns.v1.Event.move:type_name -> tns.v1.Move
-	51, // 39: tns.v1.Move.from:type_name -> tns.v1.Move.End
-	51, // 40: tns.v1.Move.to:type_name -> tns.v1.Move.End
-	52, // 41: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
-	41, // 42: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
-	7,  // 43: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
-	6,  // 44: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
-	54, // 45: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
-	6,  // 46: tns.v1.DrainVNRequest.vn:type_name -> tns.v1.VN
-	12, // 47: tns.v1.DrainVNResponse.left:type_name -> tns.v1.VM
-	53, // 48: tns.v1.ReloadResponse.elapsed:type_name -> google.protobuf.Duration
-	10, // 49: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
-	15, // 50: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
-	17, // 51: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
-	19, // 52: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
-	21, // 53: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
-	25, // 54: tns.v1.Control.RetagVN:input_type -> tns.v1.RetagVNRequest
-	28, // 55: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
-	31, // 56: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
-	34, // 57: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
-	37, // 58: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
-	39, // 59: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
-	42, // 60: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
-	46, // 61: tns.v1.Control.DrainVN:input_type -> tns.v1.DrainVNRequest
-	48, // 62: tns.v1.Control.Reload:input_type -> tns.v1.ReloadRequest
-	44, // 63: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
-	11, // 64: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
-	16, // 65: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
-	18, // 66: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
-	20, // 67: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
-	22, // 68: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
-	26, // 69: tns.v1.Control.RetagVN:output_type -> tns.v1.RetagVNResponse
-	29, // 70: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
-	32, // 71: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
-	35, // 72: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
-	38, // 73: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
-	40, // 74: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
-	43, // 75: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
-	47, // 76: tns.v1.Control.DrainVN:output_type -> tns.v1.DrainVNResponse
-	49, // 77: tns.v1.Control.Reload:output_type -> tns.v1.ReloadResponse
-	45, // 78: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
-	64, // [64:79] is the sub-list for method output_type
-	49, // [49:64] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	53, // 39: tns.v1.Move.from:type_name -> tns.v1.Move.End
+	53, // 40: tns.v1.Move.to:type_name -> tns.v1.Move.End
+	54, // 41: tns.v1.Move.attachments:type_name -> tns.v1.Move.Attachment
+	43, // 42: tns.v1.ListPoliciesResponse.policies:type_name -> tns.v1.PolicyUse
+	41, // 43: tns.v1.ListPoliciesResponse.profiles:type_name -> tns.v1.PolicyProfile
+	42, // 44: tns.v1.ListPoliciesResponse.rules:type_name -> tns.v1.PolicyRule
+	7,  // 45: tns.v1.PolicyProfile.policy:type_name -> tns.v1.Policy
+	7,  // 46: tns.v1.PolicyRule.policy:type_name -> tns.v1.Policy
+	7,  // 47: tns.v1.PolicyUse.policy:type_name -> tns.v1.Policy
+	6,  // 48: tns.v1.ClearDuplicateRequest.vn:type_name -> tns.v1.VN
+	56, // 49: tns.v1.VersionResponse.started:type_name -> google.protobuf.Timestamp
+	6,  // 50: tns.v1.DrainVNRequest.vn:type_name -> tns.v1.VN
+	12, // 51: tns.v1.DrainVNResponse.left:type_name -> tns.v1.VM
+	55, // 52: tns.v1.ReloadResponse.elapsed:type_name -> google.protobuf.Duration
+	10, // 53: tns.v1.Control.Operate:input_type -> tns.v1.OperateRequest
+	15, // 54: tns.v1.Control.ListVMs:input_type -> tns.v1.ListVMsRequest
+	17, // 55: tns.v1.Control.GetVM:input_type -> tns.v1.GetVMRequest
+	19, // 56: tns.v1.Control.ExplainVM:input_type -> tns.v1.ExplainVMRequest
+	21, // 57: tns.v1.Control.ListVNs:input_type -> tns.v1.ListVNsRequest
+	25, // 58: tns.v1.Control.RetagVN:input_type -> tns.v1.RetagVNRequest
+	28, // 59: tns.v1.Control.ListFDB:input_type -> tns.v1.ListFDBRequest
+	31, // 60: tns.v1.Control.ListSessions:input_type -> tns.v1.ListSessionsRequest
+	34, // 61: tns.v1.Control.WatchEvents:input_type -> tns.v1.WatchEventsRequest
+	37, // 62: tns.v1.Control.Resync:input_type -> tns.v1.ResyncRequest
+	39, // 63: tns.v1.Control.ListPolicies:input_type -> tns.v1.ListPoliciesRequest
+	44, // 64: tns.v1.Control.ClearDuplicate:input_type -> tns.v1.ClearDuplicateRequest
+	48, // 65: tns.v1.Control.DrainVN:input_type -> tns.v1.DrainVNRequest
+	50, // 66: tns.v1.Control.Reload:input_type -> tns.v1.ReloadRequest
+	46, // 67: tns.v1.Control.Version:input_type -> tns.v1.VersionRequest
+	11, // 68: tns.v1.Control.Operate:output_type -> tns.v1.OperateResponse
+	16, // 69: tns.v1.Control.ListVMs:output_type -> tns.v1.ListVMsResponse
+	18, // 70: tns.v1.Control.GetVM:output_type -> tns.v1.GetVMResponse
+	20, // 71: tns.v1.Control.ExplainVM:output_type -> tns.v1.ExplainVMResponse
+	22, // 72: tns.v1.Control.ListVNs:output_type -> tns.v1.ListVNsResponse
+	26, // 73: tns.v1.Control.RetagVN:output_type -> tns.v1.RetagVNResponse
+	29, // 74: tns.v1.Control.ListFDB:output_type -> tns.v1.ListFDBResponse
+	32, // 75: tns.v1.Control.ListSessions:output_type -> tns.v1.ListSessionsResponse
+	35, // 76: tns.v1.Control.WatchEvents:output_type -> tns.v1.Event
+	38, // 77: tns.v1.Control.Resync:output_type -> tns.v1.ResyncResponse
+	40, // 78: tns.v1.Control.ListPolicies:output_type -> tns.v1.ListPoliciesResponse
+	45, // 79: tns.v1.Control.ClearDuplicate:output_type -> tns.v1.ClearDuplicateResponse
+	49, // 80: tns.v1.Control.DrainVN:output_type -> tns.v1.DrainVNResponse
+	51, // 81: tns.v1.Control.Reload:output_type -> tns.v1.ReloadResponse
+	47, // 82: tns.v1.Control.Version:output_type -> tns.v1.VersionResponse
+	68, // [68:83] is the sub-list for method output_type
+	53, // [53:68] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_tns_proto_init() }
@@ -4352,13 +4682,14 @@ func file_tns_proto_init() {
 		(*VN_Name)(nil),
 		(*VN_Vni)(nil),
 	}
+	file_tns_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tns_proto_rawDesc), len(file_tns_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   47,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -74,7 +74,8 @@ type ControlClient interface {
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Event], error)
 	// Resync compares all state with its source again: tesd sends its routes once more, nved makes a full pass over the kernel's tables.
 	Resync(ctx context.Context, in *ResyncRequest, opts ...grpc.CallOption) (*ResyncResponse, error)
-	// ListPolicies lists the policy profiles in use and the bindings that name them.
+	// ListPolicies lists the policy profiles that the edge knows, what they come to in the VNs where they are used, and the bindings that name
+	// them; on tesd only the latter.
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// ClearDuplicate ends the freeze of a MAC that duplicate MAC detection (RFC 7432 section 15.1) put it under. nved only.
 	ClearDuplicate(ctx context.Context, in *ClearDuplicateRequest, opts ...grpc.CallOption) (*ClearDuplicateResponse, error)
@@ -282,7 +283,8 @@ type ControlServer interface {
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[Event]) error
 	// Resync compares all state with its source again: tesd sends its routes once more, nved makes a full pass over the kernel's tables.
 	Resync(context.Context, *ResyncRequest) (*ResyncResponse, error)
-	// ListPolicies lists the policy profiles in use and the bindings that name them.
+	// ListPolicies lists the policy profiles that the edge knows, what they come to in the VNs where they are used, and the bindings that name
+	// them; on tesd only the latter.
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// ClearDuplicate ends the freeze of a MAC that duplicate MAC detection (RFC 7432 section 15.1) put it under. nved only.
 	ClearDuplicate(context.Context, *ClearDuplicateRequest) (*ClearDuplicateResponse, error)
