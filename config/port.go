@@ -32,6 +32,10 @@ func (c *checker) ports(raw []rawPort, n *NVE, told bool) []Port {
 		c.tagging(key, r, &p, n.VNs)
 		p.TES = c.knownTESs(join(key, "tes"), r.TES, n.TES, told)
 		for _, tes := range p.TES {
+			if tes == n.ID {
+				text := tes.String()
+				c.report(join(key, "tes"), &text, "this NVE's own nve_id", "want TESs; what this edge speaks for itself is in servers:")
+			}
 			for _, vn := range p.VNs {
 				if other, taken := pairs[pair{vn.Name, tes}]; taken && vn.Name != "" {
 					text := tes.String()

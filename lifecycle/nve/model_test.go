@@ -133,6 +133,9 @@ func TestModel(t *testing.T) {
 					if rapid.Bool().Draw(r, "other quotas") {
 						do("quotas %s", quotas.Draw(r, "quotas"))
 					}
+					if rapid.Bool().Draw(r, "other servers") {
+						do("%s", oneOf("server", "server s1", "server s1 vm9 srv1 blue/m1", "server s1 vm3 srv1 blue/m1 blue/m1/10.0.0.1", "server s1 vm9 srv1 blue/m1 red/m2", "server s1 vm9 srv1 gold/m4 policy=5", "server s1 vm9 trunk1 pink/m5"))
+					}
 					do("restart%s", oneOf("guard", "", " behind"))
 					clear(up)
 				}
@@ -145,6 +148,10 @@ func TestModel(t *testing.T) {
 			if is {
 				do("down %s", p)
 			}
+		}
+		if len(w.config.Servers) > 0 {
+			do("server s1")
+			do("restart")
 		}
 		do("up frr")
 		do("eor frr")
