@@ -430,3 +430,23 @@ func TestPauses(t *testing.T) {
 		t.Errorf("%s, want an hour", got)
 	}
 }
+
+// A part of the engine that ends by itself ends the engine.
+func TestRunLastsWithoutHooks(t *testing.T) {
+	p := start(t, spool{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	select {
+	case <-done:
+		t.Fatal("Run ended before its context")
+	case <-time.After(50 * time.Millisecond):
+	}
+	cancel()
+	<-done
+}
