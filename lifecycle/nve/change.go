@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // MayChange asks whether another edge may go on in this one's place with another configuration. The answer is what speaks against it: VNs that would be
-// renumbered, renamed or deleted, and TESs that would lose their port or their right to a VN, each with the VMs that are there (SPEC §3). If nothing does, VNs
+// renumbered, renamed or deleted, TESs that would lose their port or their right to a VN, and policies that would go or not fit any more, each with the VMs that are there (SPEC §3). If nothing does, VNs
 // that are not in the next configuration take nobody new from now on: their associations are refused as if they were draining.
 func (e *Edge) MayChange(ctx context.Context, next Config) (against []string, err error) {
 	err = e.ask(ctx, func() { against = e.mayChange(next) })
@@ -46,7 +47,7 @@ func (e *Edge) against(next Config) []string {
 			if v == nil {
 				continue
 			}
-			if text := e.loses(k, v, st, next); text != "" && !told[text] {
+			if text := e.loses(k, v, st, stations[st], next); text != "" && !told[text] {
 				told[text] = true
 				vms[text] = append(vms[text], fmt.Sprintf("%s at TES %s", k.VM, k.TES))
 			}
@@ -76,7 +77,7 @@ func (e *Edge) inhabitants() map[VMKey]Holding {
 }
 
 // loses is what a VM with a MAC in a VN would lose, "" for nothing.
-func (e *Edge) loses(k VMKey, v *vn, st StationKey, next Config) string {
+func (e *Edge) loses(k VMKey, v *vn, st StationKey, has evpn.Policy, next Config) string {
 	at := slices.IndexFunc(next.VNs, func(n VN) bool { return n.VNI == v.VNI })
 	if at < 0 {
 		if again := slices.IndexFunc(next.VNs, func(n VN) bool { return n.Name == v.Name }); again >= 0 {
@@ -96,7 +97,28 @@ func (e *Edge) loses(k VMKey, v *vn, st StationKey, next Config) string {
 	case n.Credentialed && !v.Credentialed && !e.vouchedFor(k, v, st.MAC):
 		return fmt.Sprintf("VN %s cannot ask for credentials while VMs are in it that came without", v.Name)
 	}
+	if text := forbidden(next, n, has); text != "" && e.forbidden(v, has) == "" {
+		return fmt.Sprintf("VN %s cannot have policies by which VMs in it could not be there: %s", v.Name, text)
+	}
 	return ""
+}
+
+// forbidden is why a VM could not be in a VN of a configuration with a policy (zero: none), "" if it could.
+func forbidden(c Config, n VN, has evpn.Policy) string {
+	e := &Edge{config: c}
+	return e.forbidden(&vn{VN: n, rulings: map[policy.ID]*ruling{}}, has)
+}
+
+func (e *Edge) forbidden(v *vn, has evpn.Policy) string {
+	asked := &has
+	if has == (evpn.Policy{}) {
+		asked = nil
+	}
+	r, why, text := e.rulingOf(v, asked)
+	if why == evpn.ReasonNone && r.conflict != nil {
+		text = r.conflict.Error()
+	}
+	return text
 }
 
 // vouchedFor reports whether each of the VM's bindings of a MAC was accepted with a credential.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/lifecycle/policy"
 )
 
 // A VN with records is neither renumbered nor deleted, nor are its VMs left without a port: the answer names them (SPEC §3). What touches nobody may change.
@@ -44,6 +45,16 @@ func TestWhatMayChange(t *testing.T) {
 		{"credentials are asked for", both, func(c *Config) { vnAt(c, "red").Credentialed = true }, []string{"VN red cannot ask for credentials while VMs are in it that came without: " + vm2}},
 		{"credentials are asked for of those who came with one", []string{"ask tes2 associate vm2 red/m2 key=7"}, func(c *Config) { vnAt(c, "red").Credentialed = true }, nil},
 		{"quotas are lowered", both, func(c *Config) { vnAt(c, "blue").MaxVMs = 1 }, nil},
+		{"a profile that a VM has goes", []string{"ask tes1 associate vm1 blue/m1 policy=5"}, func(c *Config) { delete(c.Profiles, policy.ID{Type: 5, Version: 1}) },
+			[]string{"VN blue cannot have policies by which VMs in it could not be there: there is no profile 5:1: " + vm1}},
+		{"a profile that a VM has is not for its VN any more", []string{"ask tes1 associate vm1 blue/m1 policy=5"}, func(c *Config) {
+			p := *c.Profiles[policy.ID{Type: 5, Version: 1}]
+			p.VNs = []string{"red"}
+			c.Profiles[policy.ID{Type: 5, Version: 1}] = &p
+		}, []string{"VN blue cannot have policies by which VMs in it could not be there: profile web (5:1) is not for VN blue: " + vm1}},
+		{"a profile that no VM has goes", both, func(c *Config) { delete(c.Profiles, policy.ID{Type: 5, Version: 1}) }, nil},
+		{"there is a baseline that a VM's profile contradicts", []string{"ask tes1 associate vm1 blue/m1 policy=7"}, func(c *Config) { vnAt(c, "blue").Baseline = vnAt(c, "mauve").Baseline },
+			[]string{"VN blue cannot have policies by which VMs in it could not be there: pcp 5 of profile urgent (7:1): above the highest of the baseline of tenant acme, 3: " + vm1}},
 		{"orphans count", append(both[:1:1], "down tes1"), func(c *Config) { without(c, "blue") }, []string{"VN blue (10100) cannot be deleted while VMs are in it: " + vm1}},
 		{"who has gone does not", append(both[:1:1], "ask tes1 terminate vm1"), func(c *Config) { without(c, "blue") }, nil},
 		{"who was refused does not", []string{"refuse m1 6", both[0]}, func(c *Config) { without(c, "blue") }, nil},
