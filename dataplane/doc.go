@@ -13,6 +13,9 @@
 // (the contract's section on restarts: not before End-of-RIB from every peer). What stands in the kernel without our mark is never
 // touched, and everything stays when Run ends.
 //
+// A VM's policy is an entry, too: what it may send and get, its rates and marks, in force or prepared only. A kernel enforces it before it forwards the VM's
+// frames, and lists it by its digest, which is all that a comparison needs.
+//
 // Kernel is an interface; dataplane/linux is the Linux bridge and VXLAN device, dataplane/dataplanetest an in-memory twin
 // together with the tests that both pass.
 package dataplane

@@ -149,7 +149,7 @@ func networks(c *config.NVE) []dataplane.Network {
 		}
 		for _, p := range c.Ports {
 			if _, on := p.VN(v.Name); on {
-				n.Ports = append(n.Ports, dataplane.MemberPort{Name: p.Name, Mode: dataplane.Mode(p.Mode)})
+				n.Ports = append(n.Ports, dataplane.MemberPort{Name: p.Name, Mode: dataplane.Mode(p.Mode), Bandwidth: p.Bandwidth})
 			}
 		}
 		list = append(list, n)

@@ -1,9 +1,9 @@
 // Package linux keeps a dataplane in the Linux kernel: a bridge and a VXLAN device per VN, forwarding entries in the
-// tables of both, neighbours of the bridge for ARP and ND suppression, and an nftables table that counts frames with a
-// foreign source.
+// tables of both, neighbours of the bridge for ARP and ND suppression, an nftables table of what each VM may send and get, and
+// programs and queues of tc for its rates.
 //
-//	      VM port                    VM port
-//	         │                          │            nft ingress: a source that is not active here is counted and dropped
+//	      VM port                    VM port         from a VM: limit (tc), then active source, spoofed addresses, access list (nft)
+//	         │                          │            to a VM: access list (nft), then limit and guarantee (tc)
 //	┌────────┴──────────────────────────┴────────┐
 //	│ bridge      MAC ─► port                    │   locked ports: a source without an entry is dropped
 //	│             MAC ─► VXLAN device            │   no learning, no unknown unicast towards VM ports
@@ -19,9 +19,21 @@
 //   - Flood: a destination of the all-zero MAC in the VXLAN device's table.
 //   - Neighbor: the bridge's neighbour table.
 //   - Port: bcast_flood and mcast_flood of the bridge port.
+//   - Policy: chains, maps and sets of package nft; programs, maps and classes of package tc.
 //   - Tag: package tag. What stands for a tagged port in a VN is made by Ensure, and then is a VM port like any other.
 //
 // A MAC that changes sides is replaced in place: at no moment does the bridge not know it.
+//
+// # Policies
+//
+// A policy is in the kernel from when it is set, and frames meet it while it is in force: while the verdict maps of its port name its chains, and its
+// buckets and its class are there. In one Apply that is so before the unicast entry of its MAC is written, and until that is gone. A policy that replaces
+// another does so in one transaction of nftables; its limits and its guarantee change by themselves, each in one step, before.
+//
+// A VM's own MAC in ARP and neighbour discovery is checked for each active source, with a policy or without.
+//
+// Without nftables, and without tc's programs or HTB, a policy that needs them cannot be set, and so cannot the local unicast entry of its MAC. One that asks for
+// spoof protection alone can: the locked port has the part of it that is about the source MAC.
 //
 // # Whose an entry is
 //
@@ -44,5 +56,5 @@
 // # Repair
 //
 // Devices and entries that somebody changes are signalled by the kernel and made good in a full pass. Changes of our
-// nftables table are not signalled: they are made good in the next full pass, or when a write meets them.
+// nftables table, and of what tc holds of ours, are not signalled: they are made good in the next full pass, or when a write meets them.
 package linux
