@@ -81,7 +81,7 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 	case info.Size() == 0:
 		return nil, &CorruptError{Path: path, Err: errors.New("it is empty")}
 	}
-	// Read-only first: to open for writing, bbolt walks all pages for the free ones, and must not meet a damaged one then.
+	// Read-only first, and all of it: bbolt's own check, in a goroutine of its own, must not meet a page that cannot be read.
 	proof, err := openDB(path, tes, true)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,15 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 	if err := proof.Close(); err != nil {
 		return nil, fmt.Errorf("close state file %s: %w", path, err)
 	}
-	return openDB(path, tes, false)
+	db, err := openDB(path, tes, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.bolt.View(checkPages); err != nil {
+		db.Close()
+		return nil, &CorruptError{Path: path, Err: err}
+	}
+	return db, nil
 }
 
 // openDB opens a file that is there and reads it.
@@ -157,10 +165,10 @@ func syncDirectory(path string) error {
 }
 
 // openBolt opens a bbolt file. A damaged one makes bbolt panic, or touch memory behind the end of the file: both become errors. The list of
-// free pages is not kept in the file but found at each opening: nothing in it could then be wrong unnoticed and have live pages overwritten.
+// free pages is kept in the file: without it bbolt looks for them when it opens, and panics where nobody can recover.
 func openBolt(path string, readOnly bool) (b *bolt.DB, err error) {
 	err = guarded(func() error {
-		b, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTime, ReadOnly: readOnly, NoFreelistSync: true})
+		b, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTime, ReadOnly: readOnly})
 		return err
 	})
 	return b, err
@@ -191,8 +199,10 @@ func (db *DB) read(tes evpn.RouterID) error {
 			if err := checkSize(tx, db.path); err != nil {
 				return err
 			}
-			db.image, owner, err = readImage(tx)
-			return err
+			if db.image, owner, err = readImage(tx); err != nil {
+				return err
+			}
+			return lookUpAll(tx)
 		})
 	})
 	if err != nil {
