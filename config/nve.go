@@ -83,7 +83,7 @@ type VN struct {
 	VNI            evpn.VNI
 	Import, Export []evpn.RouteTarget // empty: by RouteTargetForm; import matches the VNI with any AS
 	PerVMKeepAlive bool               // `keepalive: per-vm`
-	Bridge, VXLAN  string             // device names; default tnsbr<VNI>, tnsvx<VNI>
+	Bridge, VXLAN  string             // device names; default tnsbr<VNI>, tnsvx<VNI>; SharedBridge, SharedVXLAN of all VNs on vlan-aware ports
 	MTU            int                // default 0 = leave
 	NVE            evpn.RouterID      // tesd only: which NVE serves it, default the first
 

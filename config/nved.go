@@ -48,6 +48,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.Policies = c.policiesFile(raw.Policies, n.VNs)
 	c.defaultPolicies(raw.VNs, n)
 	n.Ports = c.ports(raw.Ports, n, told)
+	c.sharedBridge(raw.VNs, n)
 	n.Quotas = c.quotas(&raw.Quotas, n.VNs)
 	n.Servers = c.servers(raw.Servers, n)
 	c.portsOfNobody(raw.Ports, n)

@@ -142,3 +142,37 @@ func (p *Port) vnText() string {
 	}
 	return "VNs " + strings.Join(names, ", ")
 }
+
+// SharedBridge and SharedVXLAN are the devices of all VNs on vlan-aware ports. No VN has them by default, since none has the VNI 0.
+const (
+	SharedBridge = "tnsbr0"
+	SharedVXLAN  = "tnsvx0"
+)
+
+// sharedBridge gives the VNs on vlan-aware ports their devices, which have one MTU.
+func (c *checker) sharedBridge(raw []rawEdgeVN, n *NVE) {
+	first := -1
+	for i := range n.VNs {
+		vn := &n.VNs[i]
+		if !slices.ContainsFunc(n.Ports, func(p Port) bool {
+			_, on := p.VN(vn.Name)
+			return on && p.Mode == VLANAware
+		}) {
+			continue
+		}
+		for _, d := range []struct {
+			name string
+			text *string
+		}{{"bridge", raw[i].Bridge}, {"vxlan", raw[i].VXLAN}} {
+			if d.text != nil {
+				c.report(join(index("vns", i), d.name), d.text, "of a VN on a vlan-aware port", fmt.Sprintf("leave it out: such VNs share %s and %s", SharedBridge, SharedVXLAN))
+			}
+		}
+		vn.Bridge, vn.VXLAN = SharedBridge, SharedVXLAN
+		if first < 0 {
+			first = i
+		} else if vn.MTU != n.VNs[first].MTU {
+			c.report(join(index("vns", i), "mtu"), raw[i].MTU, fmt.Sprintf("not that of %s, with which it shares a bridge", index("vns", first)), "want the same mtu for all VNs on vlan-aware ports")
+		}
+	}
+}

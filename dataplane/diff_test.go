@@ -115,10 +115,16 @@ func TestTaggedPortsAreShared(t *testing.T) {
 	}
 	good := dataplanetest.Networks()
 	for i := range good {
+		good[i].Bridge, good[i].VXLAN = "br", "vx" // which VNs of VLAN-aware ports share
 		good[i].Ports = append(good[i].Ports, trunk("trunk1", dataplane.EBPF), trunk("trunk2", dataplane.Dot1Q), trunk("trunk3", dataplane.VLANAware))
 	}
 	if err := dataplane.ValidateNetworks(good); err != nil {
 		t.Errorf("three trunks in two VNs: %v", err)
+	}
+	apart := append(dataplanetest.Networks()[:0:0], good...)
+	apart[1].Bridge = "br2"
+	if err := dataplane.ValidateNetworks(apart); err == nil || !strings.Contains(err.Error(), "VN red: bridge br2, ") {
+		t.Errorf("VLAN-aware ports in two bridges: %v", err)
 	}
 	bad := dataplanetest.Networks()
 	bad[0].Ports = []dataplane.MemberPort{trunk("one", dataplane.EBPF), trunk("two", dataplane.EBPF), trunk("three", dataplane.EBPF), trunk("four", 9), trunk("one", dataplane.EBPF)}

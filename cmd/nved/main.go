@@ -9,6 +9,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -16,6 +18,7 @@ import (
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/cmd/internal/daemon"
 	"github.com/tns-project/tns/config"
+	"github.com/tns-project/tns/dataplane/linux"
 )
 
 // configured is the configuration, and what it was read from, which the other processes get.
@@ -31,9 +34,11 @@ var program = daemon.Program[configured]{
 		source, c, err := config.ReadNVE(file)
 		return configured{source, c}, err
 	},
-	CheckHost: func(c configured) error { return c.NVE.CheckHost() },
-	Log:       func(c configured) config.Log { return c.NVE.Log },
-	Build:     supervise,
+	CheckHost: func(c configured) error {
+		return errors.Join(c.NVE.CheckHost(), checkModes(context.Background(), c.NVE, linux.TryModes))
+	},
+	Log:   func(c configured) config.Log { return c.NVE.Log },
+	Build: supervise,
 	Processes: func(errs io.Writer) []*cobra.Command {
 		return []*cobra.Command{
 			daemon.Process[handover]{Name: guardProcess, Short: "Keep the sessions with the peers", Log: handover.log, Build: buildGuard}.Command(control.NVE, errs),

@@ -40,10 +40,16 @@ func Networks() []dataplane.Network { return NetworksBy(dataplane.EBPF) }
 // NetworksBy are the networks with a trunk of some mode.
 func NetworksBy(m dataplane.Mode) []dataplane.Network {
 	vtep, trunk := netip.MustParseAddr("192.0.2.1"), dataplane.MemberPort{Name: "trunk", Mode: m}
-	return []dataplane.Network{
+	networks := []dataplane.Network{
 		{VNI: 10100, Name: "blue", Bridge: "br10100", VXLAN: "vx10100", VTEP: vtep, MTU: 1450, Ports: append(dataplane.AccessPorts("blue1", "blue2"), trunk)},
 		{VNI: 10200, Name: "red", Bridge: "br10200", VXLAN: "vx10200", VTEP: vtep, Ports: append(dataplane.AccessPorts("red1"), trunk)},
 	}
+	if m == dataplane.VLANAware {
+		for i := range networks {
+			networks[i].Bridge, networks[i].VXLAN = "brtns", "vxtns"
+		}
+	}
+	return networks
 }
 
 // Contract is what every dataplane.Kernel does. Each case begins with a world of its own.

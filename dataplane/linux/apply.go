@@ -89,7 +89,7 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 			continue
 		}
 		n := k.networks[e.VNI]
-		if e.LocalPort != "" {
+		if e.LocalPort != "" && !n.trunk(e.LocalPort) {
 			in = append(in, nft.Source{Device: n.device(e.LocalPort), MAC: e.MAC})
 		}
 		for _, s := range k.table.Where(e.MAC, n.devices()) {
@@ -157,25 +157,25 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 func (p *plan) entry(owner int, n *network, e dataplane.Entry) {
 	switch {
 	case e.Kind == dataplane.Unicast && e.LocalPort != "":
-		p.replace(owner, inBridge(e.MAC, n.ports[e.LocalPort]))
+		p.replace(owner, n.inBridge(e.MAC, n.ports[e.LocalPort]))
 		if n.vxlan != 0 {
-			p.remove(owner, inVXLAN(e.MAC, n.vxlan, netip.Addr{}))
+			p.remove(owner, n.inVXLAN(e.MAC, netip.Addr{}))
 		}
 	case e.Kind == dataplane.Unicast:
-		p.replace(owner, inVXLAN(e.MAC, n.vxlan, e.VTEP))
-		p.replace(owner, inBridge(e.MAC, n.vxlan))
+		p.replace(owner, n.inVXLAN(e.MAC, e.VTEP))
+		p.replace(owner, n.inBridge(e.MAC, n.vxlan))
 	case e.Kind == dataplane.Flood:
-		f := inVXLAN(dataplane.MAC{}, n.vxlan, e.IP)
+		f := n.inVXLAN(dataplane.MAC{}, e.IP)
 		p.add(owner, f.add())
 		p.set = append(p.set, f)
 	case e.Kind == dataplane.Neighbor:
-		p.replace(owner, onBridge(e.IP, n.bridge, e.LinkAddr))
+		p.replace(owner, n.onBridge(e.IP, e.LinkAddr))
 	case e.Kind == dataplane.Tag: // setVIDs
 	case e.Kind == dataplane.Policy: // enforcePolicies, withdrawPolicies
 	case e.Open:
-		p.add(owner, openPort.set(n.ports[e.Key.Port]))
+		p.add(owner, n.opening(e.Key.Port, true))
 	default:
-		p.add(owner, closedPort.set(n.ports[e.Key.Port]))
+		p.add(owner, n.opening(e.Key.Port, false))
 	}
 }
 
@@ -208,9 +208,9 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 		}
 		switch key := del[i]; {
 		case key.Kind == dataplane.Flood && n.vxlan != 0:
-			p.remove(i, inVXLAN(dataplane.MAC{}, n.vxlan, key.IP))
+			p.remove(i, n.inVXLAN(dataplane.MAC{}, key.IP))
 		case key.Kind == dataplane.Port && n.ports[key.Port] != 0:
-			p.add(i, closedPort.set(n.ports[key.Port]))
+			p.add(i, n.opening(key.Port, false))
 			p.optional[len(p.optional)-1] = true
 		}
 	}
@@ -227,12 +227,12 @@ func (k *Kernel) find(ctx context.Context, keys []dataplane.Key, errs []error) [
 		switch {
 		case n == nil || n.bridge == 0:
 		case key.Kind == dataplane.Unicast:
-			p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, master: n.bridge}.get())
+			p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, master: n.bridge, vlan: n.vlan}.get())
 			if n.vxlan != 0 {
-				p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, link: n.vxlan, flags: netlink.NTF_SELF}.get())
+				p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, link: n.vxlan, flags: netlink.NTF_SELF, vni: n.inVXLAN(key.MAC, netip.Addr{}).vni}.get())
 			}
 		case key.Kind == dataplane.Neighbor:
-			e := onBridge(key.IP, n.bridge, dataplane.MAC{})
+			e := n.onBridge(key.IP, dataplane.MAC{})
 			p.add(i, neigh{family: e.family, link: e.link, dst: e.dst}.get())
 		}
 	}

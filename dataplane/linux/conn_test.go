@@ -20,12 +20,12 @@ func TestBatch(t *testing.T) {
 	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
 		t.Fatal(err)
 	}
-	vxlan := k.networks[10100].vxlan
+	blue := k.networks[10100]
 	const count = 3*batch - 1
 	refused := map[int]bool{0: true, batch - 1: true, batch: true, 2*batch + 5: true, count - 1: true}
 	var messages []message
 	for i := range count {
-		n := inVXLAN(dataplane.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, vxlan, netip.MustParseAddr("192.0.2.2"))
+		n := blue.inVXLAN(dataplane.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, netip.MustParseAddr("192.0.2.2"))
 		if refused[i] {
 			messages = append(messages, n.delete()) // it is not there
 			continue
@@ -38,7 +38,7 @@ func TestBatch(t *testing.T) {
 		}
 	}
 	for i := range messages {
-		messages[i] = neigh{family: unix.AF_BRIDGE, mac: dataplane.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, link: vxlan, flags: unix.NTF_SELF}.get()
+		messages[i] = neigh{family: unix.AF_BRIDGE, mac: dataplane.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, link: blue.vxlan, flags: unix.NTF_SELF}.get()
 	}
 	for i, r := range k.conn.do(t.Context(), messages) {
 		n, ok := parseNeigh(r.data)

@@ -35,6 +35,19 @@
 // Without nftables, and without tc's programs or HTB, a policy that needs them cannot be set, and so cannot the local unicast entry of its MAC. One that asks for
 // spoof protection alone can: the locked port has the part of it that is about the source MAC.
 //
+// # One bridge for many VNs
+//
+// The VNs of VLAN-aware ports share a bridge with VLAN filtering and a VXLAN device that is told the VNI of each frame:
+//
+//	trunk   VIDs on the link ◄─ tc ─► VLANs │ bridge │ VLAN ─► VNI   VXLAN device, external, with a filter of VNIs
+//
+// Each VN has a VLAN of its own inside. It stands for the VN in the bridge's table, the VNI in that of the VXLAN device, and the VLAN's device on the
+// bridge, tns-v10100, has the neighbours. On the trunk a Port entry is the state of the VLAN there: closed, it forwards nothing at all. Which VLAN a VN has
+// is read from the VXLAN device and stays over restarts. A VN without such a port has a bridge of its own, beside the shared one.
+//
+// What nftables does goes by the device, and a trunk is one device for all its VNs: on a trunk of this kind sources are kept out by the locked port alone,
+// uncounted, and a policy that asks for more than that is refused.
+//
 // # Whose an entry is
 //
 // Entries carry NTF_EXT_LEARNED, the kernel's mark of a control plane. On the devices of the networks given to Ensure, an

@@ -37,15 +37,24 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	for _, w := range k.wanted {
 		networks[w.VNI] = &network{Network: w, ports: make(map[string]int), tagged: make(map[string]string)}
 	}
-	tagErr := k.ensureTagged(networks)
+	sharedErr := k.ensureShared(ctx, networks)
+	k.knowVLANs(networks)
+	tagErr := errors.Join(sharedErr, k.ensureTagged(networks))
 	inv, err := k.inventory(ctx)
 	if err != nil {
 		return inv, errors.Join(tagErr, err)
 	}
 	errs := []error{tagErr, k.ensureTable(ctx, inv, networks)}
-	for _, w := range k.wanted {
-		errs = append(errs, k.ensureNetwork(ctx, inv, networks[w.VNI]))
+	var vlans map[int]map[uint16]vlanState
+	if slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return networks[n.VNI].vlan != 0 }) {
+		if vlans, err = bridgeVLANs(ctx, k.conn); err != nil {
+			errs = append(errs, fmt.Errorf("list the VLANs of bridges: %w", err))
+		}
 	}
+	for _, w := range k.wanted {
+		errs = append(errs, k.ensureNetwork(ctx, inv, networks[w.VNI], vlans))
+	}
+	errs = append(errs, k.leaveVLANs(ctx, networks, vlans))
 	k.networks = networks
 	k.watch.devices(networks)
 	defer func() {
@@ -62,13 +71,18 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	return inv, errors.Join(errs...)
 }
 
-func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (err error) {
-	if n.bridge, err = k.ensureBridge(inv, n.Network); err != nil {
-		return err
+func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network, vlans map[int]map[uint16]vlanState) (err error) {
+	if n.shared() && n.vlan == 0 {
+		return nil // ensureShared told why
 	}
 	var errs []error
-	if n.vxlan, err = k.ensureVXLAN(ctx, inv, n); err != nil {
-		errs = append(errs, err)
+	if !n.shared() {
+		if n.bridge, err = k.ensureBridge(inv, n.Network); err != nil {
+			return err
+		}
+		if n.vxlan, err = k.ensureVXLAN(ctx, inv, n); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	for _, p := range n.Ports {
 		index, err := k.ensurePort(ctx, inv, n, p)
@@ -76,7 +90,11 @@ func (k *Kernel) ensureNetwork(ctx context.Context, inv inventory, n *network) (
 			errs = append(errs, err)
 			continue
 		}
-		if index != 0 {
+		if index != 0 && n.shared() {
+			err = k.ensureMember(ctx, n, p, index, vlans[index])
+			errs = append(errs, err)
+		}
+		if index != 0 && err == nil {
 			n.ports[p.Name] = index
 		}
 	}
@@ -93,7 +111,7 @@ func (k *Kernel) ensureTable(ctx context.Context, inv inventory, networks map[da
 	for _, w := range k.wanted {
 		n := networks[w.VNI]
 		for _, p := range n.Ports {
-			if _, there := inv.links[n.device(p.Name)]; there {
+			if _, there := inv.links[n.device(p.Name)]; there && !n.trunk(p.Name) {
 				ports = append(ports, n.device(p.Name))
 			}
 		}
@@ -236,8 +254,11 @@ func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, p da
 	if err := k.enslave(link, n); err != nil {
 		return 0, err
 	}
-	flush := portFlags{unix.IFLA_BRPORT_FLUSH: 1}
-	for _, r := range k.conn.do(ctx, []message{vmPort.set(index), closedPort.set(index), flush.set(index)}) {
+	flush, flood := portFlags{unix.IFLA_BRPORT_FLUSH: 1}, closedPort
+	if n.trunk(p.Name) {
+		flood = openPort // its VLANs are closed
+	}
+	for _, r := range k.conn.do(ctx, []message{vmPort.set(index), flood.set(index), flush.set(index)}) {
 		if r.err != nil {
 			return 0, fmt.Errorf("set %s's bridge port flags (locked, no learning, no flooding): %w", name, r.err)
 		}

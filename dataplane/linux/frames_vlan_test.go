@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/dataplanetest"
 )
 
-func init() { modes = append(modes, dataplane.Dot1Q) }
+func init() { modes = append(modes, dataplane.Dot1Q, dataplane.VLANAware) }
 
 // tagged gives a VM a VLAN device instead of its own, and its addresses to that.
 func (v vm) tagged(t *testing.T, vid uint16) {
@@ -36,6 +37,13 @@ func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
 				{VNI: 10200, Name: "red", Bridge: "br2", VXLAN: "vx2", VTEP: l.edge1.vtep, MTU: 1450, Ports: trunk},
 			}
 			l.edge1.run(t, "ip link set blue1 nomaster")
+			redVXLAN := "vx2"
+			if m == dataplane.VLANAware {
+				l.edge1.run(t, "ip link del dev vx")
+				l.edge1.run(t, "ip link del dev br")
+				redVXLAN = "vx"
+				networks[1].Bridge, networks[1].VXLAN = "br", "vx"
+			}
 			if err := l.edge1.k.Ensure(t.Context(), networks); err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +56,7 @@ func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
 			if !l.a.reaches(l.b.ip4) {
 				t.Error("a does not reach b by VID 100")
 			}
-			red := l.edge1.count(t, "vx2", "egress", fmt.Sprintf("ether saddr %v", l.a.mac))
+			red := l.edge1.count(t, redVXLAN, "egress", fmt.Sprintf("ether saddr %v", l.a.mac))
 			l.a.tagged(t, 200)
 			if l.a.reaches(l.b.ip4) {
 				t.Error("a reaches b by another VN's VID")
@@ -74,5 +82,41 @@ func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
 				t.Error("a reaches b by its old VID")
 			}
 		})
+	}
+}
+
+// Two thousand VNs on one trunk are made in one go, and found again by the next run.
+func TestThousandsOfNetworksOnATrunk(t *testing.T) {
+	const count = 2000
+	s := newSpace(t)
+	s.port(t, "trunk")
+	networks := make([]dataplane.Network, count)
+	tags := make([]dataplane.Entry, count)
+	for i := range networks {
+		vni := dataplane.VNI(20000 + i)
+		networks[i] = dataplane.Network{
+			VNI: vni, Name: fmt.Sprint(vni), Bridge: "brtns", VXLAN: "vxtns", VTEP: netip.MustParseAddr("192.0.2.1"),
+			Ports: []dataplane.MemberPort{{Name: "trunk", Mode: dataplane.VLANAware}},
+		}
+		tags[i] = dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Tag, VNI: vni, Port: "trunk"}, VIDs: dataplane.VIDs{Send: uint16(1 + i)}}
+	}
+	begin := time.Now()
+	k := s.kernel(t)
+	if err := k.Ensure(t.Context(), networks); err != nil {
+		t.Fatal(err)
+	}
+	made := time.Now()
+	dataplanetest.Apply(t, k, tags, nil)
+	t.Logf("%d VNs were made in %.1f s, their VIDs set in %.1f s", count, made.Sub(begin).Seconds(), time.Since(made).Seconds())
+	before := s.run(t, "bridge vlan show")
+	next := s.kernel(t)
+	begin = time.Now()
+	if err := next.Ensure(t.Context(), networks); err != nil {
+		t.Fatal(err)
+	}
+	dataplanetest.Listed(t, next, tags...)
+	t.Logf("the next run adopted and listed them in %.1f s", time.Since(begin).Seconds())
+	if after := s.run(t, "bridge vlan show"); after != before {
+		t.Error("the next run changed VLANs")
 	}
 }

@@ -53,6 +53,8 @@ type network struct {
 	dataplane.Network
 	bridge int
 	vxlan  int
+	vlan   uint16                   // in a bridge that it shares; 0: the bridge is its own
+	svi    int                      // the VLAN's device on such a bridge
 	ports  map[string]int           // bridge ports, by the name of the member port
 	tagged map[string]string        // the bridge ports of the tagged ones; empty where there is none
 	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
@@ -66,10 +68,32 @@ func (n *network) device(port string) string {
 	return port
 }
 
-// devices is the bridge ports that there are.
+// neighbors is the device that has the network's neighbours.
+func (n *network) neighbors() int {
+	if n.shared() {
+		return n.svi
+	}
+	return n.bridge
+}
+
+// opening lets broadcasts and multicasts out of a port, or nothing. On a trunk of a shared bridge it is the VLAN that is opened, for all frames.
+func (n *network) opening(port string, open bool) message {
+	switch {
+	case n.trunk(port):
+		return vlanForwarding(n.ports[port], n.vlan, open)
+	case open:
+		return openPort.set(n.ports[port])
+	}
+	return closedPort.set(n.ports[port])
+}
+
+// devices is the bridge ports that there are and are the network's alone.
 func (n *network) devices() []string {
 	all := make([]string, 0, len(n.ports))
 	for p := range n.ports {
+		if n.trunk(p) {
+			continue
+		}
 		all = append(all, n.device(p))
 	}
 	return all

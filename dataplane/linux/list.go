@@ -3,6 +3,8 @@ package linux
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -32,26 +34,38 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	var vlans map[int]map[uint16]vlanState
 	var ours []neigh
+	dumps := make(map[int]*dump) // by bridge
 	for _, n := range k.networks {
 		if n.bridge == 0 {
 			continue
 		}
-		fdb, err := k.dumpNeigh(ctx, unix.AF_BRIDGE, n.bridge)
-		if err != nil {
-			return nil, fmt.Errorf("list the forwarding entries of %s: %w", n.Bridge, err)
+		if n.vlan != 0 && vlans == nil {
+			if vlans, err = bridgeVLANs(ctx, k.conn); err != nil {
+				return nil, fmt.Errorf("list the VLANs of bridges: %w", err)
+			}
+		}
+		d := dumps[n.bridge]
+		if d == nil {
+			fdb, err := k.dumpNeigh(ctx, unix.AF_BRIDGE, n.bridge)
+			if err != nil {
+				return nil, fmt.Errorf("list the forwarding entries of %s: %w", n.Bridge, err)
+			}
+			d = divide(fdb)
+			dumps[n.bridge] = d
 		}
 		v := newView(n, k.table)
-		for _, e := range fdb {
+		for _, e := range d.of(n) {
 			if v.forwarding(e) {
 				ours = append(ours, e)
 			}
 		}
-		for _, e := range neighbors[n.bridge] {
+		for _, e := range neighbors[n.neighbors()] {
 			v.neighbor(e)
 			ours = append(ours, e)
 		}
-		v.open(inv.flags)
+		v.open(inv.flags, vlans)
 		all = append(all, v.entries()...)
 	}
 	k.watch.holds(ours)
@@ -60,6 +74,29 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		return nil, err
 	}
 	return append(all, held...), nil
+}
+
+// dump is the forwarding entries of a bridge and its devices, divided among the networks that share it.
+type dump struct {
+	vlan map[uint16][]neigh
+	vni  map[uint32][]neigh
+}
+
+func divide(all []neigh) *dump {
+	d := &dump{make(map[uint16][]neigh), make(map[uint32][]neigh)}
+	for _, n := range all {
+		if n.self() {
+			d.vni[n.vni] = append(d.vni[n.vni], n)
+		} else {
+			d.vlan[n.vlan] = append(d.vlan[n.vlan], n)
+		}
+	}
+	return d
+}
+
+// of is the entries of a network.
+func (d *dump) of(n *network) []neigh {
+	return slices.Concat(d.vlan[n.vlan], d.vni[n.inVXLAN(dataplane.MAC{}, netip.Addr{}).vni])
 }
 
 // note logs what keeps the devices from being as they should, when it changes.

@@ -31,12 +31,16 @@ type neigh struct {
 	dst    netip.Addr // the VTEP, or the neighbour's address
 	hop    bool       // it names a next hop object instead of a VTEP
 	master int        // the bridge of a port
+	vlan   uint16     // bridge's table: in a shared bridge, the VLAN
+	vni    uint32     // VXLAN device's table: in a shared device, the VNI that frames come with
 }
 
 const (
 	mark = netlink.NTF_EXT_LEARNED
 
 	sizeofNdmsg = 12
+
+	ndaSourceVNI = 11 // NDA_SRC_VNI
 )
 
 // body is the entry as the body of a message.
@@ -54,6 +58,12 @@ func (n neigh) body() []byte {
 	}
 	if n.master != 0 {
 		b = attr32(b, netlink.NDA_MASTER, uint32(n.master))
+	}
+	if n.vlan != 0 {
+		b = attr16(b, netlink.NDA_VLAN, n.vlan)
+	}
+	if n.vni != 0 {
+		b = attr32(b, ndaSourceVNI, n.vni)
 	}
 	return b
 }
@@ -75,6 +85,14 @@ func parseNeigh(b []byte) (n neigh, ok bool) {
 			n.dst, _ = netip.AddrFromSlice(value)
 		case netlink.NDA_NH_ID:
 			n.hop = true
+		case netlink.NDA_VLAN:
+			if len(value) == 2 {
+				n.vlan = binary.NativeEndian.Uint16(value)
+			}
+		case ndaSourceVNI:
+			if len(value) == 4 {
+				n.vni = binary.NativeEndian.Uint32(value)
+			}
 		case netlink.NDA_MASTER:
 			if len(value) == 4 {
 				n.master = int(binary.NativeEndian.Uint32(value))
@@ -101,34 +119,47 @@ func (n neigh) add() message {
 
 func (n neigh) delete() message { return message{unix.RTM_DELNEIGH, 0, n.body()} }
 
-func (n neigh) get() message { return message{unix.RTM_GETNEIGH, 0, n.body()} }
+// get asks for the entry. A VXLAN device is asked for the VNI by another attribute than it is told.
+func (n neigh) get() message {
+	vni := n.vni
+	n.vni = 0
+	body := n.body()
+	if vni != 0 {
+		body = attr32(body, netlink.NDA_VNI, vni)
+	}
+	return message{unix.RTM_GETNEIGH, 0, body}
+}
 
 // inBridge is the bridge's entry of a MAC behind a port. With the mark the bridge takes the entry as one that neither ages nor moves, whatever
 // the state says.
-func inBridge(mac dataplane.MAC, port int) neigh {
-	return neigh{family: unix.AF_BRIDGE, link: port, state: netlink.NUD_NOARP, flags: netlink.NTF_MASTER | mark, mac: mac}
+func (n *network) inBridge(mac dataplane.MAC, port int) neigh {
+	return neigh{family: unix.AF_BRIDGE, vlan: n.vlan, link: port, state: netlink.NUD_NOARP, flags: netlink.NTF_MASTER | mark, mac: mac}
 }
 
 // inVXLAN is the VXLAN device's entry of a MAC behind a VTEP. The device refuses NUD_NOARP alone.
-func inVXLAN(mac dataplane.MAC, vxlan int, vtep netip.Addr) neigh {
+func (n *network) inVXLAN(mac dataplane.MAC, vtep netip.Addr) neigh {
+	var vni uint32
+	if n.shared() {
+		vni = uint32(n.VNI)
+	}
 	return neigh{
-		family: unix.AF_BRIDGE, link: vxlan, state: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
+		family: unix.AF_BRIDGE, vni: vni, link: n.vxlan, state: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
 		flags: netlink.NTF_SELF | mark, mac: mac, dst: vtep,
 	}
 }
 
 // onBridge is the neighbour that the bridge answers for.
-func onBridge(ip netip.Addr, bridge int, mac dataplane.MAC) neigh {
+func (n *network) onBridge(ip netip.Addr, mac dataplane.MAC) neigh {
 	family := uint8(unix.AF_INET)
 	if ip.Is6() {
 		family = unix.AF_INET6
 	}
-	return neigh{family: family, link: bridge, state: netlink.NUD_NOARP, flags: mark, mac: mac, dst: ip}
+	return neigh{family: family, link: n.neighbors(), state: netlink.NUD_NOARP, flags: mark, mac: mac, dst: ip}
 }
 
 // named is the entry reduced to what names it for deletion.
 func (n neigh) named() neigh {
-	m := neigh{family: n.family, link: n.link, mac: n.mac}
+	m := neigh{family: n.family, link: n.link, mac: n.mac, vlan: n.vlan, vni: n.vni}
 	switch {
 	case n.family != unix.AF_BRIDGE:
 		m.mac, m.dst = dataplane.MAC{}, n.dst

@@ -95,13 +95,18 @@ type policyChange struct {
 // wants adds what an entry asks for. Without nftables a policy that asks for nothing but spoof protection is what the locked port can have of it.
 func (k *Kernel) wants(changes []policyChange, e dataplane.Entry, owner *error) []policyChange {
 	p := e.Policy.Canonical()
-	if k.table != nil {
+	trunk := k.networks[e.VNI].trunk(e.LocalPort)
+	if k.table != nil && !trunk {
 		vm := nft.VM{Device: k.networks[e.VNI].device(e.LocalPort), MAC: e.MAC}
 		n := nft.Policy{VM: vm, Policy: &p, Digest: p.Digest(), InForce: e.InForce}
 		if p.Guarantee != 0 {
 			n.Class = k.class(e.LocalPort, vm, changes)
 		}
 		return append(changes, policyChange{owner, []nft.Policy{n}, nil})
+	}
+	if !p.Bare() && trunk {
+		*owner = fmt.Errorf("%s is in mode vlan-aware, where policies are not enforced: mode dot1q is needed: %w", e.LocalPort, unix.EOPNOTSUPP)
+		return changes
 	}
 	if !p.Bare() {
 		*owner = fmt.Errorf("this kernel has no nftables: %w", unix.EOPNOTSUPP)
@@ -188,7 +193,7 @@ func (k *Kernel) heldPolicies() ([]dataplane.Entry, error) {
 		}
 		found[e.Key] = e
 	}
-	return slices.Collect(maps.Values(found)), nil
+	return slices.AppendSeq(slices.Collect(maps.Values(k.policies.bare)), maps.Values(found)), nil
 }
 
 // portOf is a member port of a network.

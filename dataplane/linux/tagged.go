@@ -31,6 +31,9 @@ func (k *Kernel) ensureTagged(networks map[dataplane.VNI]*network) error {
 				continue
 			}
 			n.tagged[p.Name] = ""
+			if p.Mode == dataplane.VLANAware && n.vlan == 0 {
+				continue // ensureShared told why
+			}
 			t := k.taggers[p.Mode]
 			if t == nil {
 				errs = append(errs, fmt.Errorf("have VN %s on port %s: mode %v cannot be had on this system", n.Name, p.Name, p.Mode))

@@ -28,7 +28,7 @@ func newView(n *network, table *nft.Table) *view {
 	v := &view{network: n, counted: table != nil, ports: make(map[int]string), macs: make(map[dataplane.MAC]*traces)}
 	for name, index := range n.ports {
 		v.ports[index] = name
-		if table == nil {
+		if table == nil || n.trunk(name) {
 			continue
 		}
 		for _, mac := range table.Active(n.device(name)) {
@@ -50,6 +50,9 @@ func (v *view) mac(mac dataplane.MAC) *traces {
 
 // forwarding takes an entry of the bridge or the VXLAN device. It reports whether it is ours.
 func (v *view) forwarding(n neigh) bool {
+	if v.network.shared() && (n.self() && n.vni != uint32(v.network.VNI) || !n.self() && n.vlan != v.network.vlan) {
+		return false
+	}
 	_, port := v.ports[n.link]
 	vxlan := n.link == v.network.vxlan && n.link != 0
 	switch {
@@ -80,8 +83,14 @@ func (v *view) neighbor(n neigh) {
 }
 
 // open takes the flags of the bridge ports.
-func (v *view) open(flags map[int]portFlags) {
+func (v *view) open(flags map[int]portFlags, vlans map[int]map[uint16]vlanState) {
 	for index, name := range v.ports {
+		if v.network.trunk(name) {
+			if s, member := vlans[index][v.network.vlan]; member && s.state == stateForwarding {
+				v.others = append(v.others, dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Port, VNI: v.network.VNI, Port: name}, Open: true})
+			}
+			continue
+		}
 		if !closedPort.in(flags[index]) {
 			v.others = append(v.others, dataplane.Entry{
 				Key:  dataplane.Key{Kind: dataplane.Port, VNI: v.network.VNI, Port: name},
@@ -110,7 +119,7 @@ func (v *view) unicast(mac dataplane.MAC, t *traces) dataplane.Entry {
 	e := dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Unicast, VNI: v.network.VNI, MAC: mac}}
 	port, local := v.ports[t.link]
 	switch {
-	case local && len(t.vteps) == 0 && (!v.counted || len(t.active) == 1 && t.active[0] == port):
+	case local && len(t.vteps) == 0 && (!v.counted || v.network.trunk(port) || len(t.active) == 1 && t.active[0] == port):
 		e.LocalPort = port
 	case !local && t.link != 0 && len(t.vteps) == 1 && len(t.active) == 0:
 		e.VTEP = t.vteps[0]

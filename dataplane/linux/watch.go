@@ -38,6 +38,8 @@ type slot struct {
 	dev   int // the bridge; tableVXLAN: the VXLAN device
 	mac   dataplane.MAC
 	ip    netip.Addr // tableFlood: the VTEP; tableNeighbor: the address
+	vlan  uint16     // tableBridge, of a shared bridge
+	vni   uint32     // tableVXLAN, tableFlood, of a shared device
 }
 
 type table uint8
@@ -169,14 +171,14 @@ func (w *watcher) locate(n neigh) (slot, place, bool) {
 			break
 		}
 		if n.mac == (dataplane.MAC{}) {
-			return slot{table: tableFlood, dev: n.link, ip: n.dst}, place{}, true
+			return slot{table: tableFlood, dev: n.link, ip: n.dst, vni: n.vni}, place{}, true
 		}
-		return slot{table: tableVXLAN, dev: n.link, mac: n.mac}, place{vtep: n.dst}, true
+		return slot{table: tableVXLAN, dev: n.link, mac: n.mac, vni: n.vni}, place{vtep: n.dst}, true
 	case n.family == unix.AF_BRIDGE:
 		if d.kind == bridgeDevice {
 			break
 		}
-		return slot{table: tableBridge, dev: d.master, mac: n.mac}, place{port: n.link}, true
+		return slot{table: tableBridge, dev: d.master, mac: n.mac, vlan: n.vlan}, place{port: n.link}, true
 	case d.kind == bridgeDevice:
 		return slot{table: tableNeighbor, dev: n.link, ip: n.dst}, place{mac: n.mac}, true
 	}
@@ -235,6 +237,10 @@ func (w *watcher) devices(networks map[dataplane.VNI]*network) {
 		names[n.Bridge], names[n.VXLAN] = true, true
 		links[n.bridge] = device{n.Bridge, 0, bridgeDevice}
 		links[n.vxlan] = device{n.VXLAN, n.bridge, vxlanDevice}
+		if n.shared() {
+			names[sharedDevice(n.VNI)] = true
+			links[n.svi] = device{sharedDevice(n.VNI), 0, bridgeDevice}
+		}
 		for _, p := range n.Ports {
 			names[p.Name], names[n.device(p.Name)] = true, true
 		}

@@ -33,7 +33,7 @@ type Tagger interface {
 
 // Taggers are all there are, working through a netlink socket of the namespace to work in.
 func Taggers(links *netlink.Handle) map[dataplane.Mode]Tagger {
-	return map[dataplane.Mode]Tagger{dataplane.EBPF: NewEBPF(links), dataplane.Dot1Q: NewDot1Q(links)}
+	return map[dataplane.Mode]Tagger{dataplane.EBPF: NewEBPF(links), dataplane.Dot1Q: NewDot1Q(links), dataplane.VLANAware: NewVLANAware(links)}
 }
 
 // Attachment is a VN on a port, as the kernel holds it.

@@ -96,11 +96,20 @@ func (f *vidFilters) close() error {
 	if err := f.links.QdiscAdd(qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add clsact to %s: %w", f.port, err)
 	}
-	if err := f.links.FilterReplace(f.all()); err != nil {
+	if err := f.replace(f.all()); err != nil {
 		return fmt.Errorf("drop the frames of no VN on %s: %w", f.port, err)
 	}
 	f.closed = true
 	return nil
+}
+
+// replace makes a filter, or puts it in the place of that with its handle.
+func (f *vidFilters) replace(filter netlink.Filter) error {
+	err := f.links.FilterReplace(filter)
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("the kernel has not all of cls_matchall, cls_flower, act_vlan and act_gact: %w", err)
+	}
+	return err
 }
 
 // all is the filter that drops what no other is for.
@@ -142,7 +151,7 @@ func (f *vidFilters) leave(vid uint16) error {
 	if _, there := f.in[vid]; there {
 		return nil
 	}
-	if err := f.links.FilterReplace(f.vid(netlink.HANDLE_MIN_INGRESS, vid, ends(netlink.TC_ACT_OK))); err != nil {
+	if err := f.replace(f.vid(netlink.HANDLE_MIN_INGRESS, vid, ends(netlink.TC_ACT_OK))); err != nil {
 		return fmt.Errorf("let VID %d pass on %s: %w", vid, f.port, err)
 	}
 	f.in[vid] = 0
@@ -154,7 +163,7 @@ func (f *vidFilters) take(vid, inner uint16) error {
 	if f.in[vid] == inner {
 		return nil
 	}
-	if err := f.links.FilterReplace(f.vid(netlink.HANDLE_MIN_INGRESS, vid, becomes(inner))); err != nil {
+	if err := f.replace(f.vid(netlink.HANDLE_MIN_INGRESS, vid, becomes(inner))); err != nil {
 		return fmt.Errorf("take VID %d on %s: %w", vid, f.port, err)
 	}
 	f.in[vid] = inner
@@ -170,7 +179,7 @@ func (f *vidFilters) send(inner, vid uint16) error {
 	if vid != 0 {
 		action = becomes(vid)
 	}
-	if err := f.links.FilterReplace(f.vid(netlink.HANDLE_MIN_EGRESS, inner, action)); err != nil {
+	if err := f.replace(f.vid(netlink.HANDLE_MIN_EGRESS, inner, action)); err != nil {
 		return fmt.Errorf("send VID %d on %s: %w", vid, f.port, err)
 	}
 	f.out[inner] = vid

@@ -137,8 +137,8 @@ func (o *outcome) report(t *testing.T) {
 	for _, s := range o.sub {
 		t.Run(s.name, s.report)
 	}
-	t.Logf("it took %.1f s in the guest", o.took)
+	t.Logf("%.1f s in the guest\n%s", o.took, o.output.String())
 	if v := o.verdict(); v != "" {
-		t.Errorf("in the guest %s\n%s", v, o.output.String())
+		t.Errorf("in the guest %s", v)
 	}
 }
