@@ -119,6 +119,16 @@ func (k *Kernel) ensureTable(ctx context.Context, inv inventory, networks map[da
 			bridges = append(bridges, n.Bridge)
 		}
 	}
+	filtered := make(map[string]int)
+	for _, d := range slices.Concat(ports, bridges) {
+		filtered[d] = inv.links[d].Attrs().Index
+	}
+	for d, index := range k.filtered {
+		if filtered[d] != index {
+			k.table.Forget()
+		}
+	}
+	k.filtered = filtered
 	err := k.table.Ensure(ports, bridges, func(port string) ([]dataplane.MAC, error) { return k.forwarded(ctx, inv, port) })
 	if nft.Unsupported(err) {
 		k.withoutTable(err)

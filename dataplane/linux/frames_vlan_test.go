@@ -6,6 +6,7 @@ package linux
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,9 @@ func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
 				t.Error("a's frames with VID 200 did not go into the other VN: this tests nothing")
 			}
 
+			l.a.tagged(t, 100)
+			l.pingThroughRetags(t, set)
+
 			set(dataplanetest.Tagged(vni, "blue1", 101, 100))
 			l.a.tagged(t, 101)
 			if !l.a.reaches(l.b.ip4) {
@@ -82,6 +86,43 @@ func TestTaggedFramesGoFromEdgeToEdge(t *testing.T) {
 				t.Error("a reaches b by its old VID")
 			}
 		})
+	}
+}
+
+// pingThroughRetags has b ping a, a hundred times a second, while a's VID goes to and fro between 100 and 101. a takes both, and answers by 100.
+func (l *lab) pingThroughRetags(t *testing.T, set func(...dataplane.Entry)) {
+	t.Helper()
+	l.a.run(t, "ip link add link eth0 name other address %v type vlan id 101", l.a.mac)
+	l.a.run(t, "ip link set other addrgenmode none")
+	l.a.run(t, "ip link set other up")
+	l.a.run(t, "ip neigh replace %v lladdr %v dev tagged nud permanent", l.b.ip4, l.b.mac)
+	l.b.run(t, "ip neigh replace %v lladdr %v dev eth0 nud permanent", l.a.ip4, l.a.mac)
+	by101 := l.a.count(t, "eth0", "ingress", "vlan id 101")
+	type result struct {
+		out string
+		err error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		out, err := l.b.try(fmt.Sprintf("ping -n -q -i 0.01 -c 300 -W 5 %v", l.a.ip4))
+		ended <- result{out, err}
+	}()
+	for changes := 0; ; changes++ {
+		select {
+		case r := <-ended:
+			if r.err != nil || !strings.Contains(r.out, " 300 received") {
+				t.Errorf("while the VID changed %d times: %v %s", changes, r.err, r.out)
+			}
+			if changes < 10 || by101() == 0 {
+				t.Errorf("%d changes, %d frames by VID 101: this tests nothing", changes, by101())
+			}
+			l.a.run(t, "ip link del other")
+			set(dataplanetest.Tagged(vni, "blue1", 100, 0))
+			return
+		default:
+		}
+		set(dataplanetest.Tagged(vni, "blue1", 100, 101))
+		set(dataplanetest.Tagged(vni, "blue1", 101, 100))
 	}
 }
 

@@ -38,8 +38,9 @@ type Kernel struct {
 	mu       sync.Mutex
 	wanted   []dataplane.Network
 	networks map[dataplane.VNI]*network
-	logged   string     // the last error of the devices
-	table    *nft.Table // nil: this kernel has no nftables for it
+	logged   string         // the last error of the devices
+	table    *nft.Table     // nil: this kernel has no nftables for it
+	filtered map[string]int // the devices that had chains in the last pass, with their indexes
 	policies policies
 	limiter  *tc.Limiter
 	shaper   *tc.Shaper

@@ -41,6 +41,13 @@ func (t *Table) Close() {
 	t.conn.close()
 }
 
+// Forget has the next use read the table again. Older kernels (6.1) remove a chain with its device, and their generation does not tell.
+func (t *Table) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.known = false
+}
+
 // commit sends what was prepared. When it succeeds the generation is known, if nobody else changed anything meanwhile.
 func (t *Table) commit() error {
 	if err := t.conn.flush(); err != nil {
