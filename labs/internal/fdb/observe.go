@@ -221,7 +221,7 @@ func (o *Observer) Await(ctx context.Context, device string, mac MAC, vtep netip
 		return whole && place == vtep, h.Remote.String()
 	})
 	if err != nil {
-		return at, fmt.Errorf("%x on %s:%s to be behind %v: %w", mac, o.namespace.Name(), device, vtep, err)
+		return at, fmt.Errorf("%x on %s:%s to be %s: %w", mac, o.namespace.Name(), device, whither(vtep), err)
 	}
 	return at, nil
 }
@@ -234,9 +234,17 @@ func (o *Observer) AwaitCount(ctx context.Context, vtep netip.Addr, n int) (at t
 		return o.behind[vtep] == n, fmt.Sprintf("%d of %d", o.behind[vtep], n)
 	})
 	if err != nil {
-		return at, fmt.Errorf("MACs on %s behind %v: %w", o.namespace.Name(), vtep, err)
+		return at, fmt.Errorf("MACs on %s to be %s: %w", o.namespace.Name(), whither(vtep), err)
 	}
 	return at, nil
+}
+
+// whither says what is waited for.
+func whither(vtep netip.Addr) string {
+	if !vtep.IsValid() {
+		return "gone"
+	}
+	return "behind " + vtep.String()
 }
 
 // Count is how many MACs both tables have behind a VTEP now; with the zero Addr, how many that were there are gone.
