@@ -69,6 +69,9 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 	}
 	began, sent := crowd.send(octets)
 	last, err := crowd.await(ctx, 2*c.size)
+	if err != nil {
+		crowd.close() // what is not sent yet never may be
+	}
 	if err = errors.Join(err, sent(), stop()); err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (b *Bench) moved(ctx context.Context, w *World, c cell) error {
 	arrived, done := 0, make(chan time.Time, 1)
 	receiver, err := w.session(ctx, edge(1), vtep(1), hubAddress, func(update []byte) {
 		announced, _ := bgp.Count(update)
-		if arrived += announced; arrived == 2*c.size {
+		if arrived += announced; announced > 0 && arrived == 2*c.size { // withdrawals come when the sender has gone
 			done <- time.Now()
 		}
 	})
