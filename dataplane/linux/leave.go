@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/tag"
 )
 
 // madeHere is the alias of the devices that we made: no others are ever removed. `ip link` shows it.
@@ -33,7 +34,7 @@ func (k *Kernel) Leave(ctx context.Context, before, next []dataplane.Network) er
 		}
 		for _, p := range b.Ports {
 			if _, stays := n.Port(p.Name); !stays || n.Bridge != b.Bridge {
-				errs = append(errs, k.release(inv, p.Name, b.Bridge))
+				errs = append(errs, k.release(inv, standsFor(p, b.VNI), b.Bridge))
 			}
 		}
 		if n.VXLAN != b.VXLAN {
@@ -44,6 +45,14 @@ func (k *Kernel) Leave(ctx context.Context, before, next []dataplane.Network) er
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// standsFor names the bridge port that a member port is in a VN.
+func standsFor(p dataplane.MemberPort, vni dataplane.VNI) string {
+	if p.Mode == dataplane.Access || p.Mode == dataplane.VLANAware {
+		return p.Name
+	}
+	return tag.Device(p.Name, vni)
 }
 
 // release takes a port out of a bridge, if it is in it.
@@ -78,7 +87,8 @@ func (inv inventory) shared(n dataplane.Network) bool {
 		return false
 	}
 	for name, l := range inv.links {
-		if _, port := n.Port(name); l.Attrs().MasterIndex == bridge.Attrs().Index && !port && name != n.VXLAN && l.Attrs().Alias != madeHere {
+		port := slices.ContainsFunc(n.Ports, func(p dataplane.MemberPort) bool { return standsFor(p, n.VNI) == name })
+		if l.Attrs().MasterIndex == bridge.Attrs().Index && !port && name != n.VXLAN && l.Attrs().Alias != madeHere {
 			return true
 		}
 	}
