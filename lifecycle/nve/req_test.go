@@ -127,3 +127,15 @@ func TestReq_3_3_1_NVEThatDrainsTakesNobodyNew(t *testing.T) {
 	story(t, "drain", "nobody new")
 	story(t, "drain", "who is there is told, goes on, and is told when it is over")
 }
+
+func TestReq_3_3_9_NVETellsAChangedIndicator(t *testing.T) {
+	story(t, "tag", "a change that everybody applies")
+}
+
+func TestReq_3_3_9_NVETakesTheProcessingResult(t *testing.T) {
+	story(t, "tag", "a TES that could not apply it")
+}
+
+func TestReq_3_4_1_NVENotifiesTheLocalTag(t *testing.T) {
+	story(t, "tag", "told from Pre-associated on, and kept for the VN")
+}
