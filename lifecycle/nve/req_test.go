@@ -139,3 +139,7 @@ func TestReq_3_3_9_NVETakesTheProcessingResult(t *testing.T) {
 func TestReq_3_4_1_NVENotifiesTheLocalTag(t *testing.T) {
 	story(t, "tag", "told from Pre-associated on, and kept for the VN")
 }
+
+func TestReq_3_4_1_NVENotifiesThePCP(t *testing.T) {
+	story(t, "tag", "a priority that changes")
+}
