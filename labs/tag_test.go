@@ -77,7 +77,7 @@ func (l lab) tagged() {
 			if vn == "blue" {
 				nic += ",policy=7:1"
 			}
-			l.does(tes, "associate", fmt.Sprintf("11111111-0000-4000-8000-00000000000%d", n+10*j), "--nic", nic)
+			l.does(tes, "associate", fmt.Sprintf("11111111-0000-4000-8000-%012d", n+10*j), "--nic", nic)
 		}
 	}
 }
