@@ -302,11 +302,12 @@ func (e *Edge) stepTag(k tag.Key) {
 	})
 }
 
+// stepTagNow counts VMs that have not come back after a restart, too: what they were told and answered is remembered.
 func (e *Edge) stepTagNow(k tag.Key) {
 	for {
 		before, ok := e.book.Get(k)
-		if !ok || !e.completed && (!before.Changing() || e.now.Before(before.Until)) {
-			return // VMs that have not come back may still use the old one
+		if !ok {
+			return
 		}
 		t, changed := e.book.Step(k, e.now, e.tally(k))
 		if !changed {
