@@ -162,7 +162,13 @@ func (l lab) takenOver(edge string) {
 // engineLab is the engine lab with a VM at each site, and where they are.
 func engineLab(t *testing.T) (lab, *whereabouts) {
 	t.Helper()
-	l := deploy(t, "engine/topology.clab.yml")
+	return engineLabOf(t, "engine/topology.clab.yml")
+}
+
+// engineLabOf is engineLab of a copy, or of the original.
+func engineLabOf(t *testing.T, topology string) (lab, *whereabouts) {
+	t.Helper()
+	l := deploy(t, topology)
 	for node, sessions := range sessionsOf {
 		l.established(node, sessions)
 	}
