@@ -102,7 +102,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 		}
 		for _, p := range c.Ports {
 			if _, on := p.VN(v.Name); on {
-				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES, Bandwidth: p.Bandwidth, Segment: p.Segment})
+				n.Ports = append(n.Ports, nve.Port{Name: p.Name, TES: p.TES, Bandwidth: p.Bandwidth, Segment: p.Segment, VIDs: vids(p)})
 			}
 		}
 		if _, err := net.InterfaceByName(v.VXLAN); err == nil {
@@ -127,6 +127,14 @@ func server(c *config.NVE, s config.Server) nve.Server {
 		all.NICs = append(all.NICs, nic)
 	}
 	return all
+}
+
+// vids is how many VIDs a port has; none if its frames are not tagged.
+func vids(p config.Port) (n uint64) {
+	for _, r := range p.VIDs {
+		n += uint64(r.Last-r.First) + 1
+	}
+	return n
 }
 
 // exports is the route targets that a VN's routes have.

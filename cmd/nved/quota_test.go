@@ -25,6 +25,7 @@ vns:
   - {name: red, vni: 10200}
 ports:
   - {port: eth1, vn: blue, tes: [198.51.100.11], bandwidth: 10Gbit}
+  - {port: eth2, mode: dot1q, vns: [red], tes: [198.51.100.11], vids: [100-109, 200]}
 quotas:
   max_vms_per_tes: 2
   tenants: [{name: acme, max_macs: 6}]
@@ -49,10 +50,10 @@ func TestQuotasAreAsConfigured(t *testing.T) {
 	if diff := cmp.Diff(want, e.Quotas); diff != "" {
 		t.Errorf("quotas (-want +got):\n%s", diff)
 	}
-	if v := e.VNs[0]; v.Tenant != "acme" || v.MaxVMs != 5 || v.MaxVMsPerTES != 4 || v.MaxMACs != 3 || v.Ports[0].Bandwidth != 10e9 {
+	if v := e.VNs[0]; v.Tenant != "acme" || v.MaxVMs != 5 || v.MaxVMsPerTES != 4 || v.MaxMACs != 3 || v.Ports[0].Bandwidth != 10e9 || v.Ports[0].VIDs != 0 {
 		t.Errorf("VN blue is %+v", v)
 	}
-	if v := e.VNs[1]; v.Tenant != "" || v.MaxVMs+v.MaxVMsPerTES+v.MaxMACs != 0 {
+	if v := e.VNs[1]; v.Tenant != "" || v.MaxVMs+v.MaxVMsPerTES+v.MaxMACs != 0 || v.Ports[0].VIDs != 11 {
 		t.Errorf("VN red, which has no limit, is %+v", v)
 	}
 }
