@@ -261,6 +261,9 @@ func (k *Kernel) ensurePort(ctx context.Context, inv inventory, n *network, p da
 	if err := k.silence(link); err != nil {
 		return 0, err
 	}
+	if err := k.limiter.Prepare(link); err != nil {
+		k.log.WithField("port", name).WithError(err).Warn("no place for programs: VMs behind the port cannot have limits")
+	}
 	if err := k.enslave(link, n); err != nil {
 		return 0, err
 	}

@@ -67,6 +67,8 @@ func newHost(links *netlink.Handle, mode dataplane.Mode, uplink string, patience
 		h.Close()
 		return nil, err
 	}
+	h.mu.Lock() // the timers that begin here
+	defer h.mu.Unlock()
 	for _, a := range all {
 		if a.Port == uplink && a.VIDs.Send != 0 {
 			h.vids[a.VNI] = a.VIDs
@@ -133,7 +135,7 @@ func (h *Host) endLater(vni dataplane.VNI) {
 	timer = time.AfterFunc(h.patience, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if h.timers[vni] != timer {
+		if h.timers[vni] != timer { // it was stopped too late
 			return
 		}
 		delete(h.timers, vni)

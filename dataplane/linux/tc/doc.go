@@ -9,5 +9,8 @@
 // at which it will be full again, so that one atomic addition takes from it. nftables has no such bucket: that of its limit holds a whole
 // second's worth beside the burst, so that a limit of 10 Mbit/s lets 20 Mbit through in the first second.
 //
+// A device that is given a qdisc sends nothing for a moment, and drops what it should send. So clsact comes with the port; the HTB comes with the first
+// guarantee and goes with the last, and costs about a millisecond of frames towards the port each time.
+//
 // Programs, maps and classes belong to the device and stay when the process ends.
 package tc

@@ -23,6 +23,10 @@ type port struct {
 	limits *ebpf.Map
 }
 
+// Prepare makes a place for programs on a device that nothing goes through yet. Set would make it, too, but while the kernel does that the device sends nothing:
+// what others send to it is lost.
+func (l *Limiter) Prepare(link netlink.Link) error { return clsact(l.links, link) }
+
 // Limits are those of a VM; a rate of zero is none.
 type Limits struct{ From, To dataplane.Limit }
 
