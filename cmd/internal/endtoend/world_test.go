@@ -152,7 +152,7 @@ type daemon struct {
 	*exec.Cmd
 	t    *testing.T
 	name string
-	log  *bytes.Buffer
+	log  *written
 	done chan error // its end, once
 }
 
@@ -163,7 +163,7 @@ func (w *world) start(name string) *daemon {
 	if name == "nved" {
 		namespace = w.nve
 	}
-	d := &daemon{Cmd: w.in(namespace, name, "--config", name+".yaml"), t: w.t, name: name, log: &bytes.Buffer{}, done: make(chan error, 1)}
+	d := &daemon{Cmd: w.in(namespace, name, "--config", name+".yaml"), t: w.t, name: name, log: &written{}, done: make(chan error, 1)}
 	d.Stdout, d.Stderr = d.log, d.log
 	if err := d.Start(); err != nil {
 		w.t.Fatal(err)
