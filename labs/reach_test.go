@@ -118,3 +118,13 @@ func (l lab) reachesNobody(mac net.HardwareAddr, places ...string) {
 		}
 	}
 }
+
+// tap listens for a stream at one more place.
+func (l lab) tap(s *stream, node, device string) *probe.Tap {
+	l.t.Helper()
+	tap, err := probe.Listen(l.Namespace(node), device, s.flow)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return tap
+}
