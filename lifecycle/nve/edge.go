@@ -1,9 +1,11 @@
 package nve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -232,6 +234,9 @@ func (e *Edge) fabricKnown() {
 	}
 	e.fabricDone = true
 	keys := keysOf(e.deferred, compareVMKeys)
+	slices.SortStableFunc(keys, func(a, b VMKey) int { // who held something before a restart comes before who was refused it then
+		return cmp.Compare(min(len(e.memory.Holdings[b]), 1), min(len(e.memory.Holdings[a]), 1))
+	})
 	clear(e.deferred)
 	for _, k := range keys {
 		if r := e.records[k]; r != nil {
