@@ -1,6 +1,7 @@
 package labs_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -64,7 +65,21 @@ func TestOneHost(t *testing.T) {
 		l := l.in(t)
 		s := l.stream(v.mac, []string{"vm2"}, nil)
 		s.arrive("vm2", 100)
-		l.restart("host2")
+		if err := l.Kill("host2"); err != nil {
+			t.Fatal(err)
+		}
+		l.soon("the end of both daemons", func() error { // nved's other processes end by themselves
+			all, err := l.Everything("host2")
+			for _, p := range all {
+				if p.Is("nved") || p.Is("tesd") || p.Is("guard") || p.Is("engine") {
+					return fmt.Errorf("%v is still there", p.Args)
+				}
+			}
+			return err
+		})
+		if err := l.Start("host2"); err != nil {
+			t.Fatal(err)
+		}
 		l.established("host2", 1)
 		l.knows("vtep", v.mac, fdb.To(edge2))
 		s.arrive("vm2", 100)

@@ -137,7 +137,7 @@ func TestServers(t *testing.T) {
 		if _, _, err := l.listed("edge1", "printer"); err == nil {
 			t.Error("the server is still listed")
 		}
-		l.stands("edge1", v.id, tes1, "associated", "none")
+		l.stands("edge1", v.id, tes1, "associated", "")
 		l.knows("vtep", v.mac, fdb.To(edge1))
 		l.pings("vm1", "10.1.2.2")
 	})

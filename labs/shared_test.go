@@ -47,7 +47,7 @@ func TestSharedPort(t *testing.T) {
 		l.does("tes1", "emigrate", v.id)
 		l.does("tes2", "associate", v.id, immigration, "--nic", v.nic)
 		l.does("tes1", "terminate", v.id)
-		l.stands("edge1", v.id, tes2, "associated", "none")
+		l.stands("edge1", v.id, tes2, "associated", "")
 		if err := l.local("edge1", "shared", v.mac); err != nil {
 			t.Error(err)
 		}
