@@ -77,14 +77,21 @@ func TestOneHost(t *testing.T) {
 			}
 			return err
 		})
+		if err := l.local("host2", "vms-blue", v.mac); err != nil { // the kernel goes on
+			t.Error(err)
+		}
 		if err := l.Start("host2"); err != nil {
 			t.Fatal(err)
 		}
 		l.established("host2", 1)
 		l.knows("vtep", v.mac, fdb.To(edge2))
 		s.arrive("vm2", 100)
-		if r := s.stop("vm2"); r.Lost+r.Duplicated > 0 {
+		// FRR forgets the VM with the session: it has no graceful restart for EVPN.
+		if r := s.stop("vm2"); r.Duplicated > 0 {
 			t.Errorf("probes to the VM, from before to after: %s", r)
+		}
+		if err := l.local("host2", "vms-blue", v.mac); err != nil {
+			t.Error(err)
 		}
 	})
 	t.Run("terminated", func(t *testing.T) {

@@ -97,6 +97,7 @@ func TestServers(t *testing.T) {
 				t.Errorf("%s: %+v, want reason 14", name, r)
 			}
 		}
+		l.does("tes1", "terminate", newVM(9).id) // else it would get what it asked for when the server goes
 		l.keeps("vtep", printerMAC, fdb.To(edge1))
 		if _, state, err := l.listed("edge1", "printer"); err != nil || state != "associated" {
 			t.Errorf("state %q, %v", state, err)
