@@ -45,8 +45,8 @@ func (l lab) listed(edge, server string) (id, state string, err error) {
 	return "", "", fmt.Errorf("%s has no server %s: %s", edge, server, text)
 }
 
-// TestServers has two servers without a TES, and a VM, talk with each other and with a host behind a plain VTEP, kills nved under them, and takes one out of the
-// configuration.
+// TestServers has two servers without a TES, and a VM, talk with each other and with a host behind a plain VTEP, takes one out of the
+// configuration for a while, and kills nved under them.
 func TestServers(t *testing.T) {
 	l := deploy(t, "servers/topology.clab.yml")
 	l.established("tes1", 1)
@@ -103,6 +103,33 @@ func TestServers(t *testing.T) {
 			t.Errorf("state %q, %v", state, err)
 		}
 	})
+	t.Run("it leaves the configuration, and is back", func(t *testing.T) {
+		l := l.in(t)
+		configured := l.run("edge1", "cat", "/etc/tns/nved.yaml")
+		l.run("edge1", "umount", "/etc/tns/nved.yaml")
+		configure := func(text string) {
+			l.run("edge1", "sh", "-c", "cat >/etc/tns/nved.yaml <<'END'\n"+text+"END")
+			l.run("edge1", "tnsctl", "reload")
+		}
+		configure(without(configured, "printer", "servers:"))
+		l.knows("vtep", printerMAC, fdb.None)
+		l.knows("edge2", printerMAC, fdb.None)
+		l.soon("the kernel", func() error {
+			if l.local("edge1", "printer", printerMAC) == nil {
+				return fmt.Errorf("edge1 still has %s on its port", printerMAC)
+			}
+			return nil
+		})
+		if _, _, err := l.listed("edge1", "printer"); err == nil {
+			t.Error("the server is still listed")
+		}
+		l.stands("edge1", v.id, tes1, "associated", "")
+		l.knows("vtep", v.mac, fdb.To(edge1))
+		l.pings("vm1", "10.1.2.2")
+		configure(configured)
+		l.knows("vtep", printerMAC, fdb.To(edge1))
+		l.pings("vm1", "10.1.2.1")
+	})
 	t.Run("nved is killed", func(t *testing.T) {
 		l := l.in(t)
 		s := l.streamFrom("vm1", v.mac, printerMAC, []string{"printer"}, nil)
@@ -120,27 +147,6 @@ func TestServers(t *testing.T) {
 		if r := s.stop("printer"); r.Lost+r.Duplicated > 0 {
 			t.Errorf("probes to the printer, from before to after: %s", r)
 		}
-	})
-	t.Run("it leaves the configuration", func(t *testing.T) {
-		l := l.in(t)
-		changed := without(l.run("edge1", "cat", "/etc/tns/nved.yaml"), "printer", "servers:")
-		l.run("edge1", "umount", "/etc/tns/nved.yaml")
-		l.run("edge1", "sh", "-c", "cat >/etc/tns/nved.yaml <<'END'\n"+changed+"END")
-		l.run("edge1", "tnsctl", "reload")
-		l.knows("vtep", printerMAC, fdb.None)
-		l.knows("edge2", printerMAC, fdb.None)
-		l.soon("the kernel", func() error {
-			if l.local("edge1", "printer", printerMAC) == nil {
-				return fmt.Errorf("edge1 still has %s on its port", printerMAC)
-			}
-			return nil
-		})
-		if _, _, err := l.listed("edge1", "printer"); err == nil {
-			t.Error("the server is still listed")
-		}
-		l.stands("edge1", v.id, tes1, "associated", "")
-		l.knows("vtep", v.mac, fdb.To(edge1))
-		l.pings("vm1", "10.1.2.2")
 	})
 }
 
