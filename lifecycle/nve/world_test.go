@@ -397,7 +397,11 @@ func (w *world) responseText(r evpn.Route) string {
 	mirror, ok := evpn.DecodeMirror(r.LargeCommunities[0])
 	w.check(ok && mirror.Response && mirror.Status == a.Status && mirror.Reason == a.Reason && mirror.State == a.State && mirror.Sequence == a.Sequence, "response %s: mirror %v", r.RouteKey, mirror)
 	w.check((a.VNName != nil) == (r.Label != 0), "response %s: VN-NAME %v", r.RouteKey, a.VNName)
-	w.check((a.Tag != nil) == (a.State >= evpn.StatePreAssociated && a.State <= evpn.StateEmigrating && r.Label != 0), "response %s: state %s, tag %v", r.RouteKey, a.State, a.Tag)
+	hasTag := a.State >= evpn.StatePreAssociated && a.State <= evpn.StateEmigrating && r.Label != 0
+	if a.Tag == nil && a.Status == evpn.FailKept && a.VM != nil && !w.edge.records[VMKey{*a.VM, evpn.RouterID(r.Tag)}].holds(StationKey{r.Label, r.MAC}) {
+		hasTag = false // the VM is not in the VN, and the segment may have no VID for it
+	}
+	w.check((a.Tag != nil) == hasTag, "response %s: state %s, tag %v", r.RouteKey, a.State, a.Tag)
 	s := "respond " + to + " " + place4(vnOf(r.Label), r.RouteKey)
 	if a.VM != nil {
 		s += " " + vmName(*a.VM)
