@@ -18,8 +18,8 @@ import (
 const defaultUDPPort = 4789
 
 // Ensure makes the devices of the networks, which are all there are, or adopts what is there. A device that is there and
-// cannot serve is left as it is; the error names it, its attribute, and what is needed. A port that is left out stays in
-// its bridge, locked, and is not counted any more.
+// cannot serve is left as it is; the error names it, its attribute, and what is needed. A port that is in a bridge which we made
+// for another VN is taken out of it; one that is left out stays in its bridge, locked, and is not counted any more.
 func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -27,8 +27,9 @@ func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error
 		return err
 	}
 	k.wanted = networks
+	freed := k.free(ctx, networks)
 	_, err := k.ensure(ctx)
-	return err
+	return errors.Join(freed, err)
 }
 
 // ensure makes good what is missing of the wanted networks' devices, and nothing where nothing is.
