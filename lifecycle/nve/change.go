@@ -12,7 +12,7 @@ import (
 )
 
 // MayChange asks whether another edge may go on in this one's place with another configuration. The answer is what speaks against it: VNs that would be
-// renumbered, renamed or deleted, TESs that would lose their port or their right to a VN, and policies that would go or not fit any more, each with the VMs that are there (SPEC §3). If nothing does, VNs
+// renumbered, renamed or deleted, TESs that would lose their port or their right to a VN, policies that would go or not fit any more, and guarantees that could not be kept, each with the VMs that are there (SPEC §3). If nothing does, VNs
 // that are not in the next configuration take nobody new from now on: their associations are refused as if they were draining.
 func (e *Edge) MayChange(ctx context.Context, next Config) (against []string, err error) {
 	err = e.ask(ctx, func() { against = e.mayChange(next) })
@@ -53,6 +53,7 @@ func (e *Edge) against(next Config) []string {
 			}
 		}
 	}
+	maps.Copy(vms, e.breaks(next, inhabitants))
 	var all []string
 	for _, text := range slices.Sorted(maps.Keys(vms)) {
 		all = append(all, fmt.Sprintf("%s: %s", text, strings.Join(vms[text], ", ")))

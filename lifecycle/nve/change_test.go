@@ -55,6 +55,16 @@ func TestWhatMayChange(t *testing.T) {
 		{"a profile that no VM has goes", both, func(c *Config) { delete(c.Profiles, policy.ID{Type: 5, Version: 1}) }, nil},
 		{"there is a baseline that a VM's profile contradicts", []string{"ask tes1 associate vm1 blue/m1 policy=7"}, func(c *Config) { vnAt(c, "blue").Baseline = vnAt(c, "mauve").Baseline },
 			[]string{"VN blue cannot have policies by which VMs in it could not be there: pcp 5 of profile urgent (7:1): above the highest of the baseline of tenant acme, 3: " + vm1}},
+		{"a port cannot keep what it guarantees", []string{"ask tes1 associate vm1 blue/m1 policy=12"}, func(c *Config) { vnAt(c, "blue").Ports[0].Bandwidth = 999999 },
+			[]string{"port eth11 cannot guarantee 1000000 bit/s with a bandwidth of 999999: " + vm1}},
+		{"a port has no bandwidth any more", []string{"ask tes1 associate vm1 blue/m1 policy=12"}, func(c *Config) { vnAt(c, "blue").Ports[0].Bandwidth = 0 },
+			[]string{"port eth11 cannot guarantee 1000000 bit/s with a bandwidth of 0: " + vm1}},
+		{"a profile guarantees more than there is", []string{"ask tes1 associate vm1 blue/m1 policy=12"}, func(c *Config) {
+			p := *c.Profiles[policy.ID{Type: 12, Version: 1}]
+			p.Guaranteed = 3e6
+			c.Profiles[policy.ID{Type: 12, Version: 1}] = &p
+		}, []string{"port eth11 cannot guarantee 3000000 bit/s with a bandwidth of 2000000: " + vm1}},
+		{"what is guaranteed still is", []string{"ask tes1 associate vm1 blue/m1 policy=12"}, func(c *Config) { vnAt(c, "blue").Ports[0].Bandwidth = 1e6 }, nil},
 		{"orphans count", append(both[:1:1], "down tes1"), func(c *Config) { without(c, "blue") }, []string{"VN blue (10100) cannot be deleted while VMs are in it: " + vm1}},
 		{"who has gone does not", append(both[:1:1], "ask tes1 terminate vm1"), func(c *Config) { without(c, "blue") }, nil},
 		{"who was refused does not", []string{"refuse m1 6", both[0]}, func(c *Config) { without(c, "blue") }, nil},
@@ -65,11 +75,13 @@ func TestWhatMayChange(t *testing.T) {
 			[]string{"the start is not over: who is there is not known yet; try again in a few seconds"}},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			w := newWorld(t)
+			wide := func(c *Config) { vnAt(c, "blue").Ports[0].Bandwidth = 2e6 }
+			w := newWorld(t, wide)
 			for _, line := range v.story {
 				w.do(line)
 			}
 			next := worldConfig()
+			wide(&next)
 			v.change(&next)
 			var against []string
 			w.turn(func() { against = w.edge.against(next) })

@@ -15,9 +15,10 @@ func TestDemandsOfPolicies(t *testing.T) {
 		want Demand
 	}{
 		{"blue", evpn.Policy{}, Demand{}},
-		{"blue", evpn.Policy{Type: 5, Version: 1}, Demand{ACLRules: 1, Bandwidth: 1e6}},
+		{"blue", evpn.Policy{Type: 5, Version: 1}, Demand{ACLRules: 1}},
+		{"blue", evpn.Policy{Type: 12, Version: 1}, Demand{Bandwidth: 1e6}},
 		{"blue", evpn.Policy{Type: 6, Version: 1}, Demand{ACLRules: 2}}, // its default is a rule of its own
-		{"mauve", evpn.Policy{}, Demand{ACLRules: 2, Bandwidth: 1e6}},   // profile 5 by default, and a rule of the baseline
+		{"mauve", evpn.Policy{}, Demand{ACLRules: 2}},                   // profile 5 by default, and a rule of the baseline
 		{"mauve", evpn.Policy{Type: 10, Version: 1}, Demand{ACLRules: 1}},
 		{"blue", evpn.Policy{Type: 99}, Demand{}},
 	} {

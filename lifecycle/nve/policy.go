@@ -57,6 +57,11 @@ func (e *Edge) permitted(o *offer) (evpn.Reason, string) {
 	if why == evpn.ReasonNone && r.conflict != nil {
 		return evpn.ConflictPolicies, r.conflict.Error()
 	}
+	if why == evpn.ReasonNone {
+		if text = r.unsure(e.ports[o.vn.portOf(o.vm.TES, o.route.MAC)]); text != "" {
+			why = evpn.NonSufficientResources
+		}
+	}
 	return why, text
 }
 

@@ -173,7 +173,8 @@ func worldProfiles() map[policy.ID]*policy.Profile {
 		all[p.ID] = p
 		return p
 	}
-	profile(5, "web", policy.Rule{Name: "http", Match: tcp(80)}).Guaranteed = 1e6
+	profile(5, "web", policy.Rule{Name: "http", Match: tcp(80)})
+	profile(12, "sure").Guaranteed = 1e6
 	profile(6, "shut", policy.Rule{Name: "nothing", Action: policy.Deny, Match: policy.Match{Protocol: policy.Just(policy.TCP)}}).FromVM.Default = policy.Deny
 	profile(7, "urgent").PCP = policy.Just(5)
 	profile(8, "mailer", policy.Rule{Name: "mail", Match: tcp(25)})
