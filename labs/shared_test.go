@@ -79,10 +79,8 @@ func TestSharedPort(t *testing.T) {
 	})
 	t.Run("a broadcast comes to everybody once, and not back", func(t *testing.T) {
 		l := l.in(t)
-		s := l.streamFrom("vm1", w.mac, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, places, nil)
+		s := l.streamFrom("vm1", w.mac, net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, append([]string{"far", "archive"}, places...), nil) // all listen before the first is sent
 		s.talks = true
-		s.taps["far"] = l.tap(s, "far", "eth1")
-		s.taps["archive"] = l.tap(s, "archive", "eth1")
 		for _, node := range []string{"vm2", "far", "archive"} {
 			s.arrive(node, 100)
 		}
