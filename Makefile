@@ -5,6 +5,8 @@ MODULE  := github.com/tns-project/tns
 LDFLAGS := -s -w -X $(MODULE)/cmd/internal/build.version=$(VERSION)
 TOOLS   := bin/protoc-gen-go bin/protoc-gen-go-grpc bin/staticcheck
 FUZZTIME ?= 20s
+# What has tests that the race detector cannot run.
+DAMAGE := ./lifecycle/nve/store ./lifecycle/tes/store
 
 # The tree may belong to another user than root, who runs this: then git tells go nothing.
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
@@ -38,6 +40,7 @@ test: deps build lint check-generated ## Run every check and every test, with th
 	CGO_ENABLED=0 go build -o bin/ ./labs/reflector
 	go test ./.ci/noskip
 	@mkdir -p bin && go build -o bin/noskip ./.ci/noskip
+	go test -timeout 10m $(DAMAGE)
 	go test -race -json -timeout 20m ./... 2>&1 | bin/noskip
 
 .PHONY: test-long

@@ -221,44 +221,6 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 	}
 }
 
-// TestAnyFlippedOctetIsSurvived flips one octet at a time: whatever it hits, the store opens (with what was there, less, or nothing) and can be written.
-func TestAnyFlippedOctetIsSurvived(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "nved.db")
-	s, _, stop := open(t, path)
-	fill(s)
-	stop()
-	octets, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for at := 0; at < len(octets); at += 97 {
-		broken := append([]byte(nil), octets...)
-		broken[at] ^= 0xff
-		if err := os.WriteFile(path, broken, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, aside, err := store.Open(path, quiet())
-		if err != nil {
-			t.Fatalf("octet %d: %v", at, err)
-		}
-		if _, err := s.Load(); err != nil {
-			t.Errorf("octet %d: %v", at, err)
-		}
-		s.PutNumber(1, 1)
-		ended, end := context.WithCancel(context.Background())
-		end()
-		if err := s.Run(ended); err != nil {
-			t.Errorf("octet %d: %v", at, err)
-		}
-		if s.Failing() {
-			t.Errorf("octet %d: it cannot be written", at)
-		}
-		if aside != "" {
-			os.Remove(aside)
-		}
-	}
-}
-
 func TestEntriesThatMakeNoSenseAreLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nved.db")
 	s, _, stop := open(t, path)
