@@ -41,3 +41,22 @@ func TestOwnAddressIsNotTakenOver(t *testing.T) {
 		t.Errorf("entries of blue1 are\n%s\nwere\n%s", after, before)
 	}
 }
+
+// A kernel with VLAN filtering tells of each entry twice: without a VLAN, and in the bridge's default VLAN.
+func TestTwinInTheDefaultVLANIsNoChange(t *testing.T) {
+	_, k := ready(t)
+	mac := dataplane.MAC{2, 0, 0, 0, 0, 1}
+	dataplanetest.Apply(t, k, []dataplane.Entry{dataplanetest.Local(10100, mac, "blue1")}, nil)
+	n := k.networks[10100]
+	twin := n.inBridge(mac, n.ports["blue1"])
+	twin.vlan = 1
+	k.watch.mu.Lock()
+	defer k.watch.mu.Unlock()
+	if k.watch.foreignEntry(twin, false) {
+		t.Error("the twin is taken for somebody else's doing")
+	}
+	twin.link = n.ports["blue2"]
+	if !k.watch.foreignEntry(twin, false) {
+		t.Error("a twin on another port is not")
+	}
+}

@@ -63,6 +63,7 @@ type device struct {
 	name   string
 	master int
 	kind   deviceKind
+	shared bool // a bridge that tells VNs apart by VLANs
 }
 
 type deviceKind uint8
@@ -178,7 +179,11 @@ func (w *watcher) locate(n neigh) (slot, place, bool) {
 		if d.kind == bridgeDevice {
 			break
 		}
-		return slot{table: tableBridge, dev: d.master, mac: n.mac, vlan: n.vlan}, place{port: n.link}, true
+		vlan := n.vlan
+		if !w.links[d.master].shared {
+			vlan = 0 // a kernel with VLAN filtering has each entry in the bridge's default VLAN, too, where nothing is filtered
+		}
+		return slot{table: tableBridge, dev: d.master, mac: n.mac, vlan: vlan}, place{port: n.link}, true
 	case d.kind == bridgeDevice:
 		return slot{table: tableNeighbor, dev: n.link, ip: n.dst}, place{mac: n.mac}, true
 	}
@@ -235,17 +240,17 @@ func (w *watcher) devices(networks map[dataplane.VNI]*network) {
 	links, names := make(map[int]device), make(map[string]bool)
 	for _, n := range networks {
 		names[n.Bridge], names[n.VXLAN] = true, true
-		links[n.bridge] = device{n.Bridge, 0, bridgeDevice}
-		links[n.vxlan] = device{n.VXLAN, n.bridge, vxlanDevice}
+		links[n.bridge] = device{n.Bridge, 0, bridgeDevice, n.shared()}
+		links[n.vxlan] = device{n.VXLAN, n.bridge, vxlanDevice, false}
 		if n.shared() {
 			names[sharedDevice(n.VNI)] = true
-			links[n.svi] = device{sharedDevice(n.VNI), 0, bridgeDevice}
+			links[n.svi] = device{sharedDevice(n.VNI), 0, bridgeDevice, false}
 		}
 		for _, p := range n.Ports {
 			names[p.Name], names[n.device(p.Name)] = true, true
 		}
 		for p, index := range n.ports {
-			links[index] = device{n.device(p), n.bridge, portDevice}
+			links[index] = device{n.device(p), n.bridge, portDevice, false}
 		}
 	}
 	delete(links, 0)
