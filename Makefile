@@ -47,7 +47,7 @@ test: deps build lint check-generated ## Run every check and every test, with th
 test-long: deps build ## Run the tests again and again in random order, then fuzz
 	CGO_ENABLED=0 go build -o bin/ ./labs/reflector
 	@mkdir -p bin && go build -o bin/noskip ./.ci/noskip
-	go test -race -json -timeout 90m -count 5 -shuffle on ./... 2>&1 | bin/noskip
+	TNS_TEST_LONG=1 go test -race -json -timeout 90m -count 5 -shuffle on ./... 2>&1 | bin/noskip
 	.ci/fuzz 60s
 
 .PHONY: bench

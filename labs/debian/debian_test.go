@@ -16,6 +16,12 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	binaries := []qemu.Binary{
+		{Name: "dataplane/linux", Path: build(t, "../../dataplane/linux"), Args: []string{"-test.skip=^TestWhatCannotServeIsNamed$|^TestLimitsHold|^TestGuaranteeHolds|^TestContract$/^ebpf$"}},
+	}
+	if os.Getenv("TNS_TEST_LONG") != "" { // make test-long
+		binaries = append(binaries, qemu.Binary{Name: "dataplane/linux/tag", Path: build(t, "../../dataplane/linux/tag")})
+	}
 	qemu.Guest{
 		Kernel: kernel,
 		Modules: []string{
@@ -23,10 +29,7 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 			"sch_ingress", "cls_flower", "cls_matchall", "cls_u32", "cls_bpf", "act_vlan", "act_mirred", "act_gact", "act_police", "sch_htb", "ifb",
 		},
 		Tools: []string{"ip", "bridge", "tc", "nft", "ping"},
-		Binaries: []qemu.Binary{
-			{Name: "dataplane/linux", Path: build(t, "../../dataplane/linux"), Args: []string{"-test.skip=^TestWhatCannotServeIsNamed$|^TestLimitsHold|^TestGuaranteeHolds|^TestContract$/^ebpf$"}},
-			{Name: "dataplane/linux/tag", Path: build(t, "../../dataplane/linux/tag")},
-		},
+		Binaries: binaries,
 		Memory:  1024,
 		Silence: 4 * time.Minute,
 		Limit:   15 * time.Minute,
