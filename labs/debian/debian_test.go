@@ -28,11 +28,11 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 			"bridge", "8021q", "vxlan", "veth", "nf_tables", "nft_limit", "nft_ct", "nft_meta_bridge", "af_packet", "crc32c_generic",
 			"sch_ingress", "cls_flower", "cls_matchall", "cls_u32", "cls_bpf", "act_vlan", "act_mirred", "act_gact", "act_police", "sch_htb", "ifb",
 		},
-		Tools: []string{"ip", "bridge", "tc", "nft", "ping"},
+		Tools:    []string{"ip", "bridge", "tc", "nft", "ping"},
 		Binaries: binaries,
-		Memory:  1024,
-		Silence: 4 * time.Minute,
-		Limit:   15 * time.Minute,
+		Memory:   1024,
+		Silence:  4 * time.Minute,
+		Limit:    15 * time.Minute,
 	}.Run(t)
 }
 
