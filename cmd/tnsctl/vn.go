@@ -108,3 +108,16 @@ func (a *app) vn() *cobra.Command {
 	c.AddCommand(a.vnDrain())
 	return c
 }
+
+// oneVN takes a virtual network, by name or VNI, as the only argument.
+func oneVN(vn **tnsv1.VN) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) (err error) {
+		if len(args) != 1 {
+			return fmt.Errorf("%s: want a VN, by name or VNI, as the only argument", c.CommandPath())
+		}
+		if *vn, err = parseVN(args[0]); err != nil {
+			return fmt.Errorf("%s %s: %w", c.CommandPath(), args[0], err)
+		}
+		return nil
+	}
+}

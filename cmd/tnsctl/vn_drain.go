@@ -19,6 +19,7 @@ type drainView struct {
 }
 
 func (a *app) vnDrain() *cobra.Command {
+	var vn *tnsv1.VN
 	var undo bool
 	c := &cobra.Command{
 		Use:   "drain NAME|VNI",
@@ -27,12 +28,8 @@ func (a *app) vnDrain() *cobra.Command {
 move them. Once it is empty the VN can be deleted or renumbered: change the configuration, then tnsctl reload. The mark stays, also over restarts, until --undo
 or until the VN is gone.`,
 		Example: "  tnsctl vn drain blue\n  tnsctl vn drain blue --undo",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			vn, err := parseVN(args[0])
-			if err != nil {
-				return usageError{fmt.Errorf("tnsctl vn drain %s: %w", args[0], err)}
-			}
+		Args:    oneVN(&vn),
+		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), edgeFirst, func(ctx context.Context, d *control.Client) error {
 				r, err := d.DrainVN(ctx, &tnsv1.DrainVNRequest{Vn: vn, Undo: undo})
 				if err != nil {

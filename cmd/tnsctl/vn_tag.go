@@ -89,17 +89,14 @@ func (a *app) vnRetag() *cobra.Command {
 The VMs behind it are told the new VID. Until their TESs have answered, for 30 s at most, both work. This command does not wait for that:
 "vn list" shows how far it is, "vm show" the answer of one TES. While a change goes on, another one waits for its end.`,
 		Example: "  tnsctl vn retag blue --port eth1\n  tnsctl vn retag 10100 --port eth1 --vid 200",
-		Args: func(c *cobra.Command, args []string) (err error) {
+		Args: func(c *cobra.Command, args []string) error {
 			switch {
-			case len(args) != 1:
-				return fmt.Errorf("%s: want a VN, by name or VNI, as the only argument", c.CommandPath())
-			case port == "":
+			case len(args) == 1 && port == "":
 				return fmt.Errorf("%s: want --port PORT, a tagged port of the VN", c.CommandPath())
 			case c.Flags().Changed("vid") && (vid < 1 || vid > 4094):
 				return fmt.Errorf("--vid %d: want 1 to 4094, or leave it out", vid)
 			}
-			vn, err = parseVN(args[0])
-			return err
+			return oneVN(&vn)(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c.Context(), edgeFirst, func(ctx context.Context, d *control.Client) error {

@@ -27,9 +27,9 @@ func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error
 		return err
 	}
 	k.wanted = networks
-	freed := k.free(ctx, networks)
+	moved := k.releaseMoved(ctx, networks)
 	_, err := k.ensure(ctx)
-	return errors.Join(freed, err)
+	return errors.Join(moved, err)
 }
 
 // ensure makes good what is missing of the wanted networks' devices, and nothing where nothing is.

@@ -316,16 +316,4 @@ func (d *Dot1Q) List() ([]Attachment, error) {
 }
 
 // Drops reads the counts of the trunks that VNs are on.
-func (d *Dot1Q) Drops() (map[string]uint64, error) {
-	drops := make(map[string]uint64)
-	for port, t := range d.trunks {
-		n, closed, err := t.drops()
-		if err != nil {
-			return nil, fmt.Errorf("count the drops on %s: %w", port, err)
-		}
-		if closed {
-			drops[port] = n
-		}
-	}
-	return drops, nil
-}
+func (d *Dot1Q) Drops() (map[string]uint64, error) { return dropsOn(d.trunks) }

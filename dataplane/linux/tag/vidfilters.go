@@ -286,3 +286,20 @@ func (f *vidFilters) drops() (n uint64, closed bool, err error) {
 	}
 	return n, closed, nil
 }
+
+// dropsOn is what trunks dropped, by port, as far as they drop: one that no VN is on does not.
+func dropsOn[T interface {
+	drops() (n uint64, closed bool, err error)
+}](trunks map[string]T) (map[string]uint64, error) {
+	drops := make(map[string]uint64)
+	for port, t := range trunks {
+		n, closed, err := t.drops()
+		if err != nil {
+			return nil, fmt.Errorf("count the drops on %s: %w", port, err)
+		}
+		if closed {
+			drops[port] = n
+		}
+	}
+	return drops, nil
+}

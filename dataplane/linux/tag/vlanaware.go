@@ -168,16 +168,4 @@ func (a *VLANAware) List() ([]Attachment, error) {
 }
 
 // Drops reads the counts of the trunks.
-func (a *VLANAware) Drops() (map[string]uint64, error) {
-	drops := make(map[string]uint64)
-	for port, t := range a.trunks {
-		n, closed, err := t.drops()
-		if err != nil {
-			return nil, fmt.Errorf("count the drops on %s: %w", port, err)
-		}
-		if closed {
-			drops[port] = n
-		}
-	}
-	return drops, nil
-}
+func (a *VLANAware) Drops() (map[string]uint64, error) { return dropsOn(a.trunks) }
