@@ -26,6 +26,20 @@ func (b *backend) ListVNs(ctx context.Context, _ *tnsv1.ListVNsRequest) (*tnsv1.
 	return r, nil
 }
 
+// DrainVN implements tnsv1.ControlServer.
+func (b *backend) DrainVN(ctx context.Context, q *tnsv1.DrainVNRequest) (*tnsv1.DrainVNResponse, error) {
+	v, err := b.find(q.Vn)
+	if err != nil {
+		return nil, err
+	}
+	left, _, err := b.edge.Drain(ctx, v.VNI, !q.Undo)
+	r := &tnsv1.DrainVNResponse{Vn: v.Name, Vni: uint32(v.VNI), Draining: !q.Undo}
+	for _, vm := range left {
+		r.Left = append(r.Left, viewVM(b.config.ID, vm))
+	}
+	return r, err
+}
+
 func (b *backend) viewNetwork(v nve.VNView, used []quota.Usage) *tnsv1.Network {
 	n := &tnsv1.Network{Name: v.Name, Vni: uint32(v.VNI), Nve: b.config.ID.String(), Vms: uint32(v.Members), Active: uint32(v.Active), Draining: v.Draining}
 	for _, p := range v.Ports {

@@ -14,7 +14,7 @@ import (
 )
 
 // The local tag (§3.3.9, requirements 4 and 5). The Tags of the VNs on tagged ports are in a book (package tag); here they are told to VMs, to the kernel and to the disk. What a
-// VM was told, and what its TES answered, is in told.go.
+// VM was told, and what its TES answered, is in localtag.go.
 
 // Segment is a tagged port, or several between which a VN has one VID.
 type Segment struct {

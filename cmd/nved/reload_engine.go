@@ -22,20 +22,6 @@ func (b *backend) Reload(ctx context.Context, q *tnsv1.ReloadRequest) (*tnsv1.Re
 	return &tnsv1.ReloadResponse{Number: o.Number, Running: o.Running, Changed: o.Changed, Problems: o.Problems, Elapsed: durationpb.New(o.Elapsed)}, nil
 }
 
-// DrainVN implements tnsv1.ControlServer.
-func (b *backend) DrainVN(ctx context.Context, q *tnsv1.DrainVNRequest) (*tnsv1.DrainVNResponse, error) {
-	v, err := b.find(q.Vn)
-	if err != nil {
-		return nil, err
-	}
-	left, _, err := b.edge.Drain(ctx, v.VNI, !q.Undo)
-	r := &tnsv1.DrainVNResponse{Vn: v.Name, Vni: uint32(v.VNI), Draining: !q.Undo}
-	for _, vm := range left {
-		r.Left = append(r.Left, viewVM(b.config.ID, vm))
-	}
-	return r, err
-}
-
 // mayReload answers the supervisor what speaks against another configuration: what the edge says, and devices of VNs that VMs are in.
 func (b *backend) mayReload(ctx context.Context, question json.RawMessage) (any, error) {
 	var q engineQuestion
