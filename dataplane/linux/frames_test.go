@@ -64,8 +64,18 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// newVM makes a VM that sends nothing by itself.
+// newVM makes a VM that sends nothing by itself, but for the multicast report of its IPv6 address in the first second.
 func newVM(t testing.TB, e edge, port string, n byte) vm {
+	v := newSilentVM(t, e, port, n)
+	v.takeIPv6(t)
+	return v
+}
+
+// takeIPv6 gives the VM's kernel the VM's IPv6 address.
+func (v vm) takeIPv6(t testing.TB) { v.run(t, "ip addr add %v/64 dev eth0 nodad", v.ip6) }
+
+// newSilentVM makes a VM that sends nothing by itself. Its kernel does not know that it has an IPv6 address.
+func newSilentVM(t testing.TB, e edge, port string, n byte) vm {
 	v := vm{
 		space: newSpace(t), mac: dataplane.MAC{2, 0, 0, 0, 0, n},
 		ip4: netip.AddrFrom4([4]byte{10, 0, 0, n}), ip6: netip.MustParseAddr(fmt.Sprintf("fd00::%d", n)),
@@ -74,7 +84,6 @@ func newVM(t testing.TB, e edge, port string, n byte) vm {
 	v.run(t, "ip link set eth0 addrgenmode none mtu 1450")
 	v.run(t, "ip link set eth0 up")
 	v.run(t, "ip addr add %v/24 dev eth0", v.ip4)
-	v.run(t, "ip addr add %v/64 dev eth0 nodad", v.ip6)
 	return v
 }
 

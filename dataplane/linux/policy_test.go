@@ -24,8 +24,8 @@ type pairLab struct {
 
 func newPair(t testing.TB) *pairLab {
 	l := &pairLab{edge: edge{space: newSpace(t), vtep: netip.MustParseAddr("192.0.2.1")}}
-	l.a = newVM(t, l.edge, "blue1", 1)
-	l.c = newVM(t, l.edge, "blue2", 3)
+	l.a = newSilentVM(t, l.edge, "blue1", 1)
+	l.c = newSilentVM(t, l.edge, "blue2", 3)
 	l.edge.k = l.edge.kernel(t)
 	n := dataplane.Network{
 		VNI: vni, Name: "blue", Bridge: "br", VXLAN: "vx", VTEP: l.edge.vtep, MTU: 1450,

@@ -94,6 +94,8 @@ func within(t testing.TB, what string, got, want float64) {
 
 func TestLimitsHoldInBothDirections(t *testing.T) {
 	l := newPair(t)
+	l.a.takeIPv6(t)
+	l.c.takeIPv6(t)
 	const rate = 20e6
 	for _, c := range []struct {
 		name string
