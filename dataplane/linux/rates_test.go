@@ -83,13 +83,23 @@ func stream(t testing.TB, from, to vm, address string, during time.Duration) flo
 	return float64(n) / time.Since(begin).Seconds()
 }
 
-// within fails the test unless got is within 15 % of want.
-func within(t testing.TB, what string, got, want float64) {
+// within fails the test if more than want and 15 % goes through, or less than want without them, three times in a row: a busy machine makes one measurement too low,
+// and none too high.
+func within(t testing.TB, what string, measure func() float64, want float64) {
 	t.Helper()
-	t.Logf("%s: %.2f Mbit/s, limit %.2f", what, got/1e6, want/1e6)
-	if got < want*0.85 || got > want*1.15 {
-		t.Errorf("%s: %.2f Mbit/s, want within 15 %% of %.2f", what, got/1e6, want/1e6)
+	var all []string
+	for range 3 {
+		got := measure()
+		all = append(all, fmt.Sprintf("%.2f", got/1e6))
+		if got > want*1.15 {
+			break
+		}
+		if got >= want*0.85 {
+			t.Logf("%s: %s Mbit/s, limit %.2f", what, strings.Join(all, ", "), want/1e6)
+			return
+		}
 	}
+	t.Errorf("%s: %s Mbit/s, want within 15 %% of %.2f", what, strings.Join(all, ", "), want/1e6)
 }
 
 func TestLimitsHoldInBothDirections(t *testing.T) {
@@ -108,9 +118,9 @@ func TestLimitsHoldInBothDirections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := l.policy(c.who, c.p)
 			l.set(t, e)
-			within(t, "TCP over IPv4", 8*stream(t, l.a, l.c, l.c.ip4.String(), 3*time.Second), rate)
-			within(t, "TCP over IPv6", 8*stream(t, l.a, l.c, l.c.ip6.String(), 3*time.Second), rate)
-			within(t, "a flood of UDP", l.flood(t, 2*rate, 2*time.Second), rate)
+			within(t, "TCP over IPv4", func() float64 { return 8 * stream(t, l.a, l.c, l.c.ip4.String(), 3*time.Second) }, rate)
+			within(t, "TCP over IPv6", func() float64 { return 8 * stream(t, l.a, l.c, l.c.ip6.String(), 3*time.Second) }, rate)
+			within(t, "a flood of UDP", func() float64 { return l.flood(t, 2*rate, 2*time.Second) }, rate)
 			counters, err := l.edge.k.Counters(t.Context(), e.Key)
 			if err != nil {
 				t.Fatal(err)
