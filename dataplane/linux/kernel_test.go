@@ -3,6 +3,7 @@ package linux
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -62,6 +63,27 @@ func (l *listener) heard(t *testing.T) (all []notification) {
 	}
 }
 
+// settle reads until the kernel has told of each link's state: linkwatch tells it up to a second after the change (net/core/link_watch.c).
+func (l *listener) settle(t *testing.T) {
+	t.Helper()
+	second := unix.NsecToTimeval(int64(1100 * time.Millisecond))
+	if err := l.socket.SetReceiveTimeout(&second); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, _, err := l.socket.Receive()
+		if errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.socket.SetReceiveTimeout(&unix.Timeval{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ready is a namespace with the contract's networks.
 func ready(t *testing.T) (space, *Kernel) {
 	t.Helper()
@@ -87,7 +109,7 @@ func TestDoingItAgainChangesNothing(t *testing.T) {
 	dataplanetest.Apply(t, k, entries(), nil)
 	rules := s.run(t, "nft -s -a list ruleset")
 	l := s.listen(t)
-	l.heard(t)
+	l.settle(t)
 	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
 		t.Fatal(err)
 	}
