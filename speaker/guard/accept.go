@@ -13,8 +13,11 @@ func (p *peer) moved(m *machine, from, next State, c cause) {
 	if m.side.name == outerSide {
 		p.log.WithFields(logrus.Fields{"from": from, "state": next, "accepted": m.accepted, "reason": c.String()}).Debug("session")
 	}
-	if m.accepted && m.state == Idle {
+	switch {
+	case m.accepted && m.state == Idle:
 		p.remove(m)
+	case m.accepted && m.state == Active && from == OpenSent: // it is not ours to dial again
+		p.fire(m, Stop, cause{})
 	}
 }
 
@@ -29,9 +32,7 @@ func (p *peer) remove(m *machine) {
 	if d := p.dialler; d != nil && d.state == Idle && d.idleHold.timer == nil && p.session == nil && !p.refusing && p.ctx.Err() == nil {
 		p.act(d, StartIdleHold, Idle, cause{}) // it had lost to this one
 	}
-	if p.config.Dynamic && len(p.accepted) == 0 {
-		p.after(&p.forget, forgetAfter, func() { p.guard.forget(p) })
-	}
+	p.expire()
 }
 
 // accept takes a connection that the peer dialled.
@@ -49,6 +50,7 @@ func (p *peer) accept(c net.Conn) {
 		}
 	}
 	p.forget.stop()
+	p.lonely.Store(false)
 	m := &machine{side: p.outer(), since: p.now(), accepted: true}
 	p.fire(m, StartPassive, cause{})
 	p.accepted = append(p.accepted, m)

@@ -21,6 +21,8 @@ type Config struct {
 	Families []wire.Family // EVPN alone if empty
 	Engine   Engine
 
+	MaxDynamic int // dynamic peers at a time; those without a connection make place; 0: no limit
+
 	EngineTime time.Duration // sessions are closed (CEASE 8) when no engine is there for that long, 120 s
 	RenewTime  time.Duration // what a new engine has not announced again by then is withdrawn, 30 s
 	Renewal    Renewal
@@ -47,10 +49,10 @@ const (
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.
 type Peer struct {
 	Prefix       netip.Prefix // static: a single address
-	Dynamic      bool
-	Passive      bool   // static: wait to be dialled
-	AS           uint32 // 0 = any (dynamic only)
-	Port         uint16 // 179; where a static peer listens
+	Dynamic      bool         // it is dialled, too, while it is called (Guard.Call)
+	Passive      bool         // static: wait to be dialled
+	AS           uint32       // 0 = any (dynamic only)
+	Port         uint16       // 179; where a peer that we dial listens
 	LocalAddress netip.Addr
 	HoldTime     time.Duration // 9 s, in whole seconds and at least 3 s; a third of it is the keep-alive time
 	ConnectRetry time.Duration // 8 s: the most that lies between two attempts; they begin at once and then 1 s, 2 s, … apart
@@ -133,6 +135,9 @@ func (c Config) withDefaults() (Config, error) {
 		peers = append(peers, p)
 	}
 	c.Peers = peers
+	if c.MaxDynamic < 0 {
+		errs = append(errs, fmt.Errorf("at most %d dynamic peers: must not be negative", c.MaxDynamic))
+	}
 	errs = append(errs, c.openInKeyed()...)
 	if len(errs) > 0 {
 		return Config{}, fmt.Errorf("configure guard: %w", errors.Join(errs...))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -16,10 +17,12 @@ import (
 //
 //	{"ask":"peers"}     → {"peers":[…Status…],"totals":{…}}
 //	{"ask":"renewed"}   → {}
+//	{"ask":"call","call":{"addresses":[…],"only":true}} → {"refused":{"192.0.2.9":"why"}}: whom to dial (Guard.Call)
 //	{"ask":"notices"}   → {"notice":{…}} again and again, until either side closes. One client at a time hears them.
 
 type question struct {
-	Ask string `json:"ask"`
+	Ask  string   `json:"ask"`
+	Call CallList `json:"call,omitzero"`
 }
 
 type answer struct {
@@ -27,12 +30,15 @@ type answer struct {
 	Totals *Totals  `json:"totals,omitempty"`
 	Notice *Notice  `json:"notice,omitempty"`
 	Error  string   `json:"error,omitempty"`
+
+	Refused map[netip.Addr]string `json:"refused,omitempty"`
 }
 
 const (
 	asking  = "peers"
 	renew   = "renewed"
 	hearing = "notices"
+	calling = "call"
 
 	answerTime = 5 * time.Second
 )
@@ -76,6 +82,13 @@ func (g *Guard) answerAll(ctx context.Context, c net.Conn) {
 			a.Peers, a.Totals = g.Peers(ctx), &totals
 		case renew:
 			g.Renewed()
+		case calling:
+			select {
+			case <-g.running:
+			case <-ctx.Done():
+				return
+			}
+			a.Refused = g.Call(q.Call.Addresses, q.Call.Only)
 		case hearing:
 			g.pass(ctx, c)
 			return
@@ -154,31 +167,58 @@ func (c Client) Notices(ctx context.Context, hear func(Notice) bool) error {
 
 // ask calls more with each answer until it returns false.
 func (c Client) ask(ctx context.Context, what string, more func(answer) bool) error {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", c.Path)
+	conn, err := c.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the guard: %w", err)
+		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	b, err := json.Marshal(question{what})
+	if err := conn.say(question{Ask: what}); err != nil {
+		return err
+	}
+	switch err := conn.hear(more); {
+	case err != nil && ctx.Err() != nil && what == hearing:
+		return nil
+	case err != nil:
+		return fmt.Errorf("ask the guard for %s: %w", what, err)
+	}
+	return nil
+}
+
+// dialogue is a client's connection.
+type dialogue struct{ net.Conn }
+
+func (c Client) dial(ctx context.Context) (dialogue, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		return dialogue{}, fmt.Errorf("ask the guard: %w", err)
+	}
+	return dialogue{conn}, nil
+}
+
+func (d dialogue) say(q question) error {
+	b, err := json.Marshal(q)
 	if err != nil {
 		return fmt.Errorf("ask the guard: %w", err)
 	}
-	if _, err := conn.Write(append(b, '\n')); err != nil {
+	if _, err := d.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("ask the guard: %w", err)
 	}
-	lines := json.NewDecoder(conn)
+	return nil
+}
+
+// hear calls more with each answer until it returns false, which alone is no error.
+func (d dialogue) hear(more func(answer) bool) error {
+	lines := json.NewDecoder(d)
 	for {
 		var a answer
 		err := lines.Decode(&a)
 		switch {
-		case err != nil && ctx.Err() != nil && what == hearing:
-			return nil
 		case err != nil:
-			return fmt.Errorf("ask the guard for %s: %w", what, err)
+			return err
 		case a.Error != "":
-			return fmt.Errorf("ask the guard for %s: %s", what, a.Error)
+			return errors.New(a.Error)
 		case !more(a):
 			return nil
 		}

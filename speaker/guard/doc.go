@@ -23,6 +23,8 @@
 //	engine ── NOTIFICATION 1, 2, 3, 7, or CEASE 1, 2, 4, 9 ──► the peer's session is closed with it: an operator's wish, or about what the peer said
 //	engine ── any other, hold timer, connection lost ────────► the session stays, the next engine is awaited
 //
+// A dynamic peer is waited for, and dialled while it is called (Guard.Call): sessions that both sides come to want while they run.
+//
 // Each inner session comes from an address of its own (Engine.Network), which a hash of the real one chooses; AddressCapability in its OPEN tells the real
 // one (gobgp.Names reads it). The inner link may be signed (Engine.Password), so that no other process plays a peer.
 //

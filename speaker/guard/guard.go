@@ -26,6 +26,7 @@ type Guard struct {
 	renewed   atomic.Bool // the engine that is there has said so
 	recorder  *recorder
 	unheard   atomic.Uint64
+	running   chan struct{} // closed when Run has begun
 
 	mu        sync.Mutex // of what follows
 	peers     map[netip.Addr]*peer
@@ -33,6 +34,9 @@ type Guard struct {
 	ctx       context.Context
 	loops     sync.WaitGroup
 	strangers uint64
+
+	crowded     uint64 // connections refused for want of place
+	crowdedTold time.Time
 }
 
 // New opens the listening sockets, which is all that needs privileges; sessions begin with Run. The error has everything that is wrong with the
@@ -42,7 +46,7 @@ func New(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine)}
+	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine), running: make(chan struct{})}
 	for _, p := range c.Peers {
 		if !p.Dynamic {
 			if _, err := g.pool.take(p.Prefix.Addr()); err != nil {
@@ -138,6 +142,7 @@ func (g *Guard) addStatic(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ctx = ctx
+	defer close(g.running)
 	for _, p := range g.config.Peers {
 		if !p.Dynamic {
 			if _, err := g.add(p, p.Prefix.Addr()); err != nil {
@@ -176,9 +181,11 @@ func (g *Guard) acceptAll(ctx context.Context, l *net.TCPListener) error {
 		}
 		told = false
 		if err := g.accept(c); err != nil {
-			g.mu.Lock()
-			g.strangers++
-			g.mu.Unlock()
+			if !errors.Is(err, errCrowded) {
+				g.mu.Lock()
+				g.strangers++
+				g.mu.Unlock()
+			}
 			g.config.Log.WithField("peer", c.RemoteAddr()).WithError(err).Debug("connection refused")
 			c.Close()
 		}
@@ -238,7 +245,12 @@ func (c Config) peer(a netip.Addr) (found Peer, ok bool) {
 // add starts a peer's loop; the lock is held.
 func (g *Guard) add(config Peer, address netip.Addr) (*peer, error) {
 	if g.ctx == nil {
-		return nil, errors.New("the guard does not run")
+		return nil, errNotRunning
+	}
+	if config.Dynamic {
+		if err := g.room(); err != nil {
+			return nil, err
+		}
 	}
 	inside, err := g.pool.take(address)
 	if err != nil {
@@ -256,6 +268,14 @@ func (g *Guard) add(config Peer, address netip.Addr) (*peer, error) {
 func (g *Guard) forget(p *peer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if p.called.Load() {
+		return // meanwhile
+	}
+	g.drop(p)
+}
+
+// drop ends a peer; the lock is held.
+func (g *Guard) drop(p *peer) {
 	if g.peers[p.address] == p {
 		delete(g.peers, p.address)
 		g.pool.give(p.address)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -49,6 +50,8 @@ type peer struct {
 	failure    string        // why there is no session, or was none last
 	told       bool          // that, in the log
 	count      Counters
+	called     atomic.Bool // a dynamic one that is dialled, too; changes under the guard's lock
+	lonely     atomic.Bool // a dynamic one without a connection
 	refused    refusals
 	unrecorded bool // writing the record failed
 }

@@ -49,6 +49,7 @@ type Counters struct {
 // Totals are not any peer's.
 type Totals struct {
 	Strangers uint64 `json:"strangers"` // connections that were refused before a word: no peer is configured there, or it is too far away
+	Crowded   uint64 `json:"crowded"`   // those beyond as many dynamic peers as there may be
 	Unheard   uint64 `json:"unheard"`   // notices that nobody took
 }
 
@@ -73,7 +74,7 @@ func (g *Guard) Peers(ctx context.Context) []Status {
 func (g *Guard) Totals() Totals {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Totals{Strangers: g.strangers, Unheard: g.unheard.Load()}
+	return Totals{Strangers: g.strangers, Crowded: g.crowded, Unheard: g.unheard.Load()}
 }
 
 func (p *peer) postContext(ctx context.Context, h happening) bool {
