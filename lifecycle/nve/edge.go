@@ -68,9 +68,10 @@ type Edge struct {
 	ports    map[string]Port
 	timers   timers
 
-	book      *tag.Book          // VIDs
-	tagTimers map[tag.Key]*timer // changes that go on
-	tagSteps  map[tag.Key]*timer // those to be looked at
+	book      *tag.Book                                          // VIDs
+	tagTimers map[tag.Key]*timer                                 // changes that go on
+	tagSteps  map[tag.Key]*timer                                 // those to be looked at
+	tagTells  map[tag.Key]map[dataplane.Key]dataplane.Generation // those that VMs are told of when the kernel has these
 
 	unready    map[evpn.RouterID]struct{} // TESs that were there before the restart and have not finished
 	unheard    map[netip.Addr]struct{}    // reflectors of TESs that have not sent End-of-RIB
@@ -95,7 +96,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
-		tagTimers: map[tag.Key]*timer{}, tagSteps: map[tag.Key]*timer{},
+		tagTimers: map[tag.Key]*timer{}, tagSteps: map[tag.Key]*timer{}, tagTells: map[tag.Key]map[dataplane.Key]dataplane.Generation{},
 		ports: map[string]Port{}, mail: newMailbox(),
 	}
 	if e.Demands == nil {

@@ -108,6 +108,9 @@ func (e *Edge) settleNeighbors(st *station, remote bool) {
 func (e *Edge) handleResult(res dataplane.Result) {
 	e.noteKernel(res)
 	p := e.waiting[res.Key]
+	if res.Key.Kind == dataplane.Tag {
+		e.tagResult(res)
+	}
 	if res.Key.Kind == dataplane.Policy {
 		e.policyResult(res, p != nil && !p.committed)
 	}

@@ -179,7 +179,7 @@ func (w *world) leftovers() string {
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
 		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "drained VNs": len(e.memory.Draining), "drained VNs on disk": len(w.disk.m.Draining), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),
-		"tags held": len(e.book.Held()), "told": len(e.memory.Told), "told on disk": len(w.disk.m.Told), "tag steps": len(e.tagSteps), "tag timers": len(e.tagTimers), "responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
+		"tags held": len(e.book.Held()), "told": len(e.memory.Told), "told on disk": len(w.disk.m.Told), "tag steps": len(e.tagSteps), "tag timers": len(e.tagTimers), "tag tells": len(e.tagTells), "responses": len(w.tes.routes), "fabric routes": len(w.fabric.routes), "kernel": len(w.kernel.asked),
 	} {
 		if n > 0 {
 			fmt.Fprintf(&b, "%d %s, ", n, name)

@@ -116,6 +116,8 @@ func (w *world) do(line string) {
 			w.kernel.failing[words[2]] = true
 		case "heal":
 			delete(w.kernel.failing, words[2])
+		case "retry":
+			w.kernel.retry()
 		case "lose", "regain":
 			w.kernelTells(words[1] == "lose", words[2], arg(3) == "policy")
 		}

@@ -236,6 +236,7 @@ func (e *Edge) freeTags() {
 			e.book.Free(k)
 			e.timers.stop(e.tagTimers[k])
 			delete(e.tagTimers, k)
+			delete(e.tagTells, k)
 		}
 	}
 }
@@ -306,7 +307,7 @@ func (e *Edge) stepTag(k tag.Key) {
 func (e *Edge) stepTagNow(k tag.Key) {
 	for {
 		before, ok := e.book.Get(k)
-		if !ok {
+		if !ok || e.untaken(k, before) {
 			return
 		}
 		t, changed := e.book.Step(k, e.now, e.tally(k))
@@ -323,9 +324,10 @@ func (e *Edge) stepTagNow(k tag.Key) {
 // tagChanged draws the consequences of a Tag that is another now: the kernel first, which takes both VIDs before anybody is told of the new one.
 func (e *Edge) tagChanged(k tag.Key, before, t tag.Tag) {
 	v := e.vns[evpn.VNI(k.VNI)]
+	var asked []written
 	for _, port := range slices.Sorted(maps.Keys(v.carried)) {
 		if v.segmentOf(port) == k.Segment {
-			e.setTag(v, port)
+			asked = append(asked, e.setTag(v, port))
 		}
 	}
 	e.saveTags()
@@ -348,7 +350,7 @@ func (e *Edge) tagChanged(k tag.Key, before, t tag.Tag) {
 		e.note(history.Event{Kind: history.KindTag, VNI: k.VNI, Detail: detail})
 	}
 	if t.Changing() && t.Until != before.Until {
-		e.retell(k, t)
+		e.retellWhenTaken(k, asked)
 	}
 }
 

@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -475,6 +476,15 @@ func (k *kernel) put(key dataplane.Key, removed bool) dataplane.Generation {
 		k.pending = append(k.pending, r)
 	}
 	return k.generation
+}
+
+// retry is what the reconciler does by itself: what is asked for and not there is tried again.
+func (k *kernel) retry() {
+	for _, key := range slices.SortedFunc(maps.Keys(k.asked), func(a, b dataplane.Key) int { return cmp.Compare(a.String(), b.String()) }) {
+		if have, ok := k.entries[key]; !ok || !have.Equal(k.asked[key]) {
+			k.put(key, false)
+		}
+	}
 }
 
 // answer does what was asked and says so.

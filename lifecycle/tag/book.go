@@ -208,6 +208,16 @@ func (b *Book) Step(k Key, now time.Time, y Tally) (t Tag, changed bool) {
 	return t, t != before
 }
 
+// Told says that the VMs are told of the change that goes on only now: the time for their answers begins.
+func (b *Book) Told(k Key, now time.Time) Tag {
+	t := b.tags[k]
+	if b.IsHeld(k) && t.Changing() {
+		t.Until = now.Add(Patience)
+		b.put(k, t)
+	}
+	return b.tags[k]
+}
+
 // put notes a Tag, and takes its VIDs from the VNs that only remember them, or only keep them.
 func (b *Book) put(k Key, t Tag) {
 	for other, o := range b.tags {
