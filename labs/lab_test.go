@@ -26,7 +26,7 @@ type lab struct {
 }
 
 // most is the longest time that one lab may take.
-const most = 4 * time.Minute
+const most = 7 * time.Minute
 
 // deploy brings a lab up for one test and takes it down with it. When the test has failed, what the daemons logged is shown.
 func deploy(t *testing.T, topology string) lab {
