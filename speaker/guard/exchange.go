@@ -144,6 +144,19 @@ func (x *exchange) finished() bool {
 	return true
 }
 
+// coming reports whether an engine is still at its table.
+func (x *exchange) coming() bool {
+	if !x.engine {
+		return false
+	}
+	for f, r := range x.renewing {
+		if r && !x.done[f] {
+			return true
+		}
+	}
+	return false
+}
+
 // refresh answers a ROUTE-REFRESH from a table.
 func (x *exchange) refresh(t *wire.Table, q *queue, f wire.Family) {
 	for c := range t.All() {

@@ -47,7 +47,7 @@ func (p *peer) due(m *machine, b []byte) []byte {
 	} else if m != p.session {
 		return b
 	}
-	if q.len() == 0 {
+	if q.len() == 0 || m == p.session && p.gathers() {
 		return b
 	}
 	routes, updates, unsent := p.routes.messages(q, s, endOfRIB)

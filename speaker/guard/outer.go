@@ -78,6 +78,8 @@ func (p *peer) peerDown(m *machine, c cause) {
 	p.session, p.routes = nil, nil
 	p.engineAway.stop()
 	p.stopRenewing()
+	p.gathering.stop()
+	p.gathered = false
 	notice := c.notice
 	if !c.heard {
 		notice = wire.ShutdownNotification(wire.CeaseAdminReset, c.String())

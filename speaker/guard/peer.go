@@ -41,6 +41,8 @@ type peer struct {
 	settling   alarm     // ends it earlier
 	forget     alarm     // ends a dynamic peer that does not come back
 	probe      alarm     // looks for an engine
+	gathering  alarm     // ends the time in which routes wait for more
+	gathered   bool      // it is over
 	refusing   bool      // no session without an engine: none was there for too long
 	engines    int       // inner sessions of this session so far
 	said       time.Time // when the engine announced or withdrew last, or said that it is done
@@ -149,7 +151,7 @@ func (p *peer) end() {
 	}
 	p.session, p.routes = nil, nil // so the engine is not lost, but no longer needed
 	p.fire(p.inner, Stop, cause{notice: wire.ShutdownNotification(wire.CeaseAdminShutdown, "the guard ends")})
-	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe} {
+	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe, &p.gathering} {
 		a.stop()
 	}
 }
