@@ -16,7 +16,7 @@ var ErrStopped = errors.New("the reconciler has stopped")
 type Reconciler struct {
 	kernel  Kernel
 	options options
-	results *resultQueue
+	results *Answers
 	wake    chan struct{} // capacity 1: keys are dirty
 	pass    chan struct{} // capacity 1: a full pass is asked for
 	stopped chan struct{} // closed when Run returns
@@ -47,7 +47,7 @@ func NewReconciler(k Kernel, opts ...Option) *Reconciler {
 	r := &Reconciler{
 		kernel:  k,
 		options: defaults(),
-		results: newResultQueue(),
+		results: newAnswers(),
 		wake:    make(chan struct{}, 1),
 		pass:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
@@ -114,7 +114,13 @@ func (r *Reconciler) Resync(ctx context.Context) (set, removed int, err error) {
 
 // Results is closed when Run returns. It never blocks the reconciler: results wait, coalesced by key. A failure is told
 // once, and then when it becomes another or is overcome.
-func (r *Reconciler) Results() <-chan Result { return r.results.out }
+func (r *Reconciler) Results() <-chan Result {
+	r.results.wanted()
+	return r.results.out
+}
+
+// Answers is the results, for a reader that takes many at a time instead of reading Results.
+func (r *Reconciler) Answers() *Answers { return r.results }
 
 // Stats is a copy of the counters.
 func (r *Reconciler) Stats() Stats {

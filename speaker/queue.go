@@ -9,7 +9,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 )
 
-// Queue stands between a speaker's callbacks, which never wait, and its Events channel, whose reader may be slow. It holds at most one event per
+// Queue stands between a speaker's callbacks, which never wait, and a reader that may be slow. It holds at most one event per
 // peer and route, so its length is bounded by what the peers have to say and not by how often they say it:
 //
 //   - Announced, Withdrawn and Refused of one peer, epoch and key are merged to the newest, in the place of the oldest;
@@ -17,13 +17,16 @@ import (
 //   - SessionDown drops what is queued about the peer's routes: the receiver treats them as stale anyway;
 //   - of the sessions that came and went unread, the last one is kept.
 //
-// Everything else keeps its order. It is safe for concurrent use.
+// Everything else keeps its order. It is safe for concurrent use. It is read with Ready and Take, or by Drain.
 type Queue struct {
-	mu    sync.Mutex
-	order *list.List // of *queued, oldest first
-	peers map[netip.Addr]*queuedPeer
-	wake  chan struct{} // capacity 1: the queue changed
+	mu     sync.Mutex
+	order  *list.List // of *queued, oldest first
+	peers  map[netip.Addr]*queuedPeer
+	wake   chan struct{} // capacity 1: the queue changed
+	closed bool
 }
+
+var _ Inbox = (*Queue)(nil)
 
 // queued is an element of the queue. Its version counts the merges, so that a reader that was about to take it sees that it changed.
 type queued struct {
@@ -49,6 +52,10 @@ func (q *Queue) Put(e Event) {
 	q.mu.Lock()
 	q.put(e)
 	q.mu.Unlock()
+	q.signal()
+}
+
+func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -60,6 +67,35 @@ func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.order.Len()
+}
+
+// Close says that nothing more will be put: what waits can still be taken.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+// Ready implements Inbox.
+func (q *Queue) Ready() <-chan struct{} { return q.wake }
+
+// Take implements Inbox.
+func (q *Queue) Take(into []Event, most int) (events []Event, open bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for range most {
+		element := q.order.Front()
+		if element == nil {
+			break
+		}
+		into = append(into, element.Value.(*queued).event)
+		q.remove(element)
+	}
+	if q.order.Len() > 0 {
+		q.signal()
+	}
+	return into, !q.closed || q.order.Len() > 0
 }
 
 // Drain sends the events to out, oldest first, until ctx ends; it returns ctx's error. An event that waits for its reader can still be merged.
@@ -86,6 +122,7 @@ func (q *Queue) Drain(ctx context.Context, out chan<- Event) error {
 }
 
 func (q *Queue) put(e Event) {
+	e.Since = e.At
 	p := q.peers[e.Peer]
 	if p == nil {
 		p = &queuedPeer{routes: make(map[evpn.RouteKey]*list.Element)}
@@ -142,6 +179,7 @@ func (q *Queue) upBefore(down *list.Element) *list.Element {
 func (q *Queue) merge(element *list.Element, e Event) *list.Element {
 	if element != nil {
 		if old := element.Value.(*queued); old.event.Epoch == e.Epoch {
+			e.Since = old.event.Since
 			old.event, old.version = e, old.version+1
 			return element
 		}
@@ -167,10 +205,15 @@ func (q *Queue) taken(element *list.Element, version uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	v := element.Value.(*queued)
-	if q.order.Front() != element || v.version != version {
-		return
+	if q.order.Front() == element && v.version == version {
+		q.remove(element)
 	}
+}
+
+// remove takes an element out, and what finds it.
+func (q *Queue) remove(element *list.Element) {
 	q.order.Remove(element)
+	v := element.Value.(*queued)
 	p := q.peers[v.event.Peer]
 	switch v.event.Kind {
 	case Announced, Withdrawn, Refused:

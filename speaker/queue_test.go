@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -55,7 +56,31 @@ func text(e speaker.Event) string {
 	return "?"
 }
 
-// read takes everything that the queue holds.
+// taken is everything that the queue holds, in two goes.
+func taken(t *testing.T, q *speaker.Queue) string {
+	t.Helper()
+	var lines []string
+	for _, most := range []int{2, 1000} {
+		select {
+		case <-q.Ready():
+		default:
+			t.Error("the queue is not ready, and holds something")
+		}
+		events, open := q.Take(nil, most)
+		if !open || len(events) > most {
+			t.Errorf("took %d of at most %d, open is %t", len(events), most, open)
+		}
+		for _, e := range events {
+			lines = append(lines, text(e))
+		}
+		if q.Len() == 0 {
+			break
+		}
+	}
+	return strings.Join(lines, ", ")
+}
+
+// read drains everything that the queue holds.
 func read(t *testing.T, q *speaker.Queue) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -121,15 +146,19 @@ func TestQueue(t *testing.T) {
 			"down 1/1, up 1/4, down 1/4, up 1/5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			q := speaker.NewQueue()
-			for _, e := range test.put {
-				q.Put(e)
-			}
-			if got := read(t, q); got != test.want {
-				t.Errorf("got  %s\nwant %s", got, test.want)
-			}
-			if n := q.Len(); n != 0 {
-				t.Errorf("%d events are left", n)
+			for _, all := range []func(*testing.T, *speaker.Queue) string{read, taken} {
+				q := speaker.NewQueue()
+				for range 2 { // what was taken leaves nothing behind
+					for _, e := range test.put {
+						q.Put(e)
+					}
+					if got := all(t, q); got != test.want {
+						t.Errorf("got  %s\nwant %s", got, test.want)
+					}
+					if n := q.Len(); n != 0 {
+						t.Errorf("%d events are left", n)
+					}
+				}
 			}
 		})
 	}
@@ -161,6 +190,41 @@ func TestQueueDrainEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := speaker.NewQueue().Drain(ctx, nil); err != context.Canceled {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What was read before an event's Since comes before it, also when the event has become newer while it waited.
+func TestQueueTellsSinceWhenAnEventWaits(t *testing.T) {
+	q, began := speaker.NewQueue(), time.Unix(1, 0)
+	for i, n := range []byte{1, 2, 1, 3, 2} {
+		e := announced(peerA, 1, n, evpn.VNI(i))
+		e.At = began.Add(time.Duration(i) * time.Second)
+		q.Put(e)
+	}
+	events, _ := q.Take(nil, 10)
+	var got []string
+	for _, e := range events {
+		got = append(got, fmt.Sprintf("%d at %d since %d", e.Route.MAC[5], e.At.Unix()-1, e.Since.Unix()-1))
+	}
+	if want := "1 at 2 since 0, 2 at 4 since 1, 3 at 3 since 3"; strings.Join(got, ", ") != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestQueueThatIsClosedIsReadToItsEnd(t *testing.T) {
+	q := speaker.NewQueue()
+	q.Put(announced(peerA, 1, 1, 7))
+	<-q.Ready()
+	q.Close()
+	<-q.Ready()
+	if events, open := q.Take(nil, 0); len(events) != 0 || !open {
+		t.Errorf("took %d, open is %t: one is left", len(events), open)
+	}
+	if events, _ := q.Take(nil, 10); len(events) != 1 {
+		t.Errorf("took %d events", len(events))
+	}
+	if events, open := q.Take(nil, 10); len(events) != 0 || open {
+		t.Errorf("took %d, open is %t: nothing is left", len(events), open)
 	}
 }
 
@@ -212,15 +276,10 @@ func TestQueueMergingLosesNoState(t *testing.T) {
 				t.Fatalf("the queue holds %d events", n)
 			}
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		out, done := make(chan speaker.Event), make(chan struct{})
-		n := q.Len()
-		go func() { defer close(done); _ = q.Drain(ctx, out) }()
-		for range n {
-			merged.apply(<-out)
+		events, _ := q.Take(nil, 1000)
+		for _, e := range events {
+			merged.apply(e)
 		}
-		cancel()
-		<-done
 		if direct.epoch != merged.epoch || direct.up != merged.up || fmt.Sprint(direct.routes) != fmt.Sprint(merged.routes) {
 			t.Fatalf("read at once %+v, read late %+v", direct, merged)
 		}

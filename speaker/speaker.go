@@ -25,7 +25,9 @@ const (
 // the receiver sweeps them (mark and sweep). It is plain data and can be recorded.
 type Event struct {
 	Kind     Kind
-	At       time.Time // when it was received
+	At       time.Time     // when the speaker had read it
+	Since    time.Time     // when the oldest of those did that are merged into it: what was read before then comes before it
+	Late     time.Duration // how long before At it was received, at least; 0 if the speaker does not know
 	Peer     netip.Addr
 	Epoch    uint64 // counts the peer's sessions; 1 is the first
 	RouterID evpn.RouterID
@@ -34,6 +36,15 @@ type Event struct {
 	Key      evpn.RouteKey
 	Implied  bool
 	Text     string
+}
+
+// Inbox is events that wait for their one reader, who takes many at a time.
+type Inbox interface {
+	// Ready signals (capacity 1) that there is something to take; there may be nothing, too.
+	Ready() <-chan struct{}
+	// Take appends to into what waits, the oldest first, at most so many. Ready signals again if more is left. It is not open when nothing is left and
+	// nothing will come.
+	Take(into []Event, most int) (events []Event, open bool)
 }
 
 // Session is one peer as people see it.

@@ -94,7 +94,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		return o, err
 	}
 	parent.AnswerWith(b.mayReload)
-	inputs := nve.Inputs{TES: tesPlane.Events(), Fabric: fabric.Events(), Results: table.Results()}
+	inputs := nve.Inputs{TES: tesPlane.Inbox(), Fabric: fabric.Inbox(), Results: table.Answers()}
 	parts = []daemon.Part{
 		{Name: "store", Run: state.Run},
 		{Name: "forwarding table", Run: table.Run},

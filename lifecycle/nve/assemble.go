@@ -1,6 +1,8 @@
 package nve
 
 import (
+	"time"
+
 	"github.com/tns-project/tns/evpn"
 )
 
@@ -129,16 +131,31 @@ func (s *set) all(reason evpn.Reason) Verdict {
 	return v
 }
 
-// awaitRest gives the rest of a set the assembly time (FAIL 18 after it).
+// awaitRest gives the rest of a set the assembly time (FAIL 18 after it), from when the first of it arrived.
 func (e *Edge) awaitRest(r *record, s *set) {
 	if r.assembly != nil && r.assembled == s.sequence {
 		return
 	}
 	e.timers.stop(r.assembly)
 	r.assembled = s.sequence
-	r.assembly = e.timers.after(e.now, e.config.Assembly, func() {
+	first := e.now
+	for _, o := range s.offers {
+		if o.at.Before(first) {
+			first = o.at
+		}
+	}
+	e.expectRest(r, first.Add(e.config.Assembly), first.Add(e.config.Assembly))
+}
+
+// expectRest looks at the set once more then: what arrived before the deadline counts, also if it is on its way to us still.
+func (e *Edge) expectRest(r *record, deadline, then time.Time) {
+	r.assembly = e.timers.at(then, func() {
 		r.assembly = nil
 		if s := r.newest(); s != nil && s.sequence == r.assembled && !s.whole() {
+			if until := e.onItsWay(s.offers, deadline); until.After(e.now) {
+				e.expectRest(r, deadline, until)
+				return
+			}
 			e.stats.incomplete++
 			for _, k := range routesOf(s.offers) {
 				e.respond(s.offers[k], e.refusal(r, evpn.IncompleteSet, s.sequence))
@@ -146,4 +163,31 @@ func (e *Edge) awaitRest(r *record, s *set) {
 		}
 		e.dropIfEmpty(r)
 	})
+}
+
+// flowPause is a pause in a stream of routes after which nothing is expected to be on its way.
+const flowPause = time.Second
+
+// onItsWay is until when a route that has arrived before the deadline, and belongs to these, may be between its session and us; what was before now is over.
+// A speaker that is behind says so. A TES that tells all it has, up to End-of-RIB, tells it in any order.
+func (e *Edge) onItsWay(offers map[evpn.RouteKey]*offer, deadline time.Time) (until time.Time) {
+	for _, o := range offers {
+		for a := range o.peers {
+			p := e.peers[a]
+			if p == nil {
+				continue
+			}
+			wait := time.Duration(0)
+			if p.heard.Add(-p.late).Before(deadline) {
+				wait = p.late
+			}
+			if !p.ended {
+				wait = max(wait, flowPause)
+			}
+			if t := p.heard.Add(wait); t.After(until) {
+				until = t
+			}
+		}
+	}
+	return until
 }

@@ -4,6 +4,9 @@
 // fabric's speaker reports (other edges' routes), what the kernel has done, what a check has answered, and the time. Its outputs are
 // calls that do not block: announce a response or a fabric route, set or unset a forwarding entry, remember something on disk.
 //
+// The loop's time is when what it reads came in (run.go): a burst that waits in the queue makes the edge late, not its TESs. So the assembly time is over when all is
+// read that arrived within it.
+//
 // A request travels through it like this:
 //
 //	speaker.Event → identify (who may speak) → request route → assemble (all routes of one sequence) → classify (lifecycle.Event)

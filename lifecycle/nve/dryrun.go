@@ -1,6 +1,8 @@
 package nve
 
 import (
+	"time"
+
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 )
@@ -20,11 +22,8 @@ func (e *Edge) tried(o *offer) {
 		}
 	}
 	if !s.whole() {
-		e.timers.after(e.now, e.config.Assembly, func() {
-			if e.requests[o.route.RouteKey] == o && o.told == nil {
-				e.respond(o, answer{status: evpn.Fail, reason: evpn.IncompleteSet, sequence: s.sequence})
-			}
-		})
+		deadline := o.at.Add(e.config.Assembly)
+		e.awaitTried(o, deadline, deadline)
 		return
 	}
 	r := e.records[o.vm]
@@ -47,6 +46,20 @@ func (e *Edge) tried(o *offer) {
 	}
 	e.Authorizer.Authorize(e.question(r, own), func(v Verdict) {
 		e.mail.post(func() { e.tellTried(s, r.Association, arrow, v, asked) })
+	})
+}
+
+// awaitTried refuses a dry run then if the rest of it is missing.
+func (e *Edge) awaitTried(o *offer, deadline, then time.Time) {
+	e.timers.at(then, func() {
+		if e.requests[o.route.RouteKey] != o || o.told != nil {
+			return
+		}
+		if until := e.onItsWay(e.dry[o.vm], deadline); until.After(e.now) {
+			e.awaitTried(o, deadline, until)
+			return
+		}
+		e.respond(o, answer{status: evpn.Fail, reason: evpn.IncompleteSet, sequence: o.request.Sequence})
 	})
 }
 

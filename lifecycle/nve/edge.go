@@ -2,7 +2,6 @@ package nve
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/quota"
 	"github.com/tns-project/tns/lifecycle/tag"
-	"github.com/tns-project/tns/speaker"
 )
 
 // Parts is what the edge works with.
@@ -30,13 +28,6 @@ type Parts struct {
 	Log         *logrus.Entry
 
 	Demands func(vn string, p evpn.Policy) Demand // what a MAC in a VN takes because of its policy (zero: none); nil: what the policy says
-}
-
-// Inputs is where the edge hears from.
-type Inputs struct {
-	TES     <-chan speaker.Event
-	Fabric  <-chan speaker.Event
-	Results <-chan dataplane.Result
 }
 
 // Edge is the NVE's loop and all it owns. Only Run's goroutine touches the fields; Snapshot, ClearDuplicate and Stats are safe for concurrent use.
@@ -134,55 +125,6 @@ func New(c Config, p Parts) (*Edge, error) {
 		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
 	}
 	return e, nil
-}
-
-// Run is the loop. It ends with ctx or when an input is closed; what is announced and forwarded stays.
-func (e *Edge) Run(ctx context.Context, in Inputs) error {
-	alarm := time.NewTimer(time.Hour)
-	defer alarm.Stop()
-	e.turn(time.Now(), e.start)
-	for {
-		alarm.Reset(e.timers.wait(time.Now()))
-		select {
-		case <-ctx.Done():
-			return nil
-		case ev, ok := <-in.TES:
-			if !ok {
-				return closedInput(ctx, "the TES plane's speaker")
-			}
-			e.turn(time.Now(), func() { e.handleTES(ev) })
-		case ev, ok := <-in.Fabric:
-			if !ok {
-				return closedInput(ctx, "the fabric's speaker")
-			}
-			e.turn(time.Now(), func() { e.handleFabric(ev) })
-		case r, ok := <-in.Results:
-			if !ok {
-				return closedInput(ctx, "the forwarding table")
-			}
-			e.turn(time.Now(), func() { e.handleResult(r) })
-		case <-e.mail.signal:
-			e.turn(time.Now(), func() {})
-		case <-alarm.C:
-			e.turn(time.Now(), func() {})
-		}
-	}
-}
-
-func closedInput(ctx context.Context, who string) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("%s ended", who)
-}
-
-// turn is one turn of the loop: the timers that are due, the input, and what either left to do.
-func (e *Edge) turn(now time.Time, input func()) {
-	e.now = now
-	e.timers.expire(now)
-	e.drain()
-	input()
-	e.drain()
 }
 
 // drain does what was left to do and what came from other goroutines, until nothing is left.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -18,6 +19,7 @@ type offer struct {
 	vn      *vn
 	vni     evpn.VNI                // resolved; 0 = unknown VN
 	content string                  // what must be equal for an equal sequence (SPEC §2)
+	at      time.Time               // when it arrived
 	early   bool                    // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
 	peers   map[netip.Addr]struct{} // that bring it
 	from    netip.Addr              // the peer that brought it last
@@ -45,7 +47,10 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		return
 	}
 	e.stats.requests++
-	o := &offer{route: r, early: !p.ended, from: p.address, peers: map[netip.Addr]struct{}{p.address: {}}}
+	if p.local {
+		p.heard = e.now
+	}
+	o := &offer{route: r, at: p.heard, early: !p.ended, from: p.address, peers: map[netip.Addr]struct{}{p.address: {}}}
 	req, err := evpn.DecodeRequest(r.Communities)
 	o.request = req
 	if r.Label == 0 {

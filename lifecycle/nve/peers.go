@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -19,6 +20,8 @@ type peer struct {
 	epoch    uint64
 	up       bool
 	ended    bool                       // End-of-RIB was seen
+	heard    time.Time                  // when it said the last thing
+	late     time.Duration              // how long that had been waiting where the edge cannot look
 	offers   map[evpn.RouteKey]struct{} // the requests that it brings
 }
 
@@ -72,6 +75,10 @@ func (e *Edge) handleTES(ev speaker.Event) {
 	}
 	if p == nil {
 		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer), offers: map[evpn.RouteKey]struct{}{}}
+	}
+	p.heard, p.late = ev.At, ev.Late
+	if ev.At.Before(e.now) {
+		p.heard = e.now
 	}
 	switch ev.Kind {
 	case speaker.SessionUp:

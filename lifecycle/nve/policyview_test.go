@@ -8,6 +8,7 @@ import (
 
 	"github.com/tns-project/tns/lifecycle/history"
 	"github.com/tns-project/tns/lifecycle/policy"
+	"github.com/tns-project/tns/speaker"
 )
 
 // What people are told of policies: what is in the kernel by VN and profile, whose rules these are, and where a profile is refused.
@@ -81,7 +82,7 @@ func TestPoliciesOfARunningEdge(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := w.edge.Run(ctx, Inputs{}); err != nil {
+		if err := w.edge.Run(ctx, Inputs{TES: speaker.NewQueue(), Fabric: speaker.NewQueue(), Results: newResults()}); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -2,6 +2,7 @@ package nve
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +13,43 @@ import (
 	"github.com/tns-project/tns/speaker"
 )
 
-// late is a forwarder that answers over the channel after a while, as the reconciler does.
+// late is a forwarder that answers after a while, as the reconciler does.
 type late struct {
 	generation dataplane.Generation
-	results    chan dataplane.Result
+	results    *results
+}
+
+// results is the answers of a forwarder.
+type results struct {
+	mu     sync.Mutex
+	wait   []dataplane.Result
+	closed bool
+	ready  chan struct{}
+}
+
+func newResults() *results { return &results{ready: make(chan struct{}, 1)} }
+
+func (r *results) put(all ...dataplane.Result) {
+	r.mu.Lock()
+	r.wait, r.closed = append(r.wait, all...), len(all) == 0
+	r.mu.Unlock()
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (r *results) close() { r.put() }
+
+func (r *results) Ready() <-chan struct{} { return r.ready }
+
+func (r *results) Take(into []dataplane.Result, most int) ([]dataplane.Result, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(most, len(r.wait))
+	into = append(into, r.wait[:n]...)
+	r.wait = r.wait[n:]
+	return into, !r.closed
 }
 
 func (l *late) Set(e dataplane.Entry) dataplane.Generation { return l.answer(e.Key, false) }
@@ -25,29 +59,44 @@ func (l *late) Complete()                                  {}
 func (l *late) answer(k dataplane.Key, removed bool) dataplane.Generation {
 	l.generation++
 	r := dataplane.Result{Generation: l.generation, Key: k, Removed: removed}
-	time.AfterFunc(time.Millisecond, func() { l.results <- r })
+	time.AfterFunc(time.Millisecond, func() { l.results.put(r) })
 	return r.Generation
 }
 
 // running is an edge in its own goroutine, in a bubble of pretended time.
 type running struct {
 	*Edge
-	tes, fabric chan speaker.Event
-	results     chan dataplane.Result
+	tes, fabric *speaker.Queue
+	results     *results
 	w           *world // for the routes and the planes' checks; its edge does not run
 	done        chan error
 }
 
-func run(t *testing.T, ctx context.Context) *running {
-	w := emptyWorld(t)
-	r := &running{tes: make(chan speaker.Event), fabric: make(chan speaker.Event), results: make(chan dataplane.Result), w: w, done: make(chan error, 1)}
-	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: &late{results: r.results}, History: history.New(64, 16), Log: w.edge.Log})
+func run(t *testing.T, ctx context.Context) *running { return runWith(t, ctx, func(*Parts) {}) }
+
+// runWith is run with other parts.
+func runWith(t *testing.T, ctx context.Context, parts func(*Parts)) *running {
+	r := prepare(t, parts)
+	r.start(ctx)
+	return r
+}
+
+// prepare is an edge that does not run yet, with other parts and another configuration.
+func prepare(t *testing.T, parts func(*Parts), change ...func(*Config)) *running {
+	w := emptyWorld(t, change...)
+	r := &running{tes: speaker.NewQueue(), fabric: speaker.NewQueue(), results: newResults(), w: w, done: make(chan error, 1)}
+	p := Parts{TES: w.tes, Fabric: w.fabric, Forwarder: &late{results: r.results}, History: history.New(64, 16), Log: w.edge.Log}
+	parts(&p)
+	e, err := New(w.config, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Edge = e
-	go func() { r.done <- e.Run(ctx, Inputs{TES: r.tes, Fabric: r.fabric, Results: r.results}) }()
 	return r
+}
+
+func (r *running) start(ctx context.Context) {
+	go func() { r.done <- r.Run(ctx, Inputs{TES: r.tes, Fabric: r.fabric, Results: r.results}) }()
 }
 
 // associate has tes1 ask for vm1.
@@ -55,11 +104,11 @@ func (r *running) associate() {
 	q := evpn.Request{Op: evpn.Associate, Sequence: 1, VM: vm(1), Index: 1, Count: 1}
 	route := r.w.requestRoute("tes1", bindingOf("blue/m1"), false)
 	route.Communities = append([]evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.RequestTarget(r.w.config.ID))}, q.Communities()...)
-	r.fabric <- speaker.Event{Kind: speaker.SessionUp, Peer: names["frr"], Epoch: 1}
-	r.fabric <- speaker.Event{Kind: speaker.EndOfRIB, Peer: names["frr"], Epoch: 1}
-	r.tes <- speaker.Event{Kind: speaker.SessionUp, Peer: names["tes1"], Epoch: 1}
-	r.tes <- speaker.Event{Kind: speaker.EndOfRIB, Peer: names["tes1"], Epoch: 1}
-	r.tes <- speaker.Event{Kind: speaker.Announced, Peer: names["tes1"], Epoch: 1, Route: route}
+	r.fabric.Put(speaker.Event{At: time.Now(), Kind: speaker.SessionUp, Peer: names["frr"], Epoch: 1})
+	r.fabric.Put(speaker.Event{At: time.Now(), Kind: speaker.EndOfRIB, Peer: names["frr"], Epoch: 1})
+	r.tes.Put(speaker.Event{At: time.Now(), Kind: speaker.SessionUp, Peer: names["tes1"], Epoch: 1})
+	r.tes.Put(speaker.Event{At: time.Now(), Kind: speaker.EndOfRIB, Peer: names["tes1"], Epoch: 1})
+	r.tes.Put(speaker.Event{At: time.Now(), Kind: speaker.Announced, Peer: names["tes1"], Epoch: 1, Route: route})
 }
 
 func TestRun(t *testing.T) {
@@ -101,7 +150,7 @@ func TestRun(t *testing.T) {
 
 func TestRunEndsWithItsInputs(t *testing.T) {
 	for name, end := range map[string]func(*running){
-		"the TES plane": func(r *running) { close(r.tes) }, "the fabric": func(r *running) { close(r.fabric) }, "the kernel": func(r *running) { close(r.results) },
+		"the TES plane": func(r *running) { r.tes.Close() }, "the fabric": func(r *running) { r.fabric.Close() }, "the kernel": func(r *running) { r.results.close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

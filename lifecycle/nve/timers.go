@@ -21,8 +21,13 @@ type timer struct {
 
 // after arranges for do to be called once d has passed.
 func (ts *timers) after(now time.Time, d time.Duration, do func()) *timer {
+	return ts.at(now.Add(d), do)
+}
+
+// at arranges for do to be called then.
+func (ts *timers) at(then time.Time, do func()) *timer {
 	ts.made++
-	t := &timer{at: now.Add(d), number: ts.made, do: do}
+	t := &timer{at: then, number: ts.made, do: do}
 	heap.Push(&ts.heap, t)
 	return t
 }

@@ -31,7 +31,7 @@ func TestSessionReportsThePeer(t *testing.T) {
 	for _, ends := range [][2]*running{{passive, active}, {active, passive}} {
 		me, peer := ends[0], ends[1]
 		up, next := me.WaitUp(t, 0, peer.address)
-		want := speaker.Event{Kind: speaker.SessionUp, At: up.At, Peer: peer.address, Epoch: 1, RouterID: mustID(t, peer.address), AS: as}
+		want := speaker.Event{Kind: speaker.SessionUp, At: up.At, Since: up.At, Peer: peer.address, Epoch: 1, RouterID: mustID(t, peer.address), AS: as}
 		if diff := cmp.Diff(want, up, cmp.Comparer(addrs)); diff != "" {
 			t.Error(diff)
 		}

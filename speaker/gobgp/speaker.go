@@ -21,6 +21,8 @@ type Speaker struct {
 	config   Config
 	queue    *speaker.Queue
 	events   chan speaker.Event
+	wanted   func() // somebody reads events
+	drained  chan struct{}
 	counters counters
 	watch    *watch
 	table    *table
@@ -50,6 +52,8 @@ func New(c Config) (*Speaker, error) {
 		events: make(chan speaker.Event),
 		fatal:  make(chan error, 1),
 	}
+	s.drained = make(chan struct{})
+	s.wanted = sync.OnceFunc(func() { close(s.drained) })
 	s.watch = newWatch(s.queue.Put, &s.counters, c.EndOfRIBTimeout)
 	s.table = newTable(&s.counters)
 	return s, nil
@@ -69,8 +73,13 @@ func (s *Speaker) Run(ctx context.Context) error {
 		}
 	})
 	defer close(s.events)
+	defer s.queue.Close()
 	defer s.unwatch()
-	_ = s.queue.Drain(ctx, s.events)
+	select {
+	case <-s.drained:
+		_ = s.queue.Drain(ctx, s.events)
+	case <-ctx.Done():
+	}
 	err := context.Cause(ctx)
 	cancel(nil)
 	wg.Wait()
@@ -202,7 +211,13 @@ func (s *Speaker) fail(err error) {
 }
 
 // Events implements speaker.Speaker.
-func (s *Speaker) Events() <-chan speaker.Event { return s.events }
+func (s *Speaker) Events() <-chan speaker.Event {
+	s.wanted()
+	return s.events
+}
+
+// Inbox is the events, for a reader that takes many at a time instead of reading Events. It ends when Run does.
+func (s *Speaker) Inbox() speaker.Inbox { return s.queue }
 
 // Resend implements speaker.Speaker. A peer without a session is no error: it gets everything when it comes up.
 func (s *Speaker) Resend(peer netip.Addr) error {

@@ -132,9 +132,27 @@ func (w *watch) path(now time.Time, p *api.Path) {
 		return
 	}
 	v.heard = now
-	e.At, e.Peer, e.Epoch = now, addr, v.epoch
+	e.At, e.Late, e.Peer, e.Epoch = now, late(now, v.since, p), addr, v.epoch
 	w.put(e)
 }
+
+// late is how long GoBGP has had a path at least: it tells when it read it, in whole seconds. A path that is what it was before keeps the time of then,
+// so what it says counts only since the session is up, and not for long.
+func late(now, up time.Time, p *api.Path) time.Duration {
+	if p.GetAge() == nil {
+		return 0
+	}
+	read := p.GetAge().AsTime().Add(time.Second)
+	if d := now.Sub(read); read.After(up) && d > 0 && d < unbelievable {
+		return min(d, longestLate)
+	}
+	return 0
+}
+
+const (
+	unbelievable = time.Minute // more than a path waits in GoBGP
+	longestLate  = 5 * time.Second
+)
 
 // route is the path as an event without peer and time; its kind is 0 for a route type that is not ours.
 func (w *watch) route(p *api.Path) speaker.Event {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/tns-project/tns/speaker"
 )
@@ -126,6 +127,31 @@ func TestWatchFollowsSessions(t *testing.T) {
 }
 
 // The timer starts with the session; a real End-of-RIB after it is reported too, a lost session ends it.
+// GoBGP tells in whole seconds when it read a path.
+func TestWatchTellsHowLateItIs(t *testing.T) {
+	now := time.Unix(1000, 500e6)
+	up := now.Add(-20 * time.Second)
+	for _, test := range []struct {
+		name string
+		read time.Time
+		want time.Duration
+	}{
+		{"in this second", time.Unix(1000, 0), 0},
+		{"in the last one, perhaps at its end", time.Unix(999, 0), 500 * time.Millisecond},
+		{"long ago", time.Unix(996, 0), 3500 * time.Millisecond},
+		{"longer ago than anything waits", time.Unix(985, 0), longestLate},
+		{"in a session before, so the path is what it was", time.Unix(970, 0), 0},
+		{"in the future, the clock was set", time.Unix(1100, 0), 0},
+	} {
+		if got := late(now, up, &api.Path{Age: timestamppb.New(test.read)}); got != test.want {
+			t.Errorf("read %s: %v late, want %v", test.name, got, test.want)
+		}
+	}
+	if got := late(now, up, &api.Path{}); got != 0 {
+		t.Errorf("who does not know is %v late", got)
+	}
+}
+
 func TestWatchImpliesEndOfRIB(t *testing.T) {
 	const a = "192.0.2.9"
 	end := &api.Path{NeighborIp: a, Family: familyEVPN}
