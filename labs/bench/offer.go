@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/labs/internal/bgp"
+	"github.com/tns-project/tns/labs/internal/netns"
 	"github.com/tns-project/tns/labs/internal/wait"
 )
 
-// crowd is TESs behind h1 of which each has a session with e1: requests by hand, as octets that were made before, and nothing but a counter for the answers.
+// crowd is TESs behind h1 of which each has a session with e1, on which it asks for the responses to it as tesd does: requests by hand, as octets that were made
+// before, and nothing but a counter for the answers.
 type crowd struct {
 	world    *World
 	sessions []*bgp.Session
@@ -28,7 +30,7 @@ func (w *World) gather(ctx context.Context, count int) (*crowd, error) {
 	c := &crowd{world: w, changed: make(chan struct{}, 1)}
 	for i := range count {
 		tes := speakerOf(i)
-		s, err := w.session(ctx, host(0), tes, vtep(0), func(update []byte) { c.heard(tes, update) })
+		s, err := w.session(ctx, bgp.DialTES, host(0), tes, vtep(0), func(update []byte) { c.heard(tes, update) })
 		if err != nil {
 			c.close()
 			return nil, fmt.Errorf("TES %d of %d: %w", i+1, count, err)
@@ -38,10 +40,13 @@ func (w *World) gather(ctx context.Context, count int) (*crowd, error) {
 	return c, nil
 }
 
+// dialer is bgp.Dial or bgp.DialTES.
+type dialer func(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Addr, heard func(update []byte)) (*bgp.Session, error)
+
 // session brings a session up from an address of a node; the other side may be starting.
-func (w *World) session(ctx context.Context, node string, from, to netip.Addr, heard func(update []byte)) (s *bgp.Session, err error) {
+func (w *World) session(ctx context.Context, dial dialer, node string, from, to netip.Addr, heard func(update []byte)) (s *bgp.Session, err error) {
 	err = wait.Until(ctx, patience, "a session", func() (err error) {
-		s, err = bgp.Dial(ctx, w.Namespace(node), as, from, to, heard)
+		s, err = dial(ctx, w.Namespace(node), as, from, to, heard)
 		return err
 	})
 	return s, err

@@ -89,7 +89,7 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 // moved sends the same routes through a GoBGP.
 func (b *Bench) moved(ctx context.Context, w *World, c cell) error {
 	arrived, done := 0, make(chan time.Time, 1)
-	receiver, err := w.session(ctx, edge(1), vtep(1), hubAddress, func(update []byte) {
+	receiver, err := w.session(ctx, bgp.Dial, edge(1), vtep(1), hubAddress, func(update []byte) {
 		announced, _ := bgp.Count(update)
 		if arrived += announced; announced > 0 && arrived == 2*c.size { // withdrawals come when the sender has gone
 			done <- time.Now()
@@ -99,7 +99,7 @@ func (b *Bench) moved(ctx context.Context, w *World, c cell) error {
 		return err
 	}
 	defer receiver.Close()
-	sender, err := w.session(ctx, edge(0), vtep(0), hubAddress, nil)
+	sender, err := w.session(ctx, bgp.Dial, edge(0), vtep(0), hubAddress, nil)
 	if err != nil {
 		return err
 	}

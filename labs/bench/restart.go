@@ -54,7 +54,7 @@ func (b *Bench) restarts(ctx context.Context) error {
 func (b *Bench) restartsIn(ctx context.Context, w *World) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*patience+time.Duration(b.Routes)*4*time.Millisecond)
 	defer cancel()
-	s, err := w.session(ctx, edge(0), vtep(0), hubAddress, nil)
+	s, err := w.session(ctx, bgp.Dial, edge(0), vtep(0), hubAddress, nil)
 	if err != nil {
 		return err
 	}

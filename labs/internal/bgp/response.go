@@ -54,9 +54,7 @@ func Responses(update []byte, tes netip.Addr) (found []Response) {
 		}
 	}
 	answer, ok := result(communities)
-	target := Community{0x00, 0x02, 0x20, 0xcb} // 8395
-	copy(target[4:], tes.AsSlice())
-	mine := false
+	target, mine := responsesTo(tes), false
 	for _, c := range communities {
 		mine = mine || c == target
 	}

@@ -79,11 +79,7 @@ func (s *Session) announce(r Route, nextHop netip.Addr, communities []Community)
 //
 //	MP_REACH_NLRI (RFC 4760 §3): | AFI 2 | SAFI 1 | length 1 | next hop 4 | 0 | NLRI |
 func (r Route) announcement(nextHop netip.Addr, communities []Community) []byte {
-	attributes := []byte{
-		0x40, 1, 1, 0, // ORIGIN: IGP
-		0x40, 2, 0, // AS_PATH: empty
-		0x40, 5, 4, 0, 0, 0, 100, // LOCAL_PREF
-	}
+	attributes := basics()
 	reach := append(append([]byte{0, afi, safi, 4}, nextHop.AsSlice()...), 0)
 	reach = append(reach, r.nlri...)
 	attributes = append(append(attributes, 0x80, 14, byte(len(reach))), reach...)
@@ -92,6 +88,15 @@ func (r Route) announcement(nextHop netip.Addr, communities []Community) []byte 
 		attributes = append(attributes, c[:]...)
 	}
 	return update(append(attributes, r.attributes...))
+}
+
+// basics is the path attributes that every route of iBGP has.
+func basics() []byte {
+	return []byte{
+		0x40, 1, 1, 0, // ORIGIN: IGP
+		0x40, 2, 0, // AS_PATH: empty
+		0x40, 5, 4, 0, 0, 0, 100, // LOCAL_PREF
+	}
 }
 
 // Withdraw takes a route back.

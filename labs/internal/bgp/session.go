@@ -37,6 +37,7 @@ type Session struct {
 	done       chan struct{}
 	failed     error // why the session ended; read after done is closed
 	heard      func(update []byte)
+	tes        bool // it tells what it wants to hear
 
 	writing sync.Mutex
 }
@@ -44,6 +45,11 @@ type Session struct {
 // Dial brings up an iBGP session in a two-octet AS, from an address in a namespace. Heard, if it is not nil, is called with the body of each UPDATE, one
 // after the other.
 func Dial(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Addr, heard func(update []byte)) (*Session, error) {
+	return call(ctx, n, as, from, to, &Session{heard: heard})
+}
+
+// call brings a session up on a connection that it makes.
+func call(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Addr, s *Session) (*Session, error) {
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: handshake}
 	dialer.SetMultipathTCP(false)
 	var connection net.Conn
@@ -54,7 +60,7 @@ func Dial(ctx context.Context, n *netns.Namespace, as uint16, from, to netip.Add
 	if err != nil {
 		return nil, fmt.Errorf("BGP session of %v: %w", from, err)
 	}
-	return start(connection, as, from, heard)
+	return start(connection, as, from, s)
 }
 
 // Accept brings up an iBGP session with whoever calls an address in a namespace first, within the limit.
@@ -75,12 +81,12 @@ func Accept(n *netns.Namespace, as uint16, at netip.Addr, limit time.Duration) (
 	if err != nil {
 		return nil, fmt.Errorf("BGP session of %v: %w", at, err)
 	}
-	return start(connection, as, at, nil)
+	return start(connection, as, at, &Session{})
 }
 
 // start brings a session up on a connection, which is closed on an error.
-func start(c net.Conn, as uint16, address netip.Addr, heard func([]byte)) (*Session, error) {
-	s := &Session{address: address, connection: c, done: make(chan struct{}), heard: heard}
+func start(c net.Conn, as uint16, address netip.Addr, s *Session) (*Session, error) {
+	s.address, s.connection, s.done = address, c, make(chan struct{})
 	if err := s.establish(as); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("BGP session of %v with %v: %w", address, c.RemoteAddr(), err)
@@ -106,15 +112,25 @@ func (s *Session) establish(as uint16) error {
 	if err := s.expect(typeKeepalive); err != nil {
 		return err
 	}
+	if s.tes {
+		if err := s.Send(s.wants(as)); err != nil {
+			return err
+		}
+	}
 	return s.connection.SetDeadline(time.Time{})
 }
 
-// open is the body of an OPEN: version 4, hold time 90 s, one capability, EVPN (RFC 4271 §4.2, RFC 4760 §8).
+// open is the body of an OPEN: version 4, hold time 90 s, one capability, EVPN (RFC 4271 §4.2, RFC 4760 §8); a TES has two more.
 func (s *Session) open(as uint16) []byte {
 	body := binary.BigEndian.AppendUint16([]byte{4}, as)
 	body = binary.BigEndian.AppendUint16(body, 90)
 	body = append(body, s.address.AsSlice()...)
-	return append(body, 8, 2, 6, 1, 4, 0, afi, 0, safi)
+	capabilities := []byte{1, 4, 0, afi, 0, safi}
+	if s.tes {
+		capabilities = append(capabilities, memberships...)
+	}
+	body = append(body, byte(2+len(capabilities)), 2, byte(len(capabilities)))
+	return append(body, capabilities...)
 }
 
 // run reads what the peer says until the session ends. A KEEPALIVE is answered with one: the peer's pace is good enough for both.
