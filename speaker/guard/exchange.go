@@ -51,11 +51,12 @@ func (x *exchange) fromPeer(u *wire.Update) {
 	}
 }
 
-// fromEngine takes an UPDATE of the engine; byEndOfRIB says whether its End-of-RIB ends renewing.
+// fromEngine takes an UPDATE of the engine; byEndOfRIB says whether its End-of-RIB ends renewing. That of memberships always does: the peer sends its routes
+// only after it (RFC 4684 §6), and the engine may wait for those before it has announced everything.
 func (x *exchange) fromEngine(u *wire.Update, byEndOfRIB bool) {
 	if f := u.EndOfRIB; f != 0 {
 		x.done[f] = true
-		if byEndOfRIB {
+		if byEndOfRIB || f == wire.RouteTargets {
 			x.renewed(f)
 		}
 		return

@@ -29,7 +29,7 @@ func update(attributes []byte) []byte {
 }
 
 // TestExchange tells stories: what comes from either side, and what each is told. Routes are a letter for the MAC and a digit for the version, -a is a
-// withdrawal, end is End-of-RIB.
+// withdrawal, end is End-of-RIB, members that of the memberships.
 func TestExchange(t *testing.T) {
 	for _, story := range []struct{ name, steps string }{
 		{"a route each way", "up; peer a1; engine b1; toEngine a1; toPeer b1"},
@@ -47,10 +47,16 @@ func TestExchange(t *testing.T) {
 		{"what an engine said before it died is told", "up; engine a1; engine end; engine a2; down; toPeer a2 end"},
 		{"a peer is heard without an engine", "up; peer a1; peer b1; peer end; toEngine a1 b1 end; down; peer a2; peer -b; peer c1; toEngine; up; toEngine a2 c1 end"},
 		{"refresh", "up; engine a1; engine b1; engine end; toPeer a1 b1 end; down; refresh; toPeer a1 b1"},
+		{"memberships do not wait for the call", "call; up; engine members; toPeer members; engine a1; engine end; toPeer a1; renewed; toPeer end"},
+		{"nor those of the next engine, and are told once", "call; up; engine members; toPeer members; down; up; engine members; toPeer; renewed; toPeer end"},
 		{"by call", "call; up; engine a1; engine end; toPeer a1; renewed; toPeer end; down; up; engine end; toPeer; engine b1; toPeer b1; renewed; toPeer -a; renewed; toPeer"},
 	} {
 		t.Run(story.name, func(t *testing.T) {
-			x := newExchange(wire.Session{Families: []wire.Family{wire.EVPN}, FourOctetAS: true, Internal: true})
+			families := []wire.Family{wire.EVPN}
+			if strings.Contains(story.steps, "members") {
+				families = append(families, wire.RouteTargets)
+			}
+			x := newExchange(wire.Session{Families: families, FourOctetAS: true, Internal: true})
 			byEndOfRIB := true
 			for step := range strings.SplitSeq(story.steps, "; ") {
 				words := strings.Fields(step)
@@ -93,6 +99,8 @@ func said(word string) []byte {
 	switch {
 	case word == "end":
 		return wire.AppendEndOfRIB(nil, wire.EVPN)
+	case word == "members":
+		return wire.AppendEndOfRIB(nil, wire.RouteTargets)
 	case word[0] == '-':
 		return withdrawal(word[1])
 	}
@@ -115,8 +123,11 @@ func told(t *testing.T, story, step string, q *queue, want []string) {
 			at := strings.Index(o, "\x40\x05\x04")
 			got = append(got, fmt.Sprintf("%c%c", mac, o[at+6]))
 		}
-		if end != 0 {
+		switch end {
+		case wire.EVPN:
 			got = append(got, "end")
+		case wire.RouteTargets:
+			got = append(got, "members")
 		}
 	}
 	if n := len(got); n > 0 && got[n-1] == "end" {

@@ -5,7 +5,7 @@ package guard
 //   - Renewal ByEndOfRIB: its End-of-RIB, of each session and family by itself;
 //   - Renewal ByCall: Renewed, and then End-of-RIB and SettleTime of silence of each session, because routes that the engine has announced are still on
 //     their way then. A session that the peer has begun after the call has nothing that could be withdrawn too early: its End-of-RIB is enough;
-//   - either: RenewTime. The engine is taken to have said everything by then, also to sessions that come later.
+//   - either: End-of-RIB for memberships (RFC 4684), which do not depend on what an engine restores; RenewTime. The engine is taken to have said everything by then, also to sessions that come later.
 //
 // An engine that is lost, or does not answer, takes its word with it.
 
