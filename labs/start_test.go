@@ -65,6 +65,39 @@ func TestEngineStartMeasured(t *testing.T) {
 	t.Logf("%d entries, %d kills: the engine answers after %s, has its whole table after %s", whole, starts, spread(answers), spread(tables))
 }
 
+// TestStartIsNotWaitedFor: neither side of a session waits for the other's End-of-RIB until a timer has mercy on both.
+func TestStartIsNotWaitedFor(t *testing.T) {
+	l := deploy(t, "engine/topology.clab.yml")
+	l.established("edge1", sessionsOf["edge1"])
+	v := newVM(1)
+	l.does("tes1", "associate", v.id, "--nic", v.nic)
+	l.settled()
+	t.Run("an engine is killed before the peers were told all", func(t *testing.T) {
+		l := l.in(t)
+		l.restart("edge1")
+		l.established("edge1", sessionsOf["edge1"])
+		l.killProcess("edge1", "engine")
+		l.settled()
+		l.stands("edge1", v.id, tes1, "associated", "")
+	})
+	t.Run("nved and a TES are killed together", func(t *testing.T) {
+		l := l.in(t)
+		for _, node := range []string{"edge1", "tes1"} {
+			if err := l.Kill(node); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, node := range []string{"edge1", "tes1"} {
+			if err := l.Start(node); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.established("edge1", sessionsOf["edge1"])
+		l.settled()
+		l.stands("edge1", v.id, tes1, "associated", "")
+	})
+}
+
 // spread is the median of durations and their range.
 func spread(d []time.Duration) string {
 	slices.Sort(d)
