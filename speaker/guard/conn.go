@@ -87,18 +87,20 @@ func (c *conn) idle() bool {
 	return !c.busy
 }
 
-// send writes b, of which the caller keeps nothing. What the socket does not take at once the writer writes, and tells the loop with drained. It is called
-// only while the connection is idle.
-func (c *conn) send(b []byte) {
+// send writes b. What the socket does not take at once the writer writes, and tells the loop with drained; kept says that b is the writer's then. It is
+// called only while the connection is idle.
+func (c *conn) send(b []byte) (kept bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return
+		return false
 	}
 	if n := c.try(b); n < len(b) {
 		c.busy = true
 		c.written <- b[n:]
+		return true
 	}
+	return false
 }
 
 // try writes what the socket takes without waiting. An error is left for the writer to find again.

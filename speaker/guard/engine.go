@@ -169,7 +169,7 @@ func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
 		return p.refresh(msg, func(f wire.Family) { x.refresh(x.in, x.toEngine, f) })
 	}
 	p.said = p.now()
-	u, err := wire.ParseUpdate(msg)
+	u, err := x.reader.Update(msg)
 	if err != nil {
 		p.count.EngineErrors++
 		p.log.WithError(err).Error("the engine's UPDATE cannot be read")

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
@@ -21,31 +22,55 @@ type exchange struct {
 	toEngine *queue
 	toPeer   *queue
 
-	ended    map[wire.Family]bool // the peer's End-of-RIB came
-	told     map[wire.Family]bool // the peer was told ours
-	renewing map[wire.Family]bool
-	done     map[wire.Family]bool // the engine's End-of-RIB came
-	engine   bool                 // there is one to be told
+	families []progress // of the session
+	engine   bool       // there is one to be told
+
+	// Memory that is used again.
+	reader  wire.Reader // of the engine's UPDATEs
+	packer  wire.Packer
+	changes []wire.Change
+}
+
+// progress is how far both sides are with a family.
+type progress struct {
+	wire.Family
+	ended    bool // the peer's End-of-RIB came
+	told     bool // the peer was told ours
+	renewing bool
+	done     bool // the engine's End-of-RIB came
 }
 
 func newExchange(s wire.Session) *exchange {
-	return &exchange{
-		session: s, filter: wire.NewFilter(s), in: wire.NewTable(), out: wire.NewTable(), toEngine: newQueue(), toPeer: newQueue(),
-		ended: make(map[wire.Family]bool), told: make(map[wire.Family]bool), renewing: make(map[wire.Family]bool),
-		done: make(map[wire.Family]bool),
+	x := &exchange{session: s, filter: wire.NewFilter(s), in: wire.NewTable(), out: wire.NewTable(), toEngine: newQueue(), toPeer: newQueue()}
+	for _, f := range s.Families {
+		x.families = append(x.families, progress{Family: f})
 	}
+	return x
+}
+
+// of is the progress of a family of the session; of another it is one that nobody knows.
+func (x *exchange) of(f wire.Family) *progress {
+	for i := range x.families {
+		if x.families[i].Family == f {
+			return &x.families[i]
+		}
+	}
+	return &progress{Family: f}
 }
 
 // fromPeer takes what is left of a peer's UPDATE.
 func (x *exchange) fromPeer(u *wire.Update) {
 	if f := u.EndOfRIB; f != 0 {
-		x.ended[f] = true
+		x.of(f).ended = true
 		if x.engine {
 			x.toEngine.mark(f)
 		}
 		return
 	}
-	x.pass(x.in, x.toEngine, u.Changes(), false)
+	x.changes = u.AppendChanges(x.changes[:0])
+	for _, c := range x.changes {
+		x.pass(x.in, x.toEngine, c, false)
+	}
 	if !x.engine {
 		x.toEngine.clear() // all of it is in the table
 	}
@@ -55,28 +80,23 @@ func (x *exchange) fromPeer(u *wire.Update) {
 // only after it (RFC 4684 §6), and the engine may wait for those before it has announced everything.
 func (x *exchange) fromEngine(u *wire.Update, byEndOfRIB bool) {
 	if f := u.EndOfRIB; f != 0 {
-		x.done[f] = true
+		x.of(f).done = true
 		if byEndOfRIB || f == wire.RouteTargets {
-			x.renewed(f)
+			x.renewed(x.of(f))
 		}
 		return
 	}
-	for _, c := range u.Changes() {
-		x.pass(x.out, x.toPeer, []wire.Change{c}, x.renewing[c.Family])
+	x.changes = u.AppendChanges(x.changes[:0])
+	for _, c := range x.changes {
+		x.pass(x.out, x.toPeer, c, x.of(c.Family).renewing)
 	}
 }
 
-// pass brings changes into a table and makes due what the other side should hear: announcements, also repeated ones unless only differences count, and
-// withdrawals of what was there.
-func (x *exchange) pass(t *wire.Table, q *queue, changes []wire.Change, differences bool) {
-	if differences {
-		q.put(t.Apply(changes)...)
-		return
-	}
-	for _, c := range changes {
-		if made := t.Apply([]wire.Change{c}); len(made) > 0 || !c.Withdrawal() {
-			q.put(c)
-		}
+// pass brings a change into a table and makes due what the other side should hear: an announcement, also a repeated one unless only differences count, and
+// the withdrawal of what was there.
+func (x *exchange) pass(t *wire.Table, q *queue, c wire.Change, differences bool) {
+	if t.Set(c) || !differences && !c.Withdrawal() {
+		q.put(c)
 	}
 }
 
@@ -88,14 +108,13 @@ func (x *exchange) engineUp(settled bool) {
 	for c := range x.in.All() {
 		x.toEngine.put(c)
 	}
-	for _, f := range x.session.Families {
-		if x.ended[f] || settled {
-			x.toEngine.mark(f)
-		}
-	}
 	x.out.Age()
-	for _, f := range x.session.Families {
-		x.renewing[f], x.done[f] = true, false
+	for i := range x.families {
+		f := &x.families[i]
+		if f.ended || settled {
+			x.toEngine.mark(f.Family)
+		}
+		f.renewing, f.done = true, false
 	}
 }
 
@@ -106,56 +125,38 @@ func (x *exchange) engineDown() {
 }
 
 // renewed withdraws what the engine did not announce again, and tells the peer End-of-RIB if it was not told before.
-func (x *exchange) renewed(f wire.Family) {
-	if !x.renewing[f] {
+func (x *exchange) renewed(f *progress) {
+	if !f.renewing {
 		return
 	}
-	x.renewing[f] = false
-	x.toPeer.put(x.out.Sweep(f)...)
-	if !x.told[f] {
-		x.told[f] = true
-		x.toPeer.mark(f)
+	f.renewing = false
+	x.toPeer.put(x.out.Sweep(f.Family)...)
+	if !f.told {
+		f.told = true
+		x.toPeer.mark(f.Family)
 	}
 }
 
 // renewedAll is renewed for every family.
 func (x *exchange) renewedAll() {
-	for _, f := range x.session.Families {
-		x.renewed(f)
+	for i := range x.families {
+		x.renewed(&x.families[i])
 	}
 }
 
 // isRenewing reports whether any family is.
 func (x *exchange) isRenewing() bool {
-	for _, r := range x.renewing {
-		if r {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.families, func(f progress) bool { return f.renewing })
 }
 
 // finished reports whether the engine's End-of-RIB has come for every family.
 func (x *exchange) finished() bool {
-	for _, f := range x.session.Families {
-		if !x.done[f] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(x.families, func(f progress) bool { return !f.done })
 }
 
 // coming reports whether an engine is still at its table.
 func (x *exchange) coming() bool {
-	if !x.engine {
-		return false
-	}
-	for f, r := range x.renewing {
-		if r && !x.done[f] {
-			return true
-		}
-	}
-	return false
+	return x.engine && slices.ContainsFunc(x.families, func(f progress) bool { return f.renewing && !f.done })
 }
 
 // refresh answers a ROUTE-REFRESH from a table.
@@ -170,22 +171,22 @@ func (x *exchange) refresh(t *wire.Table, q *queue, f wire.Family) {
 // batch is at most so many changes in one go.
 const batch = 512
 
-// messages takes from a queue what is written next, packed; nil if nothing is due. What does not fit into a message is returned.
-func (x *exchange) messages(q *queue, s wire.Session, endOfRIB bool) (b []byte, updates int, unsent []wire.Change) {
-	for q.len() > 0 && len(b) < maxChunk/2 {
-		changes, end := q.take(batch)
-		var packed [][]byte
-		packed, rest := wire.Pack(changes, s)
-		for _, m := range packed {
-			b = append(b, m...)
-		}
-		updates += len(packed)
+// messages appends what is written next, taken from a queue and packed. What does not fit into a message is returned.
+func (x *exchange) messages(b []byte, q *queue, s wire.Session, endOfRIB bool) (_ []byte, updates int, unsent []wire.Change) {
+	for start := len(b); q.len() > 0 && len(b)-start < maxChunk/2; {
+		var end wire.Family
+		var packed int
+		var rest []wire.Change
+		x.changes, end = q.take(x.changes[:0], batch)
+		b, packed, rest = x.packer.Append(b, x.changes, s)
+		updates += packed
 		unsent = append(unsent, rest...)
 		if end != 0 && endOfRIB {
 			b = wire.AppendEndOfRIB(b, end)
 			updates++
 		}
 	}
+	clear(x.changes) // it keeps no routes alive
 	return b, updates, unsent
 }
 

@@ -112,7 +112,7 @@ func told(t *testing.T, story, step string, q *queue, want []string) {
 	t.Helper()
 	var got []string
 	for q.len() > 0 {
-		changes, end := q.take(100)
+		changes, end := q.take(nil, 100)
 		for _, c := range changes {
 			mac := c.NLRI[30]
 			if c.Withdrawal() {

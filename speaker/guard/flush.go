@@ -21,7 +21,7 @@ func (p *peer) flush() {
 // write gives a machine's socket what is due to it.
 func (p *peer) write(m *machine) {
 	for m.conn != nil && m.conn.idle() {
-		b := m.control
+		b := append(p.buffer[:0], m.control...)
 		m.control = nil
 		if m.state == Established {
 			b = p.due(m, b)
@@ -29,7 +29,10 @@ func (p *peer) write(m *machine) {
 		if len(b) == 0 {
 			return
 		}
-		m.conn.send(b)
+		p.buffer = nil
+		if !m.conn.send(b) && cap(b) <= maxChunk {
+			p.buffer = b
+		}
 		if !m.conn.idle() && m.hold > 0 {
 			p.arm(m, &m.sendHold, m.hold, SendHoldExpires)
 		}
@@ -50,13 +53,14 @@ func (p *peer) due(m *machine, b []byte) []byte {
 	if q.len() == 0 || m == p.session && p.gathers() {
 		return b
 	}
-	routes, updates, unsent := p.routes.messages(q, s, endOfRIB)
-	p.recorded(m, routes, true)
+	start := len(b)
+	b, updates, unsent := p.routes.messages(b, q, s, endOfRIB)
+	p.recorded(m, b[start:], true)
 	if m != p.inner {
 		p.count.Sent += uint64(updates)
 	}
 	for _, c := range unsent {
 		p.refuse(wire.Refusal{Decision: wire.Withdraw, What: "too long", Text: "the route does not fit into a message", Octets: []byte(c.NLRI)})
 	}
-	return append(b, routes...)
+	return b
 }

@@ -55,7 +55,8 @@ type peer struct {
 	called     atomic.Bool // a dynamic one that is dialled, too; changes under the guard's lock
 	lonely     atomic.Bool // a dynamic one without a connection
 	refused    refusals
-	unrecorded bool // writing the record failed
+	unrecorded bool   // writing the record failed
+	buffer     []byte // to write from, where nothing holds it
 }
 
 // happening is anything that comes to a peer's loop.

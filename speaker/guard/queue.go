@@ -41,8 +41,9 @@ func (q *queue) clear() {
 	clear(q.newest)
 }
 
-// take takes at most n changes, up to the next mark; end is the mark that follows them, if the queue has come to it.
-func (q *queue) take(n int) (changes []wire.Change, end wire.Family) {
+// take appends at most n changes to those that there are, up to the next mark; end is the mark that follows them, if the queue has come to it.
+func (q *queue) take(changes []wire.Change, n int) (_ []wire.Change, end wire.Family) {
+	n += len(changes)
 	for q.head < len(q.order) && len(changes) < n {
 		d := q.order[q.head]
 		q.order[q.head] = due{}

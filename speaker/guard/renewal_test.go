@@ -92,7 +92,7 @@ func TestRenewalEnds(t *testing.T) {
 				do(func() {
 					var withdrawn bool
 					for p.routes.toPeer.len() > 0 {
-						changes, _ := p.routes.toPeer.take(1)
+						changes, _ := p.routes.toPeer.take(nil, 1)
 						withdrawn = withdrawn || len(changes) == 1 && changes[0].Withdrawal() && changes[0].NLRI[30] == 'b'
 					}
 					if !withdrawn {

@@ -28,16 +28,16 @@ func TestQueueKeepsTheNewestInItsFirstPlace(t *testing.T) {
 	if q.len() != 4 {
 		t.Errorf("%d due, want three routes and a mark", q.len())
 	}
-	changes, end := q.take(10)
+	changes, end := q.take(nil, 10)
 	if len(changes) != 2 || changes[0] != route(1, 9, 2) || changes[1] != route(2, 0, 1) || end != wire.EVPN {
 		t.Errorf("taken %v, mark %v", changes, end)
 	}
-	changes, end = q.take(1)
+	changes, end = q.take(nil, 1)
 	if len(changes) != 1 || changes[0] != route(3, 0, 1) || end != 0 || q.len() != 0 {
 		t.Errorf("taken %v, mark %v, %d left", changes, end, q.len())
 	}
 	q.put(route(1, 0, 3))
-	if changes, _ = q.take(1); len(changes) != 1 || changes[0] != route(1, 0, 3) {
+	if changes, _ = q.take(nil, 1); len(changes) != 1 || changes[0] != route(1, 0, 3) {
 		t.Errorf("taken %v: what was taken may be due again", changes)
 	}
 }
@@ -48,7 +48,7 @@ func TestQueueDoesNotGrow(t *testing.T) {
 	for n := range 100_000 {
 		q.put(route(byte(n%10), 0, byte(n)))
 		if n%3 == 0 {
-			q.take(1)
+			q.take(nil, 1)
 		}
 	}
 	if q.len() > 10 || cap(q.order) > 64 || len(q.newest) != q.len() {

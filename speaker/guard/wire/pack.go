@@ -7,11 +7,30 @@ import "encoding/binary"
 // that of each group's first change. It writes what is there, and waits for nothing. To a session without four-octet AS numbers AS_PATH and AGGREGATOR
 // are written in two (RFC 6793 §4.2.2). A route that does not fit into a message by itself is left out and returned in unsent.
 func Pack(changes []Change, s Session) (msgs [][]byte, unsent []Change) {
-	if len(changes) == 1 { // the usual case
-		return pack([]batch{{first: 0, last: 0}}, []int{-1}, changes, s)
-	}
-	batches, next := sort(changes)
-	return pack(batches, next, changes, s)
+	var p Packer
+	p.sort(changes, newest(changes))
+	unsent = p.write(changes, s)
+	return p.writer.messages(nil), unsent
+}
+
+// Packer is Pack for who packs again and again: it appends to what there is, and uses its memory again. The zero value is ready; it is not safe for
+// concurrent use.
+type Packer struct {
+	index                map[groupOf]int
+	announced, withdrawn []batch
+	next                 []int // the change that follows in its batch, or -1
+	writer               writer
+}
+
+// Append appends changes, of which no two may be of one route, to b as UPDATEs, and is how many of these there are.
+func (p *Packer) Append(b []byte, changes []Change, s Session) (_ []byte, updates int, unsent []Change) {
+	p.sort(changes, nil)
+	p.writer = p.writer.empty()
+	p.writer.b = b
+	unsent = p.write(changes, s)
+	p.writer.close()
+	b, p.writer.b = p.writer.b, nil
+	return b, len(p.writer.ends), unsent
 }
 
 // batch is the changes of one group, as a list through next.
@@ -23,34 +42,43 @@ type groupOf struct {
 	attributes Attributes
 }
 
-// sort sorts changes into batches, announcements first; next is the change that follows in its batch, or -1.
-func sort(changes []Change) (batches []batch, next []int) {
-	latest := make(map[string]int, len(changes))
+// newest is, by route, the last change of each.
+func newest(changes []Change) map[string]int {
+	last := make(map[string]int, len(changes))
 	var scratch [64]byte
 	for i := range changes {
-		latest[string(appendRoute(scratch[:0], &changes[i]))] = i
+		last[string(appendRoute(scratch[:0], &changes[i]))] = i
 	}
-	next = make([]int, len(changes))
-	index := make(map[groupOf]int)
-	var withdrawn []batch
+	return last
+}
+
+// sort sorts changes into batches. Where last is there, only the last change of a route counts.
+func (p *Packer) sort(changes []Change, last map[string]int) {
+	p.announced, p.withdrawn, p.next = p.announced[:0], p.withdrawn[:0], p.next[:0]
+	if len(changes) > 1 && p.index == nil {
+		p.index = make(map[groupOf]int, len(changes))
+	}
+	clear(p.index)
+	var scratch [64]byte
 	for i := range changes {
 		c := &changes[i]
-		next[i] = -1
-		if latest[string(appendRoute(scratch[:0], c))] != i {
+		p.next = append(p.next, -1)
+		if last != nil && last[string(appendRoute(scratch[:0], c))] != i {
 			continue
 		}
-		list := &batches
+		list := &p.announced
 		if c.Withdrawal() {
-			list = &withdrawn
+			list = &p.withdrawn
 		}
-		if at, ok := index[groupOf{c.Family, c.Attributes}]; ok {
-			next[(*list)[at].last], (*list)[at].last = i, i
+		if at, ok := p.index[groupOf{c.Family, c.Attributes}]; ok {
+			p.next[(*list)[at].last], (*list)[at].last = i, i
 			continue
 		}
-		index[groupOf{c.Family, c.Attributes}] = len(*list)
+		if len(changes) > 1 {
+			p.index[groupOf{c.Family, c.Attributes}] = len(*list)
+		}
 		*list = append(*list, batch{i, i})
 	}
-	return append(batches, withdrawn...), next
 }
 
 // appendRoute appends family and key of the route: what two changes of one route have in common.
@@ -59,25 +87,28 @@ func appendRoute(b []byte, c *Change) []byte {
 	return b[:3+n]
 }
 
-func pack(batches []batch, next []int, changes []Change, s Session) (msgs [][]byte, unsent []Change) {
-	var w writer
-	for _, batch := range batches {
-		c := &changes[batch.first]
-		if c.Withdrawal() {
-			group(&w, c.Family, "", "")
-		} else {
-			group(&w, c.Family, c.Attributes.NextHop(), c.Attributes.Octets())
-			if !s.FourOctetAS {
-				w.attributes = narrow(w.attributes)
+// write writes the batches.
+func (p *Packer) write(changes []Change, s Session) (unsent []Change) {
+	w := &p.writer
+	for _, list := range [...][]batch{p.announced, p.withdrawn} {
+		for _, batch := range list {
+			c := &changes[batch.first]
+			if c.Withdrawal() {
+				group(w, c.Family, "", "")
+			} else {
+				group(w, c.Family, c.Attributes.NextHop(), c.Attributes.Octets())
+				if !s.FourOctetAS {
+					w.attributes = narrow(w.attributes)
+				}
 			}
-		}
-		for i := batch.first; i >= 0; i = next[i] {
-			if !put(&w, changes[i].NLRI) {
-				unsent = append(unsent, changes[i])
+			for i := batch.first; i >= 0; i = p.next[i] {
+				if !put(w, changes[i].NLRI) {
+					unsent = append(unsent, changes[i])
+				}
 			}
 		}
 	}
-	return w.messages(nil), unsent
+	return unsent
 }
 
 // narrow is path attributes for a speaker that knows AS numbers of two octets only.

@@ -157,3 +157,31 @@ func TestParseUpdateRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestPackerIsPack packs changes of different routes, again and again with the same Packer, behind what there is.
+func TestPackerIsPack(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	var p Packer
+	all := changesOf(t, macs(400, 7)...)
+	for _, narrow := range []bool{false, true} {
+		s := everyFamily
+		s.FourOctetAS = !narrow
+		for range 200 {
+			random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+			changes := slices.Clone(all[:random.IntN(len(all))])
+			for i := range changes {
+				switch random.IntN(50) {
+				case 0, 1, 2:
+					changes[i].Attributes = Attributes{}
+				case 3:
+					changes[i].Attributes = Attributes{string(append([]byte{4, 1, 2, 3, 4}, make([]byte, MaxLength)...))} // does not fit
+				}
+			}
+			msgs, unsent := Pack(changes, s)
+			b, n, left := p.Append([]byte("before"), changes, s)
+			if want := append([]byte("before"), bytes.Join(msgs, nil)...); !bytes.Equal(b, want) || n != len(msgs) || !slices.Equal(left, unsent) {
+				t.Fatalf("%d changes: %d messages, %d unsent, want %d and %d, octets equal %t", len(changes), n, len(left), len(msgs), len(unsent), bytes.Equal(b, want))
+			}
+		}
+	}
+}

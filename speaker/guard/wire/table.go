@@ -43,6 +43,9 @@ func (t *Table) Set(c Change) (different bool) {
 	if same && old.age == t.age {
 		return false
 	}
+	if same {
+		c.Attributes = old.attributes // the memory that it may share with other tables
+	}
 	if routes == nil {
 		routes = make(map[string]entry)
 		t.families[c.Family] = routes

@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
-	"unique"
 )
 
 // NLRI is one route's NLRI in its wire form: for EVPN route type, length and fields (RFC 7432 §7), for others the length in bits and the prefix.
@@ -22,26 +21,20 @@ type Update struct {
 	EndOfRIB   Family // 0: it is none
 }
 
-// Attributes are a route's next hop and path attributes, without NEXT_HOP, MP_REACH_NLRI and MP_UNREACH_NLRI, interned: equal ones are one value
-// and compare with ==, at the cost of a pointer each. The zero value is none.
+// Attributes are a route's next hop and path attributes, without NEXT_HOP, MP_REACH_NLRI and MP_UNREACH_NLRI. Equal ones compare with ==, and are mostly
+// one piece of memory (share.go). The zero value is none.
 //
 //	 0                1
 //	+----------------+----------+------------------------------------------------+
 //	| next hop length| next hop | path attributes, in the order they came in     |
 //	+----------------+----------+------------------------------------------------+
-type Attributes struct{ handle unique.Handle[string] }
+type Attributes struct{ octets string }
 
 // NextHop is the octets of the next hop.
-func (a Attributes) NextHop() string {
-	s := a.handle.Value()
-	return s[1 : 1+s[0]]
-}
+func (a Attributes) NextHop() string { return a.octets[1 : 1+a.octets[0]] }
 
 // Octets is the path attributes.
-func (a Attributes) Octets() string {
-	s := a.handle.Value()
-	return s[1+s[0]:]
-}
+func (a Attributes) Octets() string { return a.octets[1+a.octets[0]:] }
 
 // Change is a route that is announced with its attributes or, where they are zero, withdrawn. It owns its octets.
 type Change struct {
@@ -59,7 +52,11 @@ func (u *Update) Changes() []Change {
 	if len(u.Withdrawn)+len(u.Announced) == 0 {
 		return nil
 	}
-	changes := make([]Change, 0, len(u.Withdrawn)+len(u.Announced))
+	return u.AppendChanges(make([]Change, 0, len(u.Withdrawn)+len(u.Announced)))
+}
+
+// AppendChanges appends Changes.
+func (u *Update) AppendChanges(changes []Change) []Change {
 	for _, n := range u.Withdrawn {
 		changes = append(changes, Change{Family: n.Family, NLRI: string(n.Octets)})
 	}
@@ -68,7 +65,7 @@ func (u *Update) Changes() []Change {
 		if i == 0 || string(n.NextHop) != string(u.Announced[i-1].NextHop) {
 			var scratch [512]byte
 			b := append(append(scratch[:0], byte(len(n.NextHop))), n.NextHop...)
-			attributes = Attributes{unique.Make(string(append(b, u.Attributes...)))}
+			attributes = Attributes{attributesSeen.share(append(b, u.Attributes...))}
 		}
 		changes = append(changes, Change{n.Family, string(n.Octets), attributes})
 	}
@@ -106,8 +103,15 @@ func listError(msg []byte, at, size int, format string, args ...any) *Error {
 }
 
 // ParseUpdate reads an UPDATE of our own GoBGP: its structure is checked, and its attributes are left as they are. An error is a *Error.
-func ParseUpdate(msg []byte) (*Update, error) {
-	f := Filter{trusted: true, session: Session{FourOctetAS: true, Internal: true}}
+func ParseUpdate(msg []byte) (*Update, error) { return new(Reader).Update(msg) }
+
+// Reader is ParseUpdate for who reads one after the other, and uses its memory again. The zero value is ready; it is not safe for concurrent use.
+type Reader struct{ filter Filter }
+
+// Update is what the UPDATE says; it is valid until the next one.
+func (r *Reader) Update(msg []byte) (*Update, error) {
+	f := &r.filter
+	f.trusted, f.session = true, Session{FourOctetAS: true, Internal: true}
 	f.start(msg)
 	if err := f.judge(); err != nil {
 		return nil, err
