@@ -24,6 +24,7 @@ type Reconciler struct {
 	mu       sync.Mutex
 	table    table
 	complete bool
+	held     bool            // what is asked for waits for Release
 	waiting  []chan<- passed // Resyncs
 	stats    Stats
 
@@ -69,7 +70,7 @@ func (r *Reconciler) Set(e Entry) Generation {
 	if done {
 		r.tell(rec)
 	} else {
-		poke(r.wake)
+		r.rouse()
 	}
 	return rec.generation
 }
@@ -79,8 +80,32 @@ func (r *Reconciler) Unset(k Key) Generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec := r.table.unset(k)
-	poke(r.wake)
+	r.rouse()
 	return rec.generation
+}
+
+// Hold has what is asked for wait until Release, so that it is written in one. Nothing else waits; what is being written is.
+func (r *Reconciler) Hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = true
+}
+
+// Release ends that: what was asked for is written at once.
+func (r *Reconciler) Release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = false
+	if len(r.table.dirty) > 0 {
+		poke(r.wake)
+	}
+}
+
+// rouse has the loop write what is dirty.
+func (r *Reconciler) rouse() {
+	if !r.held {
+		poke(r.wake)
+	}
 }
 
 // Complete says that the desired table is whole: from now on entries of ours that nobody asked for are pruned, in a full

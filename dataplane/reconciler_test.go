@@ -626,3 +626,42 @@ func TestFaultyKernelEndsRight(t *testing.T) {
 		})
 	}
 }
+
+// applied notes how many entries each Apply has.
+type applied struct {
+	dataplane.Kernel
+	sizes []int
+}
+
+func (a *applied) Apply(ctx context.Context, set []dataplane.Entry, del []dataplane.Key) []error {
+	a.sizes = append(a.sizes, len(set)+len(del))
+	return a.Kernel.Apply(ctx, set, del)
+}
+
+// What is asked for between Hold and Release is written in one; what comes alone at once.
+func TestHeldIsWrittenInOne(t *testing.T) {
+	k := &applied{Kernel: twin(t)}
+	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
+		r.Set(remote)
+		synctest.Wait()
+		r.Hold()
+		r.Set(other)
+		synctest.Wait()
+		r.Set(known)
+		r.Unset(remote.Key)
+		synctest.Wait()
+		r.Release()
+		synctest.Wait()
+		r.Hold()
+		r.Release() // of nothing
+		synctest.Wait()
+		r.Unset(other.Key)
+		synctest.Wait()
+		if want := []int{1, 3, 1}; !slices.Equal(k.sizes, want) {
+			t.Errorf("writes of %v entries, want %v", k.sizes, want)
+		}
+		if got := len(results(r)); got != 3 { // by key: remote and other as they are last, and known
+			t.Errorf("%d results", got)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/tns-project/tns/cmd/internal/supervisor"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -29,21 +30,40 @@ func story(parent *supervisor.Parent) *history.Log {
 	return log
 }
 
-// handOn gives each event to the supervisor until ctx ends.
-func handOn(ctx context.Context, events <-chan history.Event, parent *supervisor.Parent) error {
+// handOnTime is how long events gather after the last were handed on, while many come.
+const handOnTime = 20 * time.Millisecond
+
+// handOn gives each event to the supervisor until ctx ends: at once what comes alone, and together what comes after it.
+func handOn(ctx context.Context, events <-chan history.Event, parent interface{ Keep(all ...any) error }) error {
+	var batch []any
+	gathered := time.NewTimer(0)
+	defer gathered.Stop()
+	due := false // nothing was handed on for handOnTime
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-gathered.C:
+			due = true
 		case e, ok := <-events:
 			if !ok {
 				<-ctx.Done()
 				return nil
 			}
-			if err := parent.Keep(e); err != nil {
-				<-ctx.Done() // the supervisor is gone, so this process ends
-				return nil
+			if len(batch) == eventsHandedOn {
+				batch = batch[1:]
 			}
+			batch = append(batch, e)
 		}
+		if !due || len(batch) == 0 {
+			continue
+		}
+		if err := parent.Keep(batch...); err != nil {
+			<-ctx.Done() // the supervisor is gone, so this process ends
+			return nil
+		}
+		clear(batch)
+		batch, due = batch[:0], false
+		gathered.Reset(handOnTime)
 	}
 }

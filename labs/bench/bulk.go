@@ -51,8 +51,9 @@ type atOnce struct {
 
 // bulkIn measures in one world.
 func (b *Bench) bulkIn(ctx context.Context, w *World, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(n)*2*time.Millisecond)
-	defer cancel()
+	limited := func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, patience+time.Duration(n)*2*time.Millisecond)
+	}
 	do, end, err := w.atOnce(ctx, w.vms(n))
 	if err != nil {
 		return err
@@ -67,10 +68,12 @@ func (b *Bench) bulkIn(ctx context.Context, w *World, n int) error {
 	if err != nil {
 		return err
 	}
+	adding, cancel := limited()
+	defer cancel()
 	began, err := do.add()
 	var at time.Time
 	if err == nil {
-		at, err = w.observers[1].AwaitCount(ctx, vtep(0), there+n)
+		at, err = w.observers[1].AwaitCount(adding, vtep(0), there+n)
 	}
 	if err = errors.Join(err, stop()); err != nil {
 		return err
@@ -81,10 +84,12 @@ func (b *Bench) bulkIn(ctx context.Context, w *World, n int) error {
 	}
 	b.note(cell{what: "add", plan: w.Plan, size: n, unit: "s"}, report.Seconds(at.Sub(began))...)
 	b.noteCosts(w.Plan, n, before, after)
+	removing, cancel := limited() // not in what adding, and its profile, have left
+	defer cancel()
 	if began, err = do.remove(); err != nil {
 		return err
 	}
-	if at, err = w.observers[1].AwaitCount(ctx, netip.Addr{}, n); err != nil {
+	if at, err = w.observers[1].AwaitCount(removing, netip.Addr{}, n); err != nil {
 		b.fail(cell{what: "delete", plan: w.Plan, size: n, unit: "s"}, fmt.Errorf("%w%s", err, w.logs()))
 		return nil
 	}

@@ -16,6 +16,9 @@ type Announcer interface {
 type Forwarder interface {
 	Set(dataplane.Entry) dataplane.Generation
 	Unset(dataplane.Key) dataplane.Generation
+	// Hold has what is asked for wait until Release, so that it is done in one.
+	Hold()
+	Release()
 	// Complete says that everything that should be there has been asked for.
 	Complete()
 }

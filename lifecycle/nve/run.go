@@ -90,6 +90,8 @@ func (in *inlet) first() (*speaker.Event, error) {
 
 // read does a step: of each input what waits, but not more than so much, what came first first. With nothing left, more is false, and it is now.
 func (e *Edge) read(r *reading) (more bool, err error) {
+	e.Forwarder.Hold()
+	defer e.Forwarder.Release()
 	var open bool
 	if r.answers, open = r.results.Take(r.answers[:0], step); !open && len(r.answers) == 0 {
 		return false, fmt.Errorf("the forwarding table ended")

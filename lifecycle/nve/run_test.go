@@ -2,6 +2,7 @@ package nve
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,11 @@ import (
 type late struct {
 	generation dataplane.Generation
 	results    *results
+
+	held  bool
+	asked int   // since Hold
+	alone int   // without
+	gone  []int // how much was asked for between Hold and Release, if anything was
 }
 
 // results is the answers of a forwarder.
@@ -56,7 +62,21 @@ func (l *late) Set(e dataplane.Entry) dataplane.Generation { return l.answer(e.K
 func (l *late) Unset(k dataplane.Key) dataplane.Generation { return l.answer(k, true) }
 func (l *late) Complete()                                  {}
 
+func (l *late) Hold() { l.held = true }
+
+func (l *late) Release() {
+	if l.asked > 0 {
+		l.gone = append(l.gone, l.asked)
+	}
+	l.held, l.asked = false, 0
+}
+
 func (l *late) answer(k dataplane.Key, removed bool) dataplane.Generation {
+	if l.held {
+		l.asked++
+	} else {
+		l.alone++
+	}
 	l.generation++
 	r := dataplane.Result{Generation: l.generation, Key: k, Removed: removed}
 	time.AfterFunc(time.Millisecond, func() { l.results.put(r) })
@@ -162,4 +182,40 @@ func TestRunEndsWithItsInputs(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What waits when the loop looks is asked of the forwarding table in steps of hundreds, each in one.
+func TestStepsAreWrittenInOne(t *testing.T) {
+	const vms = 600
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		tes, table := &counter{want: vms, all: make(chan struct{})}, &late{}
+		r := prepare(t, func(p *Parts) { p.TES, p.Forwarder = tes, table })
+		table.results = r.results
+		r.hear(r.fabric, "frr", speaker.SessionUp, speaker.EndOfRIB)
+		time.Sleep(time.Second) // of pretended time: the fabric is known before anybody asks
+		r.hear(r.tes, "tes1", speaker.SessionUp, speaker.EndOfRIB)
+		for i := range vms {
+			ev := r.w.asks(evpn.VMID{0: 0xbb, 14: byte(i >> 8), 15: byte(i)}, "blue/m1", 1, 1, 0)
+			ev.Route.MAC = evpn.MAC{2, 1, 0, 0, byte(i >> 8), byte(i)}
+			ev.At, ev.Peer, ev.Epoch = time.Now(), names["tes1"], 1
+			r.tes.Put(ev)
+		}
+		r.start(ctx)
+		<-tes.all
+		stop()
+		if err := <-r.done; err != nil || len(tes.refused) > 0 {
+			t.Fatal(err, tes.refused)
+		}
+		if sum := table.total(); sum < vms || len(table.gone) > vms/step+2 || slices.Max(table.gone) > step+1 || table.alone > 0 {
+			t.Errorf("asked for %v at once, and %d alone", table.gone, table.alone)
+		}
+	})
+}
+
+func (l *late) total() (sum int) {
+	for _, n := range l.gone {
+		sum += n
+	}
+	return sum
 }

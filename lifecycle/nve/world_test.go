@@ -530,6 +530,9 @@ func (k *kernel) checkPoliced(changed dataplane.Key) {
 	k.w.check(k.entries[unicast].LocalPort == "" || held && e.InForce || !held && !asked || !held && (k.failing["policy"] || k.failing[macName(evpn.MAC(changed.MAC))]), "%s goes on without its policy: %v, %v", unicast, e, asked)
 }
 
+func (k *kernel) Hold()    {}
+func (k *kernel) Release() {}
+
 func (k *kernel) Complete() {
 	k.complete = true
 	k.w.say("complete")

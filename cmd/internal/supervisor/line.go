@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,10 +58,19 @@ func (l *line) answerWith(f Answerer) {
 	l.answer = f
 }
 
-func (l *line) say(m message) error {
+// say sends messages in one write.
+func (l *line) say(messages ...message) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	for _, m := range messages {
+		if err := encoder.Encode(m); err != nil {
+			return err
+		}
+	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	return json.NewEncoder(l.conn).Encode(m)
+	_, err := l.conn.Write(b.Bytes())
+	return err
 }
 
 // ask asks the other side and waits for its answer.

@@ -73,13 +73,17 @@ func (p *Parent) Ready() error { return p.tell(message{Ready: true}) }
 // Failed tells the supervisor why the process is about to end.
 func (p *Parent) Failed(err error) { _ = p.say(message{Failure: err.Error()}) } // a supervisor that is gone need not know
 
-// Keep gives the supervisor something for the next process of this name, as JSON. How much it keeps is Child.Keep.
-func (p *Parent) Keep(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("tell the supervisor: %w", err)
+// Keep gives the supervisor things for the next process of this name, each as JSON, in one write. How much it keeps is Child.Keep.
+func (p *Parent) Keep(all ...any) error {
+	messages := make([]message, len(all))
+	for i, v := range all {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("tell the supervisor: %w", err)
+		}
+		messages[i].Keep = b
 	}
-	return p.tell(message{Keep: b})
+	return p.tell(messages...)
 }
 
 // Kept is what processes of this name before have asked to keep, the oldest first.
@@ -90,8 +94,8 @@ func (p *Parent) File(n int) *os.File {
 	return os.NewFile(uintptr(joined+1+n), fmt.Sprintf("inherited %d", n))
 }
 
-func (p *Parent) tell(m message) error {
-	if err := p.say(m); err != nil {
+func (p *Parent) tell(messages ...message) error {
+	if err := p.say(messages...); err != nil {
 		return fmt.Errorf("tell the supervisor: %w", err)
 	}
 	return nil

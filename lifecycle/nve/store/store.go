@@ -43,8 +43,13 @@ const lockWait = 3 * time.Second
 // retryPause is how long a refused write waits for its next try.
 const retryPause = time.Second
 
-// gatherTime lies at least between two transactions.
-const gatherTime = 10 * time.Millisecond
+// Between two transactions lies gatherTime at least; after one that took long, gatherShare times as long, so that the disk has a share of the time only,
+// but not more than gatherMost.
+const (
+	gatherTime  = 10 * time.Millisecond
+	gatherShare = 9
+	gatherMost  = 250 * time.Millisecond
+)
 
 // Store is an open file. Its Put methods do not block and are safe for concurrent use; Run writes.
 type Store struct {
@@ -189,8 +194,10 @@ func (s *Store) Run(ctx context.Context) error {
 			return s.db.Close()
 		case <-s.wake:
 		}
-		pause := gatherTime
-		if !s.flush() {
+		began := time.Now()
+		done := s.flush()
+		pause := min(max(gatherTime, gatherShare*time.Since(began)), gatherMost)
+		if !done {
 			pause = retryPause
 			s.signal()
 		}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tns-project/tns/lifecycle/history"
+)
+
+// keeper notes what it is given to keep, and when.
+type keeper struct {
+	began time.Time
+	given []string
+	gone  bool
+}
+
+func (k *keeper) Keep(all ...any) error {
+	if k.gone {
+		return errors.New("gone")
+	}
+	k.given = append(k.given, fmt.Sprintf("%d from %v after %v", len(all), all[0].(history.Event).Detail, time.Since(k.began)))
+	return nil
+}
+
+// What comes alone is handed on at once, what comes with it together, and of too much the newest.
+func TestEventsAreHandedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		events, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := handOn(ctx, events, k); err != nil {
+				t.Error(err)
+			}
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		k.began = time.Now()
+		send := func(name string, n int) {
+			for i := range n {
+				events <- history.Event{Detail: fmt.Sprint(name, i)}
+			}
+		}
+		send("a", 1)
+		synctest.Wait()
+		send("b", 300)
+		time.Sleep(time.Second)
+		send("c", eventsHandedOn+12)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		k.gone = true
+		send("d", 1)
+		synctest.Wait()
+		stop()
+		<-done
+		want := []string{"1 from a0 after 0s", "300 from b0 after 20ms", "1 from c0 after 1s", "4096 from c12 after 1.02s"}
+		if !slices.Equal(k.given, want) {
+			t.Errorf("given %q, want %q", k.given, want)
+		}
+	})
+}
