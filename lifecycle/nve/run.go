@@ -53,7 +53,41 @@ func (e *Edge) Run(ctx context.Context, in Inputs) error {
 				return err
 			}
 		}
+		if wait := r.pace.pause(time.Now()); wait > 0 {
+			alarm.Reset(wait)
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-alarm.C:
+			}
+		}
 	}
+}
+
+// While much comes, though never much at once, it gathers: a wake-up costs more than what it is for.
+const (
+	gatherTime = 5 * time.Millisecond
+	floodTime  = 100 * time.Millisecond
+	floodSize  = 100 // so much in floodTime is a flood; a VM that comes, goes or moves brings some ten
+)
+
+// pace is how much has come lately.
+type pace struct {
+	since time.Time // when the count began
+	count int
+	flood bool // there was a flood in the floodTime before
+}
+
+// pause is how long the loop lets things gather before it looks again.
+func (p *pace) pause(now time.Time) time.Duration {
+	if age := now.Sub(p.since); age >= floodTime {
+		p.flood = p.count >= floodSize && age < 2*floodTime
+		p.since, p.count = now, 0
+	}
+	if p.flood {
+		return gatherTime
+	}
+	return 0
 }
 
 // reading is what was taken from the inputs.
@@ -61,6 +95,7 @@ type reading struct {
 	tes, fabric inlet
 	results     Results
 	answers     []dataplane.Result
+	pace        pace
 }
 
 // plane is what a speaker has said, as far as it was taken and not looked at yet.
@@ -96,6 +131,7 @@ func (e *Edge) read(r *reading) (more bool, err error) {
 	if r.answers, open = r.results.Take(r.answers[:0], step); !open && len(r.answers) == 0 {
 		return false, fmt.Errorf("the forwarding table ended")
 	}
+	r.pace.count += len(r.answers)
 	for range step {
 		now := time.Now() // before it is looked what waits
 		tes, err := r.tes.first()
@@ -111,9 +147,11 @@ func (e *Edge) read(r *reading) (more bool, err error) {
 			e.answered(r, now)
 			return len(r.answers) == step, nil
 		case fabric == nil || tes != nil && !fabric.Since.Before(tes.Since):
+			r.pace.count++
 			r.tes.taken = r.tes.taken[1:]
 			e.turn(tes.Since, func() { e.handleTES(*tes) })
 		default:
+			r.pace.count++
 			r.fabric.taken = r.fabric.taken[1:]
 			e.turn(fabric.Since, func() { e.handleFabric(*fabric) })
 		}

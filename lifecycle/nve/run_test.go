@@ -219,3 +219,47 @@ func (l *late) total() (sum int) {
 	}
 	return sum
 }
+
+// What comes alone, or a few at a time, is answered at once; in a flood that comes one by one, things gather.
+func TestFloodGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		table := &late{}
+		r := prepare(t, func(p *Parts) { p.Forwarder = table })
+		table.results = r.results
+		r.start(ctx)
+		r.hear(r.fabric, "frr", speaker.SessionUp, speaker.EndOfRIB)
+		r.hear(r.tes, "tes1", speaker.SessionUp, speaker.EndOfRIB)
+		ask := func(i int) {
+			ev := r.w.asks(evpn.VMID{0: 0xbb, 14: byte(i >> 8), 15: byte(i)}, "blue/m1", 1, 1, 0)
+			ev.Route.MAC = evpn.MAC{2, 1, 0, 0, byte(i >> 8), byte(i)}
+			ev.At, ev.Peer, ev.Epoch = time.Now(), names["tes1"], 1
+			r.tes.Put(ev)
+		}
+		steps := func(from, n int, every time.Duration) (steps int) {
+			synctest.Wait()
+			before := len(table.gone)
+			for i := range n {
+				ask(from + i)
+				time.Sleep(every)
+			}
+			synctest.Wait()
+			return len(table.gone) - before
+		}
+		time.Sleep(time.Second)
+		if got := steps(0, 20, 20*time.Millisecond); got < 20 {
+			t.Errorf("20 VMs in 20 ms each are written in %d steps", got)
+		}
+		if got := steps(100, 1000, time.Millisecond); got > 400 {
+			t.Errorf("1000 VMs in 1 ms each are written in %d steps", got)
+		}
+		time.Sleep(time.Second)
+		if got := steps(2000, 20, 20*time.Millisecond); got < 20 {
+			t.Errorf("20 VMs in 20 ms each are written in %d steps after a flood", got)
+		}
+		stop()
+		if err := <-r.done; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -35,6 +35,9 @@ func New[H comparable](limit func(Account) uint64) *Ledger[H] {
 // Check is which limits stand against the holder having just want instead of what it holds, sorted; none if it may. An account that would not grow is never in
 // the way.
 func (l *Ledger[H]) Check(h H, want []Claim) []Excess {
+	if !slices.ContainsFunc(want, func(c Claim) bool { return l.limit(c.Account) > 0 }) {
+		return nil // where nothing is limited there is nothing to reckon up
+	}
 	after := map[Account]uint64{} // without what the holder has alone
 	for u := range l.held[h] {
 		if _, ok := after[u.Account]; !ok {
