@@ -13,7 +13,7 @@ import (
 var offeredMeasure = measure{report.Measure{
 	Letter: "h",
 	Title:  "Associations into one edge",
-	How: `TESs, each with its session, offer VMs to one edge, all at once: each VM one MAC and one IPv4 address, so two routes, and two answers. From before the first octet to the last SUCCESS. Memory is what the resident
+	How: `TESs, each with its session, on which it asks for the responses to it (RFC 4684) as tesd does, offer VMs to one edge, all at once: each VM one MAC and one IPv4 address, so two routes, and two answers. From before the first octet to the last SUCCESS. Memory is what the resident
 set of each process has grown by. "GoBGP" is the same UPDATEs, octet by octet, from one session through a route reflector made of GoBGP v3 (labs/reflector) to one other session, until the last has arrived there: one sender and
 one receiver is the best that it can do, as its costs grow with each of its peers.`,
 }, (*Bench).offered}
