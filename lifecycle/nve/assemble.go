@@ -165,29 +165,25 @@ func (e *Edge) expectRest(r *record, deadline, then time.Time) {
 	})
 }
 
-// flowPause is a pause in a stream of routes after which nothing is expected to be on its way.
-const flowPause = time.Second
+const (
+	flowPause   = time.Second      // after such a pause in a stream of routes nothing is expected to be on its way
+	longestWait = 30 * time.Second // that a set is waited for beyond the assembly time
+)
 
-// onItsWay is until when a route that has arrived before the deadline, and belongs to these, may be between its session and us; what was before now is over.
-// A speaker that is behind says so. A TES that tells all it has, up to End-of-RIB, tells it in any order.
+// onItsWay is until when a route that arrived before the deadline, and belongs to these, may be between its session and us; what was before now is over.
+// A speaker that is behind says so of any route that it brings, and brings those of one TES long after those of another. A TES that tells all it has, up to
+// End-of-RIB, tells it in any order.
 func (e *Edge) onItsWay(offers map[evpn.RouteKey]*offer, deadline time.Time) (until time.Time) {
+	until = e.behind
 	for _, o := range offers {
 		for a := range o.peers {
-			p := e.peers[a]
-			if p == nil {
-				continue
-			}
-			wait := time.Duration(0)
-			if p.heard.Add(-p.late).Before(deadline) {
-				wait = p.late
-			}
-			if !p.ended {
-				wait = max(wait, flowPause)
-			}
-			if t := p.heard.Add(wait); t.After(until) {
-				until = t
+			if p := e.peers[a]; p != nil && !p.ended && p.heard.Add(flowPause).After(until) {
+				until = p.heard.Add(flowPause)
 			}
 		}
+	}
+	if last := deadline.Add(longestWait); until.After(last) {
+		return last
 	}
 	return until
 }

@@ -65,7 +65,10 @@ var arrivals = map[string]func(*world) speaker.Event{
 	"second tried":  func(w *world) speaker.Event { return w.asks(vm(1), "blue/m1/10.0.0.1", 2, 2, evpn.FlagDryRun) },
 	"a slow one":    func(w *world) speaker.Event { return w.asks(vm(9), "blue/m9", 1, 1, 0) },
 	"a table's":     func(w *world) speaker.Event { return w.asks(vm(8), "blue/m8", 1, 1, 0) },
-	"End-of-RIB":    func(*world) speaker.Event { return speaker.Event{Kind: speaker.EndOfRIB} },
+	"another's": func(*world) speaker.Event {
+		return speaker.Event{Kind: speaker.EndOfRIB, Peer: names["tes2"], Epoch: 1}
+	},
+	"End-of-RIB": func(*world) speaker.Event { return speaker.Event{Kind: speaker.EndOfRIB} },
 }
 
 // asks is one route of a request.
@@ -100,7 +103,10 @@ func TestAssemblyTime(t *testing.T) {
 		{"both in time, the speaker behind", false, append(append([]arrival{{0, 5 * time.Second, "first of two"}}, talks(8*time.Second, 5*time.Second)...), arrival{8 * time.Second, 5 * time.Second, "second of two"}),
 			[]string{"8s: success 0"}},
 		{"the second never, the speaker behind", false, []arrival{{0, 3 * time.Second, "first of two"}}, []string{"3s: fail 18"}},
-		{"the second never, the speaker not behind any more", false, append([]arrival{{0, 3 * time.Second, "first of two"}}, talks(10*time.Second, 0)...), []string{"2s: fail 18"}},
+		{"the second never, the speaker not behind any more", false, append([]arrival{{0, 3 * time.Second, "first of two"}}, talks(10*time.Second, 0)...), []string{"3s: fail 18"}},
+		{"both in time, the speaker behind with others", false, append(append([]arrival{{0, 0, "first of two"}}, others(7*time.Second, 2*time.Second)...), arrival{8 * time.Second, 5 * time.Second, "second of two"}),
+			[]string{"8s: success 0"}},
+		{"the second never, the speaker always behind", false, append([]arrival{{0, 0, "first of two"}}, others(50*time.Second, 2*time.Second)...), []string{"32s: fail 18"}},
 		{"a table in any order", true, append(append([]arrival{{0, 0, "first of two"}}, tables(7*time.Second)...), arrival{7 * time.Second, 0, "second of two"}), []string{"7s: success 0"}},
 		{"a table that stops", true, append([]arrival{{0, 0, "first of two"}}, tables(5*time.Second)...), []string{"5.5s: fail 18"}},
 		{"a table that ends", true, append(append([]arrival{{0, 0, "first of two"}}, tables(5*time.Second)...), arrival{4600 * time.Millisecond, 0, "End-of-RIB"}), []string{"5s: fail 18"}},
@@ -114,6 +120,7 @@ func TestAssemblyTime(t *testing.T) {
 				tes := &slow{takes: 10 * time.Second}
 				r := runWith(t, ctx, func(p *Parts) { p.TES = tes })
 				r.hear(r.fabric, "frr", speaker.SessionUp, speaker.EndOfRIB)
+				r.hear(r.tes, "tes2", speaker.SessionUp, speaker.EndOfRIB)
 				r.hear(r.tes, "tes1", speaker.SessionUp)
 				if !test.telling {
 					r.hear(r.tes, "tes1", speaker.EndOfRIB)
@@ -123,7 +130,10 @@ func TestAssemblyTime(t *testing.T) {
 				for _, a := range test.arrivals {
 					time.Sleep(time.Until(tes.began.Add(a.after)))
 					ev := arrivals[a.what](r.w)
-					ev.At, ev.Late, ev.Peer, ev.Epoch = time.Now(), a.late, names["tes1"], 1
+					ev.At, ev.Late = time.Now(), a.late
+					if ev.Epoch == 0 {
+						ev.Peer, ev.Epoch = names["tes1"], 1
+					}
 					r.tes.Put(ev)
 				}
 				time.Sleep(30 * time.Second)
@@ -143,6 +153,14 @@ func TestAssemblyTime(t *testing.T) {
 func tables(until time.Duration) (all []arrival) {
 	for d := 500 * time.Millisecond; d < until; d += 500 * time.Millisecond {
 		all = append(all, arrival{d, 0, "a table's"})
+	}
+	return all
+}
+
+// others is what other TESs say until then, of which the speaker has been behind for so long.
+func others(until, late time.Duration) (all []arrival) {
+	for d := 500 * time.Millisecond; d < until; d += 500 * time.Millisecond {
+		all = append(all, arrival{d, late, "another's"})
 	}
 	return all
 }

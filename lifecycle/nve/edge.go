@@ -42,6 +42,7 @@ type Edge struct {
 	servers map[evpn.VMID]*server // that nobody else asks for
 
 	now      time.Time
+	behind   time.Time                // until then the TESs' speaker, which was behind, may bring what arrived long before
 	peers    map[netip.Addr]*peer     // sessions of the TES plane
 	tess     map[evpn.RouterID]*tes   // who is or was there
 	requests map[evpn.RouteKey]*offer // standing requests, by NLRI

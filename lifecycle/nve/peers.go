@@ -21,7 +21,6 @@ type peer struct {
 	up       bool
 	ended    bool                       // End-of-RIB was seen
 	heard    time.Time                  // when it said the last thing
-	late     time.Duration              // how long that had been waiting where the edge cannot look
 	offers   map[evpn.RouteKey]struct{} // the requests that it brings
 }
 
@@ -76,9 +75,12 @@ func (e *Edge) handleTES(ev speaker.Event) {
 	if p == nil {
 		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer), offers: map[evpn.RouteKey]struct{}{}}
 	}
-	p.heard, p.late = ev.At, ev.Late
+	p.heard = ev.At
 	if ev.At.Before(e.now) {
 		p.heard = e.now
+	}
+	if caught := p.heard.Add(ev.Late); ev.Late > 0 && caught.After(e.behind) {
+		e.behind = caught
 	}
 	switch ev.Kind {
 	case speaker.SessionUp:
