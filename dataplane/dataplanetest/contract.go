@@ -65,6 +65,7 @@ func Contract(t *testing.T, newWorld func(t *testing.T) World) {
 		{"sets come before deletes and each has its own error", ownErrors},
 		{"two networks hold the same MAC and IP apart", twoNetworks},
 		{"entries without the mark are neither listed nor deleted", foreignStays},
+		{"what somebody put in the place of an entry is not deleted", takenOver},
 		{"a closed port is as none", closedPort},
 		{"an entry that somebody removed is not listed, and signalled", tampered},
 		{"a device that was deleted is made again", deviceDeleted},
@@ -286,6 +287,19 @@ func foreignStays(t *testing.T, w World) {
 	}
 	Apply(t, w.Kernel(), foreign, nil)
 	Listed(t, w.Kernel(), foreign...)
+}
+
+func takenOver(t *testing.T, w World) {
+	for _, e := range []dataplane.Entry{Local(10100, mac1, "blue1"), At(10100, ip4, mac1), At(10100, ip6, mac1)} {
+		Listed(t, w.Kernel())
+		Apply(t, w.Kernel(), []dataplane.Entry{e}, nil)
+		w.Tamper(t, e.Key)
+		w.Foreign(t, e)
+		Apply(t, w.Kernel(), nil, []dataplane.Key{e.Key})
+		if !w.Holds(t, e) {
+			t.Errorf("%v was removed, though it is not ours any more", e)
+		}
+	}
 }
 
 func closedPort(t *testing.T, w World) {

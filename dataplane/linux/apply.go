@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -41,43 +40,6 @@ func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []datapla
 	return errs
 }
 
-// plan is the messages of several entries, in order.
-type plan struct {
-	messages []message
-	owners   []int  // per message, the entry
-	optional []bool // per message: what it deletes may be gone
-	set, del []neigh
-}
-
-func (p *plan) add(owner int, m message) {
-	p.messages, p.owners, p.optional = append(p.messages, m), append(p.owners, owner), append(p.optional, false)
-}
-
-func (p *plan) replace(owner int, n neigh) {
-	p.add(owner, n.replace())
-	p.set = append(p.set, n)
-}
-
-// remove deletes an entry that may be gone.
-func (p *plan) remove(owner int, n neigh) {
-	p.add(owner, n.delete())
-	p.optional[len(p.optional)-1] = true
-	p.del = append(p.del, n)
-}
-
-// run sends the messages. Each entry gets the first error of its messages.
-func (k *Kernel) run(ctx context.Context, p *plan, errs []error) {
-	k.watch.expect(p.set, p.del)
-	for i, r := range k.conn.do(ctx, p.messages) {
-		if p.optional[i] && (errors.Is(r.err, unix.ENOENT) || errors.Is(r.err, unix.ENODEV)) {
-			continue
-		}
-		if errs[p.owners[i]] == nil {
-			errs[p.owners[i]] = r.err
-		}
-	}
-}
-
 func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 	for i, e := range set {
 		errs[i] = k.settable(e)
@@ -92,7 +54,7 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 		if e.LocalPort != "" && !n.trunk(e.LocalPort) {
 			in = append(in, nft.Source{Device: n.device(e.LocalPort), MAC: e.MAC})
 		}
-		for _, s := range k.table.Where(e.MAC, n.devices()) {
+		for _, s := range k.table.Where(e.MAC, n.sources) {
 			if s.Device != n.device(e.LocalPort) {
 				out = append(out, s)
 			}
@@ -101,13 +63,15 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 	k.setVIDs(ctx, set, errs)
 	k.filter(set, errs, in, nil)
 
-	var p plan
-	for i, e := range set {
-		if errs[i] == nil {
-			p.entry(i, k.networks[e.VNI], e)
-		}
+	for next := 0; next < len(set); {
+		k.write(ctx, errs, func(p *plan, h *held) {
+			for ; next < len(set) && !p.full(); next++ {
+				if errs[next] == nil {
+					p.set(h, next, k.networks[set[next].VNI], &set[next])
+				}
+			}
+		})
 	}
-	k.run(ctx, &p, errs)
 	k.filter(set, errs, nil, out)
 }
 
@@ -153,37 +117,11 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 	return nil
 }
 
-// entry adds the messages that set an entry.
-func (p *plan) entry(owner int, n *network, e dataplane.Entry) {
-	switch {
-	case e.Kind == dataplane.Unicast && e.LocalPort != "":
-		p.replace(owner, n.inBridge(e.MAC, n.ports[e.LocalPort]))
-		if n.vxlan != 0 {
-			p.remove(owner, n.inVXLAN(e.MAC, netip.Addr{}))
-		}
-	case e.Kind == dataplane.Unicast:
-		p.replace(owner, n.inVXLAN(e.MAC, e.VTEP))
-		p.replace(owner, n.inBridge(e.MAC, n.vxlan))
-	case e.Kind == dataplane.Flood:
-		f := n.inVXLAN(dataplane.MAC{}, e.IP)
-		p.add(owner, f.add())
-		p.set = append(p.set, f)
-	case e.Kind == dataplane.Neighbor:
-		p.replace(owner, n.onBridge(e.IP, e.LinkAddr))
-	case e.Kind == dataplane.Tag: // setVIDs
-	case e.Kind == dataplane.Policy: // enforcePolicies, withdrawPolicies
-	case e.Open:
-		p.add(owner, n.opening(e.Key.Port, true))
-	default:
-		p.add(owner, n.opening(e.Key.Port, false))
-	}
-}
-
 func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) {
 	var out []nft.Source
 	for _, key := range del {
 		if n := k.networks[key.VNI]; n != nil && k.table != nil && key.Kind == dataplane.Unicast {
-			out = append(out, k.table.Where(key.MAC, n.devices())...)
+			out = append(out, k.table.Where(key.MAC, n.sources)...)
 		}
 	}
 	if k.table != nil {
@@ -197,55 +135,61 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 		}
 	}
 
-	var p plan
-	for i, found := range k.find(ctx, del, errs) {
-		n := k.networks[del[i].VNI]
-		for _, f := range found {
-			p.remove(i, f)
-		}
-		if n == nil {
-			continue
-		}
-		switch key := del[i]; {
-		case key.Kind == dataplane.Flood && n.vxlan != 0:
-			p.remove(i, n.inVXLAN(dataplane.MAC{}, key.IP))
-		case key.Kind == dataplane.Port && n.ports[key.Port] != 0:
-			p.add(i, n.opening(key.Port, false))
-			p.optional[len(p.optional)-1] = true
-		}
+	var ask []int
+	for next := 0; next < len(del); {
+		lost := k.write(ctx, errs, func(p *plan, h *held) {
+			for ; next < len(del) && !p.full(); next++ {
+				if !p.unset(h, next, k.networks[del[next].VNI], del[next]) {
+					ask = append(ask, next)
+				}
+			}
+		})
+		ask = append(ask, lost...)
 	}
-	k.run(ctx, &p, errs)
+	for len(ask) > 0 {
+		some := ask[:min(len(ask), batch/2)]
+		ask = ask[len(some):]
+		found := k.find(ctx, del, some, errs)
+		k.write(ctx, errs, func(p *plan, h *held) {
+			for j, i := range some {
+				for _, e := range found[j] {
+					p.remove(h, i, k.networks[del[i].VNI], e)
+				}
+			}
+		})
+	}
 	k.unsetVIDs(ctx, del, errs)
 }
 
-// find asks the kernel for what it holds under the unicast and neighbour keys, per key: only marked entries, the
+// find asks the kernel for what it holds under some of the unicast and neighbour keys: only marked entries, the
 // bridge's first, and the VXLAN device's of a MAC whose bridge entry is marked.
-func (k *Kernel) find(ctx context.Context, keys []dataplane.Key, errs []error) [][]neigh {
-	var p plan
-	for i, key := range keys {
-		n := k.networks[key.VNI]
-		switch {
-		case n == nil || n.bridge == 0:
-		case key.Kind == dataplane.Unicast:
-			p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, master: n.bridge, vlan: n.vlan}.get())
+func (k *Kernel) find(ctx context.Context, keys []dataplane.Key, some []int, errs []error) [][]neigh {
+	var messages []message
+	var owners []int // indexes of some
+	ask := func(owner int, n neigh) { messages, owners = append(messages, n.get()), append(owners, owner) }
+	for j, i := range some {
+		key, n := keys[i], k.networks[keys[i].VNI]
+		switch key.Kind {
+		case dataplane.Unicast:
+			ask(j, neigh{family: unix.AF_BRIDGE, mac: key.MAC, master: n.bridge, vlan: n.vlan})
 			if n.vxlan != 0 {
-				p.add(i, neigh{family: unix.AF_BRIDGE, mac: key.MAC, link: n.vxlan, flags: netlink.NTF_SELF, vni: n.inVXLAN(key.MAC, netip.Addr{}).vni}.get())
+				ask(j, neigh{family: unix.AF_BRIDGE, mac: key.MAC, link: n.vxlan, flags: netlink.NTF_SELF, vni: n.sourceVNI()})
 			}
-		case key.Kind == dataplane.Neighbor:
+		case dataplane.Neighbor:
 			e := n.onBridge(key.IP, dataplane.MAC{})
-			p.add(i, neigh{family: e.family, link: e.link, dst: e.dst}.get())
+			ask(j, neigh{family: e.family, link: e.link, dst: e.dst})
 		}
 	}
-	found := make([][]neigh, len(keys))
-	for j, r := range k.conn.do(ctx, p.messages) {
-		i := p.owners[j]
+	found := make([][]neigh, len(some))
+	for m, r := range k.conn.do(ctx, messages) {
+		j := owners[m]
 		n, ok := parseNeigh(r.data)
 		switch {
 		case errors.Is(r.err, unix.ENOENT) || errors.Is(r.err, unix.ENODEV):
 		case r.err != nil:
-			errs[i] = r.err
-		case ok && (n.marked() || len(found[i]) > 0):
-			found[i] = append(found[i], n.named())
+			errs[some[j]] = r.err
+		case ok && (n.marked() || len(found[j]) > 0):
+			found[j] = append(found[j], n.named())
 		}
 	}
 	return found

@@ -19,7 +19,9 @@ func attr(buf []byte, kind uint16, value []byte) []byte {
 func attr8(buf []byte, kind uint16, v uint8) []byte { return attr(buf, kind, []byte{v}) }
 
 func attr32(buf []byte, kind uint16, v uint32) []byte {
-	return attr(buf, kind, binary.NativeEndian.AppendUint32(nil, v))
+	var value [4]byte
+	binary.NativeEndian.PutUint32(value[:], v)
+	return attr(buf, kind, value[:])
 }
 
 // attributes goes through the attributes in b, without the bits that flag nesting and byte order, and stops at the first that is

@@ -1,12 +1,15 @@
 package linux
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
@@ -18,9 +21,9 @@ const (
 	// cannot grow its hash tables meanwhile.
 	batch = 128
 
-	// sendTimeout and dumpAttempts bound how long the kernel may keep us waiting.
-	replyTimeoutSeconds = 10
-	dumpAttempts        = 5
+	// replyTimeout and dumpAttempts bound how long the kernel may keep us waiting.
+	replyTimeout = 10 * time.Second
+	dumpAttempts = 5
 )
 
 // errInterrupted is a dump during which the table changed: it is not a list.
@@ -43,7 +46,11 @@ type reply struct {
 type conn struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
+	fd     int
+	port   uint32 // the socket's address
 	seq    uint32
+	out    []byte
+	in     []byte
 }
 
 // dial opens a socket in a network namespace.
@@ -62,20 +69,32 @@ func dial(ns netns.NsHandle) (*conn, error) {
 		s.Close()
 		return nil, fmt.Errorf("set the netlink receive buffer to 1 MiB: %w", err)
 	}
-	if err := s.SetReceiveTimeout(&unix.Timeval{Sec: replyTimeoutSeconds}); err != nil {
+	port, err := s.GetPid()
+	if err != nil {
 		s.Close()
-		return nil, fmt.Errorf("set the netlink receive timeout: %w", err)
+		return nil, fmt.Errorf("read the netlink socket's address: %w", err)
 	}
-	return &conn{socket: s}, nil
+	return &conn{socket: s, fd: s.GetFd(), port: port, in: make([]byte, 64<<10)}, nil
 }
 
-func (c *conn) close() { c.socket.Close() }
+func (c *conn) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.socket.Close()
+	c.fd = -1
+}
 
 // do sends the messages in order and returns the reply to each.
 func (c *conn) do(ctx context.Context, messages []message) []reply {
+	replies := make([]reply, len(messages))
+	c.into(ctx, messages, replies)
+	return replies
+}
+
+// into is do with a place for the replies, which begin empty.
+func (c *conn) into(ctx context.Context, messages []message, replies []reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	replies := make([]reply, len(messages))
 	for first := 0; first < len(messages); first += batch {
 		end := min(first+batch, len(messages))
 		err := ctx.Err()
@@ -86,10 +105,9 @@ func (c *conn) do(ctx context.Context, messages []message) []reply {
 			for i := first; i < len(replies); i++ {
 				replies[i].err = err
 			}
-			return replies
+			return
 		}
 	}
-	return replies
 }
 
 // one sends one message.
@@ -103,7 +121,7 @@ func (c *conn) one(ctx context.Context, m message) ([]byte, error) {
 func (c *conn) exchange(messages []message, replies []reply) error {
 	base := c.seq + 1
 	c.seq += uint32(len(messages))
-	var buf []byte
+	buf := c.out[:0]
 	last := len(messages) - 1
 	for i, m := range messages {
 		flags := uint16(unix.NLM_F_REQUEST)
@@ -112,24 +130,25 @@ func (c *conn) exchange(messages []message, replies []reply) error {
 		}
 		buf = m.append(buf, flags, base+uint32(i))
 	}
+	c.out = buf
 	if err := c.send(buf); err != nil {
 		return err
 	}
 	for open := true; open; {
-		got, _, err := c.socket.Receive()
+		got, err := c.receive()
 		if err != nil {
-			return fmt.Errorf("receive from netlink: %w", err)
+			return err
 		}
-		for _, g := range got {
-			i := g.Header.Seq - base
+		for h, body := range parts(got) {
+			i := h.Seq - base
 			if i >= uint32(len(messages)) {
 				continue // left over from a batch that timed out
 			}
-			if g.Header.Type == unix.NLMSG_ERROR {
-				replies[i].err = ackError(g)
+			if h.Type == unix.NLMSG_ERROR {
+				replies[i].err = ackError(h, body)
 				open = open && i != uint32(last)
 			} else {
-				replies[i].data = g.Data
+				replies[i].data = bytes.Clone(body)
 			}
 		}
 	}
@@ -161,29 +180,71 @@ func (c *conn) dumpOnce(m message) (list [][]byte, interrupted bool, err error) 
 		return nil, false, err
 	}
 	for {
-		got, _, err := c.socket.Receive()
+		got, err := c.receive()
 		if err != nil {
-			return nil, false, fmt.Errorf("receive from netlink: %w", err)
+			return nil, false, err
 		}
-		for _, g := range got {
-			if g.Header.Seq != c.seq {
+		got = bytes.Clone(got)
+		for h, body := range parts(got) {
+			if h.Seq != c.seq {
 				continue
 			}
-			interrupted = interrupted || g.Header.Flags&unix.NLM_F_DUMP_INTR != 0
-			switch g.Header.Type {
+			interrupted = interrupted || h.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch h.Type {
 			case unix.NLMSG_DONE, unix.NLMSG_ERROR:
-				return list, interrupted, ackError(g)
+				return list, interrupted, ackError(h, body)
 			}
-			list = append(list, g.Data)
+			list = append(list, body)
 		}
 	}
 }
 
+// send hands octets to the kernel, which does what they ask for before it returns.
 func (c *conn) send(buf []byte) error {
-	if err := unix.Sendto(c.socket.GetFd(), buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("send to netlink: %w", err)
+	for {
+		_, err := unix.Write(c.fd, buf)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fmt.Errorf("send to netlink: %w", err)
+		default:
+			return nil
+		}
 	}
-	return nil
+}
+
+// receive is what the kernel has said next, until the next call. It hardly ever has to be waited for.
+func (c *conn) receive() ([]byte, error) {
+	for {
+		n, err := unix.Read(c.fd, c.in)
+		switch {
+		case err == nil:
+			return c.in[:n], nil
+		case err == unix.EAGAIN:
+			poll := []unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}
+			if n, err := unix.Poll(poll, int(replyTimeout.Milliseconds())); n == 0 && err == nil {
+				return nil, fmt.Errorf("receive from netlink: nothing came in %v", replyTimeout)
+			}
+		case err != unix.EINTR:
+			return nil, fmt.Errorf("receive from netlink: %w", err)
+		}
+	}
+}
+
+// parts goes through the messages of one read.
+func parts(b []byte) iter.Seq2[unix.NlMsghdr, []byte] {
+	return func(yield func(unix.NlMsghdr, []byte) bool) {
+		for len(b) >= unix.SizeofNlMsghdr {
+			h := unix.NlMsghdr{
+				Len: binary.NativeEndian.Uint32(b), Type: binary.NativeEndian.Uint16(b[4:]), Flags: binary.NativeEndian.Uint16(b[6:]),
+				Seq: binary.NativeEndian.Uint32(b[8:]), Pid: binary.NativeEndian.Uint32(b[12:]),
+			}
+			if h.Len < unix.SizeofNlMsghdr || int(h.Len) > len(b) || !yield(h, b[unix.SizeofNlMsghdr:h.Len]) {
+				return
+			}
+			b = b[min(int(h.Len+(-h.Len&3)), len(b)):]
+		}
+	}
 }
 
 // append adds the message in wire form, padded to four octets.
@@ -199,19 +260,19 @@ func (m message) append(buf []byte, flags uint16, seq uint32) []byte {
 }
 
 // ackError is the error in an acknowledgement or at the end of a dump, with the kernel's own words if it has any.
-func ackError(m syscall.NetlinkMessage) error {
-	if len(m.Data) < 4 {
+func ackError(h unix.NlMsghdr, body []byte) error {
+	if len(body) < 4 {
 		return nil
 	}
-	errno := syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+	errno := syscall.Errno(-int32(binary.NativeEndian.Uint32(body)))
 	if errno == 0 {
 		return nil
 	}
-	words := m.Data[4:]
-	if m.Header.Type == unix.NLMSG_ERROR && len(words) >= unix.SizeofNlMsghdr {
+	words := body[4:]
+	if h.Type == unix.NLMSG_ERROR && len(words) >= unix.SizeofNlMsghdr {
 		words = words[unix.SizeofNlMsghdr:] // the header of the request; NETLINK_CAP_ACK leaves its body out
 	}
-	if m.Header.Flags&unix.NLM_F_ACK_TLVS != 0 {
+	if h.Flags&unix.NLM_F_ACK_TLVS != 0 {
 		for kind, value := range attributes(words) {
 			if kind == nl.NLMSGERR_ATTR_MSG {
 				return fmt.Errorf("%w (%s)", errno, unix.ByteSliceToString(value))

@@ -27,10 +27,10 @@ func TestBatch(t *testing.T) {
 	for i := range count {
 		n := blue.inVXLAN(dataplane.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, netip.MustParseAddr("192.0.2.2"))
 		if refused[i] {
-			messages = append(messages, n.delete()) // it is not there
+			messages = append(messages, message{unix.RTM_DELNEIGH, 0, n.body()}) // it is not there
 			continue
 		}
-		messages = append(messages, n.replace())
+		messages = append(messages, message{unix.RTM_NEWNEIGH, replacing, n.body()})
 	}
 	for i, r := range k.conn.do(t.Context(), messages) {
 		if (r.err != nil) != refused[i] || refused[i] && !errors.Is(r.err, unix.ENOENT) {

@@ -60,7 +60,7 @@ func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	k.watch.devices(networks)
 	defer func() {
 		for _, n := range networks {
-			n.own = inv.own(n)
+			n.own, n.sources = inv.own(n), n.devices()
 		}
 	}()
 	if made := slices.ContainsFunc(k.wanted, func(n dataplane.Network) bool { return inv.links[n.Bridge] == nil }); made {

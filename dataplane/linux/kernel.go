@@ -42,6 +42,7 @@ type Kernel struct {
 	table    *nft.Table     // nil: this kernel has no nftables for it
 	filtered map[string]int // the devices that had chains in the last pass, with their indexes
 	policies policies
+	plan     plan
 	limiter  *tc.Limiter
 	shaper   *tc.Shaper
 	taggers  map[dataplane.Mode]tag.Tagger
@@ -52,13 +53,14 @@ var _ dataplane.Kernel = (*Kernel)(nil)
 // network is a dataplane.Network with what its devices are in the kernel: interface indexes, 0 where there is no usable device.
 type network struct {
 	dataplane.Network
-	bridge int
-	vxlan  int
-	vlan   uint16                   // in a bridge that it shares; 0: the bridge is its own
-	svi    int                      // the VLAN's device on such a bridge
-	ports  map[string]int           // bridge ports, by the name of the member port
-	tagged map[string]string        // the bridge ports of the tagged ones; empty where there is none
-	own    map[dataplane.MAC]string // the devices' own addresses, which are no VM's
+	bridge  int
+	vxlan   int
+	vlan    uint16                   // in a bridge that it shares; 0: the bridge is its own
+	svi     int                      // the VLAN's device on such a bridge
+	ports   map[string]int           // bridge ports, by the name of the member port
+	tagged  map[string]string        // the bridge ports of the tagged ones; empty where there is none
+	own     map[dataplane.MAC]string // the devices' own addresses, which are no VM's
+	sources []string                 // devices, once all ports are known
 }
 
 // device names the bridge port that a member port is in the VN: the port itself, or what stands for it where frames are tagged. Its index is ports[port].
@@ -126,7 +128,7 @@ func (k *Kernel) open() (err error) {
 	}
 	k.taggers = tag.Taggers(k.links)
 	k.limiter, k.shaper = tc.NewLimiter(k.links), tc.NewShaper(k.links, nft.MarkOf(0))
-	if k.watch, err = newWatcher(k.ns); err != nil {
+	if k.watch, err = newWatcher(k.ns, k.conn); err != nil {
 		return err
 	}
 	if k.table, err = nft.Open(k.ns); err != nil {

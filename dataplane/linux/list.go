@@ -17,6 +17,7 @@ import (
 func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	began := k.watch.begin()
 	inv, err := k.ensure(ctx)
 	if inv.flags == nil {
 		return nil, err
@@ -35,7 +36,7 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		return nil, err
 	}
 	var vlans map[int]map[uint16]vlanState
-	var ours []neigh
+	ours := newHeld()
 	dumps := make(map[int]*dump) // by bridge
 	for _, n := range k.networks {
 		if n.bridge == 0 {
@@ -58,17 +59,17 @@ func (k *Kernel) List(ctx context.Context) ([]dataplane.Entry, error) {
 		v := newView(n, k.table)
 		for _, e := range d.of(n) {
 			if v.forwarding(e) {
-				ours = append(ours, e)
+				ours.take(n, e)
 			}
 		}
 		for _, e := range neighbors[n.neighbors()] {
 			v.neighbor(e)
-			ours = append(ours, e)
+			ours.take(n, e)
 		}
 		v.open(inv.flags, vlans)
 		all = append(all, v.entries()...)
 	}
-	k.watch.holds(ours)
+	k.watch.holds(ours, began)
 	held, err := k.heldPolicies()
 	if err != nil {
 		return nil, err

@@ -44,17 +44,24 @@ const (
 )
 
 // body is the entry as the body of a message.
-func (n neigh) body() []byte {
-	b := make([]byte, sizeofNdmsg, 48)
-	b[0] = n.family
-	binary.NativeEndian.PutUint32(b[4:], uint32(n.link))
-	binary.NativeEndian.PutUint16(b[8:], n.state)
-	b[10] = n.flags
+func (n neigh) body() []byte { return n.append(make([]byte, 0, 64)) }
+
+// append adds the body of a message to b.
+func (n *neigh) append(b []byte) []byte {
+	b = append(b, n.family, 0, 0, 0)
+	b = binary.NativeEndian.AppendUint32(b, uint32(n.link))
+	b = binary.NativeEndian.AppendUint16(b, n.state)
+	b = append(b, n.flags, 0)
 	if n.family == unix.AF_BRIDGE || n.mac != (dataplane.MAC{}) {
 		b = attr(b, netlink.NDA_LLADDR, n.mac[:])
 	}
-	if n.dst.IsValid() {
-		b = attr(b, netlink.NDA_DST, n.dst.AsSlice())
+	switch {
+	case n.dst.Is4():
+		a := n.dst.As4()
+		b = attr(b, netlink.NDA_DST, a[:])
+	case n.dst.IsValid():
+		a := n.dst.As16()
+		b = attr(b, netlink.NDA_DST, a[:])
 	}
 	if n.master != 0 {
 		b = attr32(b, netlink.NDA_MASTER, uint32(n.master))
@@ -107,17 +114,11 @@ func (n neigh) marked() bool { return n.flags&mark != 0 }
 // self reports whether the entry is in the table of its own device, not in that of the bridge above it.
 func (n neigh) self() bool { return n.flags&netlink.NTF_SELF != 0 }
 
-// replace sets the entry, whatever is there.
-func (n neigh) replace() message {
-	return message{unix.RTM_NEWNEIGH, unix.NLM_F_CREATE | unix.NLM_F_REPLACE, n.body()}
-}
-
-// add appends a destination to the entry; it is harmless if it is there.
-func (n neigh) add() message {
-	return message{unix.RTM_NEWNEIGH, unix.NLM_F_CREATE | unix.NLM_F_APPEND, n.body()}
-}
-
-func (n neigh) delete() message { return message{unix.RTM_DELNEIGH, 0, n.body()} }
+// The flags of messages that set: what is there is replaced, or gets one more destination, which is harmless if it has it.
+const (
+	replacing = unix.NLM_F_CREATE | unix.NLM_F_REPLACE
+	adding    = unix.NLM_F_CREATE | unix.NLM_F_APPEND
+)
 
 // get asks for the entry. A VXLAN device is asked for the VNI by another attribute than it is told.
 func (n neigh) get() message {
@@ -138,14 +139,17 @@ func (n *network) inBridge(mac dataplane.MAC, port int) neigh {
 
 // inVXLAN is the VXLAN device's entry of a MAC behind a VTEP. The device refuses NUD_NOARP alone.
 func (n *network) inVXLAN(mac dataplane.MAC, vtep netip.Addr) neigh {
-	var vni uint32
-	if n.shared() {
-		vni = uint32(n.VNI)
-	}
 	return neigh{
-		family: unix.AF_BRIDGE, vni: vni, link: n.vxlan, state: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
+		family: unix.AF_BRIDGE, vni: n.sourceVNI(), link: n.vxlan, state: netlink.NUD_NOARP | netlink.NUD_PERMANENT,
 		flags: netlink.NTF_SELF | mark, mac: mac, dst: vtep,
 	}
+}
+
+// inBoth is the entries of a MAC behind a VTEP in both tables: the kernel writes and deletes the bridge's first, and the other only if that went well.
+func (n *network) inBoth(mac dataplane.MAC, vtep netip.Addr) neigh {
+	e := n.inVXLAN(mac, vtep)
+	e.flags, e.vlan = e.flags|netlink.NTF_MASTER, n.vlan
+	return e
 }
 
 // onBridge is the neighbour that the bridge answers for.

@@ -312,7 +312,9 @@ func nest(buf []byte, kind uint16, inner []byte) []byte {
 }
 
 func attr16(buf []byte, kind, v uint16) []byte {
-	return attr(buf, kind, binary.NativeEndian.AppendUint16(nil, v))
+	var value [2]byte
+	binary.NativeEndian.PutUint16(value[:], v)
+	return attr(buf, kind, value[:])
 }
 
 // vlanInfo is a struct bridge_vlan_info: flags (16 bits), VID (16).

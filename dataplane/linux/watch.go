@@ -2,11 +2,11 @@ package linux
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
@@ -19,43 +19,22 @@ import (
 const notifyBuffer = 4 << 20
 
 // watcher reads the kernel's notifications and signals what is neither our own doing nor none of our business. It knows
-// our doing by comparing: a notification that says what we wrote last is our echo.
+// our doing by comparing: a notification that says what we wrote last is our echo. Most echoes do not even get here (echoes).
 type watcher struct {
 	changes chan struct{} // capacity 1, never closed
-	socket  *nl.NetlinkSocket
+	file    *os.File      // the socket; it does not block
+	wait    syscall.RawConn
+	fd      int
 	stopped chan struct{} // closed when the goroutine has ended
+	echoes  *echoes       // nil: this kernel cannot keep them back
 
-	mu     sync.Mutex
-	held   map[slot]place
-	links  map[int]device
-	names  map[string]bool // of devices that we want
-	closed bool
-}
-
-// slot is where the kernel holds one thing at a time.
-type slot struct {
-	table table
-	dev   int // the bridge; tableVXLAN: the VXLAN device
-	mac   dataplane.MAC
-	ip    netip.Addr // tableFlood: the VTEP; tableNeighbor: the address
-	vlan  uint16     // tableBridge, of a shared bridge
-	vni   uint32     // tableVXLAN, tableFlood, of a shared device
-}
-
-type table uint8
-
-const (
-	tableBridge table = 1 + iota
-	tableVXLAN
-	tableFlood
-	tableNeighbor
-)
-
-// place is what a slot holds.
-type place struct {
-	port int           // tableBridge
-	vtep netip.Addr    // tableVXLAN
-	mac  dataplane.MAC // tableNeighbor
+	mu      sync.Mutex
+	buffer  []byte
+	held    held
+	strange uint64 // times that somebody else changed something of ours, or may have
+	links   map[int32]device
+	names   map[string]bool // of devices that we want
+	closed  bool
 }
 
 // device is what a device of ours must stay.
@@ -63,7 +42,7 @@ type device struct {
 	name   string
 	master int
 	kind   deviceKind
-	shared bool // a bridge that tells VNs apart by VLANs
+	vlans  map[uint32]uint16 // of a VXLAN device that VNs share: by VNI; of its bridge and ports: not nil
 }
 
 type deviceKind uint8
@@ -74,21 +53,32 @@ const (
 	portDevice
 )
 
-func newWatcher(ns netns.NsHandle) (*watcher, error) {
+func newWatcher(ns netns.NsHandle, own *conn) (*watcher, error) {
 	s, err := nl.SubscribeAt(ns, netns.None(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to netlink notifications: %w", err)
 	}
+	defer s.Close()
 	if err := s.SetReceiveBufferSize(notifyBuffer, true); err != nil {
-		s.Close()
 		return nil, fmt.Errorf("set the buffer for notifications to %d: %w", notifyBuffer, err)
+	}
+	fd, err := unix.FcntlInt(uintptr(s.GetFd()), unix.F_DUPFD_CLOEXEC, 0) // of our own, to read from it without waiting
+	if err != nil {
+		return nil, fmt.Errorf("keep the socket for notifications: %w", err)
 	}
 	w := &watcher{
 		changes: make(chan struct{}, 1),
-		socket:  s,
+		file:    os.NewFile(uintptr(fd), "notifications"),
+		fd:      fd,
 		stopped: make(chan struct{}),
-		held:    make(map[slot]place),
+		buffer:  make([]byte, 64<<10),
+		held:    newHeld(),
 	}
+	if w.wait, err = w.file.SyscallConn(); err != nil {
+		w.file.Close()
+		return nil, fmt.Errorf("wait for notifications: %w", err)
+	}
+	w.echoes, _ = keepEchoes(fd, own.port)
 	go w.run()
 	return w, nil
 }
@@ -98,34 +88,56 @@ func (w *watcher) close() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	w.socket.Close()
+	w.file.Close()
 	<-w.stopped
+	w.echoes.close()
 }
 
 func (w *watcher) run() {
 	defer close(w.stopped)
-	for {
-		messages, _, err := w.socket.Receive()
+	err := w.wait.Read(func(uintptr) bool {
 		w.mu.Lock()
+		defer w.mu.Unlock()
+		return !w.drain()
+	})
+	w.mu.Lock()
+	closed := w.closed
+	w.mu.Unlock()
+	if err != nil && !closed {
+		w.signal() // from now on only the interval tells
+	}
+}
+
+// drain reads what has been notified until now. It reports whether more may come. The lock is held: who writes with it after drain knows what
+// others have done before.
+func (w *watcher) drain() bool {
+	for !w.closed {
+		n, err := unix.Read(w.fd, w.buffer)
 		switch {
-		case w.closed:
-			w.mu.Unlock()
-			return
-		case errors.Is(err, unix.ENOBUFS) || err == nil:
+		case err == unix.EAGAIN:
+			return true
+		case err == unix.EINTR:
+		case err == unix.ENOBUFS:
+			w.alarm()
+		case err != nil:
+			w.alarm() // from now on only the interval tells
+			w.closed = true
 		default:
-			w.mu.Unlock()
-			w.signal() // from now on only the interval tells
-			return
-		}
-		foreign := err != nil
-		for _, m := range messages {
-			foreign = foreign || w.foreign(m.Header.Type, m.Data)
-		}
-		w.mu.Unlock()
-		if foreign {
-			w.signal()
+			for h, body := range parts(w.buffer[:n]) {
+				if w.foreign(h.Type, body) {
+					w.alarm()
+				}
+			}
 		}
 	}
+	return false
+}
+
+// alarm takes notice that what is held is not known any more.
+func (w *watcher) alarm() {
+	w.held.sure = false
+	w.strange++
+	w.signal()
 }
 
 func (w *watcher) signal() {
@@ -147,47 +159,49 @@ func (w *watcher) foreign(kind uint16, body []byte) bool {
 	return false
 }
 
+// foreignEntry compares a notification with what is held.
 func (w *watcher) foreignEntry(n neigh, deleted bool) bool {
-	s, p, ok := w.locate(n)
-	if !ok || n.repeated() {
+	d, ours := w.links[int32(n.link)]
+	if !ours || n.repeated() {
 		return false
 	}
-	held, ours := w.held[s]
 	switch {
-	case deleted:
-		return ours && held == p
-	case ours:
-		return held != p
-	}
-	return n.marked() || s.table == tableFlood
-}
-
-// locate is the slot that an entry is in and the place that it names, if it is on a device of ours.
-func (w *watcher) locate(n neigh) (slot, place, bool) {
-	d, ours := w.links[n.link]
-	switch {
-	case !ours:
 	case n.family == unix.AF_BRIDGE && n.self():
 		if d.kind != vxlanDevice {
-			break
+			return false
 		}
 		if n.mac == (dataplane.MAC{}) {
-			return slot{table: tableFlood, dev: n.link, ip: n.dst, vni: n.vni}, place{}, true
+			_, known := w.held.rest[slot{dev: int32(n.link), ip: n.dst, vni: n.vni}]
+			return known == deleted
 		}
-		return slot{table: tableVXLAN, dev: n.link, mac: n.mac, vni: n.vni}, place{vtep: n.dst}, true
+		vtep := w.held.macs[macSlot{int32(d.master), d.vlans[n.vni], n.mac}].vtep
+		return differs(vtep, vtep.IsValid(), n.dst, deleted, n.marked())
 	case n.family == unix.AF_BRIDGE:
 		if d.kind == bridgeDevice {
-			break
+			return false
 		}
 		vlan := n.vlan
-		if !w.links[d.master].shared {
+		if d.vlans == nil {
 			vlan = 0 // a kernel with VLAN filtering has each entry in the bridge's default VLAN, too, where nothing is filtered
 		}
-		return slot{table: tableBridge, dev: d.master, mac: n.mac, vlan: vlan}, place{port: n.link}, true
+		port := w.held.macs[macSlot{int32(d.master), vlan, n.mac}].port
+		return differs(port, port != 0, int32(n.link), deleted, n.marked())
 	case d.kind == bridgeDevice:
-		return slot{table: tableNeighbor, dev: n.link, ip: n.dst}, place{mac: n.mac}, true
+		mac, known := w.held.rest[slot{dev: int32(n.link), ip: n.dst}]
+		return differs(mac, known, n.mac, deleted, n.marked())
 	}
-	return slot{}, place{}, false
+	return false
+}
+
+// differs reports whether a notification of a place says something else than what is held, if anything is.
+func differs[T comparable](held T, known bool, said T, deleted, marked bool) bool {
+	switch {
+	case deleted:
+		return known && held == said
+	case known:
+		return held != said
+	}
+	return marked
 }
 
 // foreignLink judges the body of a link notification: struct ifinfomsg and attributes.
@@ -196,7 +210,7 @@ func (w *watcher) foreignLink(deleted bool, body []byte) bool {
 		return false
 	}
 	index := int(binary.NativeEndian.Uint32(body[4:]))
-	d, ours := w.links[index]
+	d, ours := w.links[int32(index)]
 	if deleted {
 		return ours
 	}
@@ -237,20 +251,24 @@ func (k deviceKind) accepts(flags portFlags) bool {
 
 // devices says which devices are ours.
 func (w *watcher) devices(networks map[dataplane.VNI]*network) {
-	links, names := make(map[int]device), make(map[string]bool)
+	links, names := make(map[int32]device), make(map[string]bool)
+	vlans := make(map[uint32]uint16) // of what VNs share
 	for _, n := range networks {
 		names[n.Bridge], names[n.VXLAN] = true, true
-		links[n.bridge] = device{n.Bridge, 0, bridgeDevice, n.shared()}
-		links[n.vxlan] = device{n.VXLAN, n.bridge, vxlanDevice, false}
+		var shared map[uint32]uint16
 		if n.shared() {
+			shared = vlans
+			vlans[uint32(n.VNI)] = n.vlan
 			names[sharedDevice(n.VNI)] = true
-			links[n.svi] = device{sharedDevice(n.VNI), 0, bridgeDevice, false}
+			links[int32(n.svi)] = device{sharedDevice(n.VNI), 0, bridgeDevice, nil}
 		}
+		links[int32(n.bridge)] = device{n.Bridge, 0, bridgeDevice, shared}
+		links[int32(n.vxlan)] = device{n.VXLAN, n.bridge, vxlanDevice, shared}
 		for _, p := range n.Ports {
 			names[p.Name], names[n.device(p.Name)] = true, true
 		}
 		for p, index := range n.ports {
-			links[index] = device{n.device(p), n.bridge, portDevice, false}
+			links[int32(index)] = device{n.device(p), n.bridge, portDevice, shared}
 		}
 	}
 	delete(links, 0)
@@ -259,31 +277,26 @@ func (w *watcher) devices(networks map[dataplane.VNI]*network) {
 	w.links, w.names = links, names
 }
 
-// holds notes what the kernel holds of ours, all of it.
-func (w *watcher) holds(entries []neigh) {
-	held := make(map[slot]place, len(entries))
+// begin is before a full pass looks what there is. The answer is for holds.
+func (w *watcher) begin() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, n := range entries {
-		if s, p, ok := w.locate(n); ok {
-			held[s] = p
-		}
-	}
-	w.held = held
+	w.drain()
+	return w.strange
 }
 
-// expect notes what we are about to write.
-func (w *watcher) expect(set, del []neigh) {
+// holds notes what the kernel holds of ours, all of it, as a full pass found it that began with begin.
+func (w *watcher) holds(now held, began uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, n := range set {
-		if s, p, ok := w.locate(n); ok {
-			w.held[s] = p
-		}
-	}
-	for _, n := range del {
-		if s, _, ok := w.locate(n); ok {
-			delete(w.held, s)
-		}
-	}
+	w.drain()
+	now.sure = w.strange == began
+	w.held = now
+}
+
+// forget notes that an entry is not known to be there: the kernel has refused it.
+func (w *watcher) forget(n *network, e neigh) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held.drop(n, e)
 }
