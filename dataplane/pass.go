@@ -64,13 +64,13 @@ func (r *Reconciler) compare(ctx context.Context) passed {
 	set, surplus := Diff(r.table.want(), have)
 	changes := make([]change, 0, len(set)+len(surplus))
 	for _, e := range set {
-		changes = append(changes, r.table.take(e.Key))
+		changes = append(changes, r.table.take(r.table.records[e.Key]))
 	}
 	var del, prune []Key
 	for _, k := range surplus {
-		if _, unset := r.table.records[k]; unset {
+		if rec, unset := r.table.records[k]; unset {
 			del = append(del, k)
-			changes = append(changes, r.table.take(k))
+			changes = append(changes, r.table.take(rec))
 		} else if r.complete {
 			prune = append(prune, k)
 		}

@@ -240,8 +240,8 @@ func (r *Reconciler) settle(ctx context.Context, changes []change, errs []error)
 		default:
 			r.stats.Writes++
 		}
-		rec := r.table.records[c.key]
-		if rec == nil || rec.generation != c.generation {
+		rec := c.record
+		if rec.generation != c.generation {
 			continue
 		}
 		if err == nil {
@@ -271,5 +271,5 @@ func (r *Reconciler) tell(rec *record) {
 		return
 	}
 	rec.told = now
-	r.results.put(Result{Key: rec.entry.Key, Generation: rec.generation, Removed: rec.removed, Err: rec.err})
+	rec.result = r.results.put(rec.result, Result{Key: rec.entry.Key, Generation: rec.generation, Removed: rec.removed, Err: rec.err})
 }

@@ -10,19 +10,22 @@ type Answers struct {
 	notify chan struct{} // capacity 1: the queue changed
 
 	mu     sync.Mutex
-	order  []Key
-	newest map[Key]queuedResult
+	order  []*waitingResult
+	first  int                    // of order that nobody has taken
+	gone   map[Key]*waitingResult // of entries that are removed, and so have no record that knows it
 	puts   uint64
 	closed bool
 }
 
-type queuedResult struct {
+// waitingResult is a key's place in the queue.
+type waitingResult struct {
 	Result
-	put uint64 // tells this result from a newer one of its key
+	put   uint64 // tells this result from a newer one of its key
+	taken bool
 }
 
 func newAnswers() *Answers {
-	q := &Answers{out: make(chan Result), read: make(chan struct{}), notify: make(chan struct{}, 1), newest: make(map[Key]queuedResult)}
+	q := &Answers{out: make(chan Result), read: make(chan struct{}), notify: make(chan struct{}, 1), gone: make(map[Key]*waitingResult)}
 	q.wanted = sync.OnceFunc(func() { close(q.read) })
 	return q
 }
@@ -35,15 +38,18 @@ func (q *Answers) Ready() <-chan struct{} { return q.notify }
 func (q *Answers) Take(into []Result, most int) (results []Result, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := min(most, len(q.order))
-	for _, k := range q.order[:n] {
-		into = append(into, q.newest[k].Result)
-		delete(q.newest, k)
+	for range most {
+		if q.empty() {
+			return into, !q.closed
+		}
+		into = append(into, q.order[q.first].Result)
+		q.drop()
 	}
-	if q.order = q.order[n:]; len(q.order) > 0 {
-		poke(q.notify)
+	if q.empty() {
+		return into, !q.closed
 	}
-	return into, !q.closed || len(q.order) > 0
+	poke(q.notify)
+	return into, true
 }
 
 // close says that nothing more will be put.
@@ -54,16 +60,24 @@ func (q *Answers) close() {
 	poke(q.notify)
 }
 
-// put never blocks; a result of the same key that nobody has taken yet is replaced and keeps its turn.
-func (q *Answers) put(r Result) {
+// put never blocks. last is what it returned for the key before, if that is known: a result that nobody has taken yet is replaced and keeps its turn.
+func (q *Answers) put(last *waitingResult, r Result) *waitingResult {
 	q.mu.Lock()
-	if _, waits := q.newest[r.Key]; !waits {
-		q.order = append(q.order, r.Key)
+	if last == nil && len(q.gone) > 0 {
+		last = q.gone[r.Key]
+	}
+	if last == nil || last.taken {
+		last = new(waitingResult)
+		q.order = append(q.order, last)
 	}
 	q.puts++
-	q.newest[r.Key] = queuedResult{r, q.puts}
+	last.Result, last.put = r, q.puts
+	if r.Removed {
+		q.gone[r.Key] = last
+	}
 	q.mu.Unlock()
 	poke(q.notify)
+	return last
 }
 
 // deliver sends results to out, if somebody reads it, until stop is closed, then closes it.
@@ -76,40 +90,64 @@ func (q *Answers) deliver(stop <-chan struct{}) {
 		return
 	}
 	for {
-		head, ok := q.head()
+		r, put, ok := q.head()
 		var out chan<- Result
 		if ok {
 			out = q.out
 		}
 		select {
-		case out <- head.Result:
-			q.taken(head)
-		case <-q.notify:
+		case out <- r:
+			q.taken(put)
+		case <-q.notify: // there may be a newer one
 		case <-stop:
 			return
 		}
 	}
 }
 
-func (q *Answers) head() (queuedResult, bool) {
+func (q *Answers) head() (r Result, put uint64, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.order) == 0 {
-		return queuedResult{}, false
+	if q.empty() {
+		return r, 0, false
 	}
-	return q.newest[q.order[0]], true
+	w := q.order[q.first]
+	return w.Result, w.put, true
 }
 
 // taken drops the head, unless a newer result of its key came in the meantime: that one goes to the end.
-func (q *Answers) taken(r queuedResult) {
+func (q *Answers) taken(put uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.order = q.order[1:]
-	if q.newest[r.Key].put != r.put {
-		q.order = append(q.order, r.Key)
+	w := q.order[q.first]
+	if w.put != put {
+		q.order = append(q.order, w)
+		q.order[q.first] = nil
+		q.first++
 		return
 	}
-	delete(q.newest, r.Key)
+	q.drop()
+}
+
+// drop takes the head out.
+func (q *Answers) drop() {
+	w := q.order[q.first]
+	q.order[q.first] = nil
+	q.first++
+	w.taken = true
+	if len(q.gone) > 0 && q.gone[w.Key] == w {
+		delete(q.gone, w.Key)
+	}
+}
+
+// empty reports whether nothing waits. What is taken is let go of when it is half of the queue.
+func (q *Answers) empty() bool {
+	if q.first > len(q.order)/2 {
+		left := copy(q.order, q.order[q.first:])
+		clear(q.order[left:])
+		q.order, q.first = q.order[:left], 0
+	}
+	return q.first == len(q.order)
 }
 
 // poke leaves a signal in a channel of capacity 1, if there is none yet.

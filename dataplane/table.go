@@ -5,7 +5,7 @@ import "time"
 // table is the desired table and what is known of each entry. It is not safe for concurrent use.
 type table struct {
 	records map[Key]*record
-	dirty   []Key           // to be written; a key whose record is not dirty any more is passed over
+	dirty   []*record       // to be written; one that is not dirty any more is passed over
 	failing map[Key]*record // to be tried again
 	last    Generation
 }
@@ -23,7 +23,8 @@ type record struct {
 	failures int // in a row
 	retry    time.Time
 
-	told report
+	told   report
+	result *waitingResult // the newest
 }
 
 // report is what the last Result of a key said.
@@ -32,9 +33,9 @@ type report struct {
 	err        string
 }
 
-// change is what was asked under a key when the loop looked.
+// change is what a record asked for when the loop looked.
 type change struct {
-	key        Key
+	*record
 	generation Generation
 	removed    bool
 }
@@ -80,46 +81,55 @@ func (t *table) mark(rec *record) {
 	delete(t.failing, rec.entry.Key)
 	if !rec.dirty {
 		rec.dirty = true
-		t.dirty = append(t.dirty, rec.entry.Key)
+		t.dirty = append(t.dirty, rec)
 	}
 }
 
 // take is the change that a record stands for; it is not dirty any more.
-func (t *table) take(k Key) change {
-	rec := t.records[k]
+func (t *table) take(rec *record) change {
 	rec.dirty = false
-	delete(t.failing, k)
-	return change{k, rec.generation, rec.removed}
+	delete(t.failing, rec.entry.Key)
+	return change{rec, rec.generation, rec.removed}
 }
 
-// takeDirty empties the list of dirty keys into what to set and what to delete; changes has an element for each of both.
+// takeDirty empties the list of dirty records into what to set and what to delete; changes has an element for each of both.
 func (t *table) takeDirty() (set []Entry, del []Key, changes []change) {
-	var dels []change
-	for _, k := range t.dirty {
-		rec := t.records[k]
+	var sets, dels int
+	for _, rec := range t.dirty {
 		switch {
-		case rec == nil || !rec.dirty:
+		case !rec.dirty:
 		case rec.removed:
-			del = append(del, k)
-			dels = append(dels, t.take(k))
+			dels++
 		default:
-			set = append(set, rec.entry)
-			changes = append(changes, t.take(k))
+			sets++
 		}
 	}
+	set, del, changes = make([]Entry, 0, sets), make([]Key, 0, dels), make([]change, sets+dels)
+	for _, rec := range t.dirty {
+		switch {
+		case !rec.dirty:
+		case rec.removed:
+			changes[sets+len(del)] = t.take(rec)
+			del = append(del, rec.entry.Key)
+		default:
+			changes[len(set)] = t.take(rec)
+			set = append(set, rec.entry)
+		}
+	}
+	clear(t.dirty)
 	t.dirty = t.dirty[:0]
-	return set, del, append(changes, dels...)
+	return set, del, changes
 }
 
 // rest is every record that is not among the changes.
 func (t *table) rest(changes []change) []*record {
-	changing := make(map[Key]bool, len(changes))
+	changing := make(map[*record]bool, len(changes))
 	for _, c := range changes {
-		changing[c.key] = true
+		changing[c.record] = true
 	}
 	rest := make([]*record, 0, len(t.records))
-	for k, rec := range t.records {
-		if !changing[k] {
+	for _, rec := range t.records {
+		if !changing[rec] {
 			rest = append(rest, rec)
 		}
 	}

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"runtime"
@@ -137,22 +138,62 @@ func BenchmarkAgainstRaw(b *testing.B) {
 					}
 				}
 			}
-			var rawAdd, rawDel, add, del spent
+			_, k2 := benchWorld(b)
+			loop := startLoop(b, k2)
+			var rawAdd, rawDel, add, del, loopAdd, loopDel spent
 			for b.Loop() {
 				rawAdd.measure(b, n, func() { r.write(b, unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, vxlan, all) })
 				rawDel.measure(b, n, func() { r.write(b, unix.RTM_DELNEIGH, 0, vxlan, all) })
 				add.measure(b, n, apply(all, nil))
 				del.measure(b, n, apply(nil, keys))
+				loopAdd.measure(b, n, func() {
+					for _, e := range all {
+						loop.Set(e)
+					}
+					results(b, loop, n)
+				})
+				loopDel.measure(b, n, func() {
+					for _, key := range keys {
+						loop.Unset(key)
+					}
+					results(b, loop, n)
+				})
 			}
 			for _, m := range []struct {
 				what     string
 				raw, our spent
-			}{{"add", rawAdd, add}, {"del", rawDel, del}} {
-				b.ReportMetric(median(m.raw.wall), "raw-"+m.what+"-us")
+			}{{"raw-add", rawAdd, rawAdd}, {"add", rawAdd, add}, {"loop-add", rawAdd, loopAdd}, {"raw-del", rawDel, rawDel}, {"del", rawDel, del}, {"loop-del", rawDel, loopDel}} {
 				b.ReportMetric(median(m.our.wall), m.what+"-us")
 				b.ReportMetric(median(m.our.wall)/median(m.raw.wall), m.what+"-ratio")
 				b.ReportMetric(median(m.our.cpu)/median(m.raw.cpu), m.what+"-cpu-ratio")
 			}
 		})
+	}
+}
+
+// startLoop runs a Reconciler until the benchmark ends.
+func startLoop(b *testing.B, k *Kernel) *dataplane.Reconciler {
+	r := dataplane.NewReconciler(k)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	b.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
+	if _, _, err := r.Resync(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// results takes n results.
+func results(b *testing.B, r *dataplane.Reconciler, n int) {
+	for range n {
+		if res := <-r.Results(); res.Err != nil {
+			b.Fatal(res.Err)
+		}
 	}
 }

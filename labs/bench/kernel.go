@@ -32,19 +32,22 @@ const repetitions = 5
 
 // kernel measures each size.
 func (b *Bench) kernel(ctx context.Context) error {
+	systems := []System{Raw, Ours}
 	for _, n := range b.Entries {
-		for _, system := range []System{Raw, Ours} {
-			var added, deleted []float64
-			for range repetitions {
+		added, deleted := make(map[System][]float64), make(map[System][]float64)
+		for range repetitions {
+			for _, system := range systems { // in turns, so that both have the same neighbours on the machine
 				add, remove, err := writeOnce(ctx, system, n)
 				if err != nil {
 					return fmt.Errorf("%s, %d entries: %w", system, n, err)
 				}
-				added = append(added, float64(add.Nanoseconds())/1000/float64(n))
-				deleted = append(deleted, float64(remove.Nanoseconds())/1000/float64(n))
+				added[system] = append(added[system], float64(add.Nanoseconds())/1000/float64(n))
+				deleted[system] = append(deleted[system], float64(remove.Nanoseconds())/1000/float64(n))
 			}
-			b.note(cell{what: "add", system: system, size: n, unit: "µs per entry"}, added...)
-			b.note(cell{what: "delete", system: system, size: n, unit: "µs per entry"}, deleted...)
+		}
+		for _, system := range systems {
+			b.note(cell{what: "add", system: system, size: n, unit: "µs per entry"}, added[system]...)
+			b.note(cell{what: "delete", system: system, size: n, unit: "µs per entry"}, deleted[system]...)
 		}
 	}
 	return nil
