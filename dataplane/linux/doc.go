@@ -14,8 +14,9 @@
 // What goes where:
 //
 //   - Unicast, local: bridge table, on the port; and the port's set of active sources.
-//   - Unicast, remote: the VXLAN device's table (to the VTEP), then the bridge's (to the device). In this order a frame
-//     never meets a device that does not know where to send it and floods it.
+//   - Unicast, remote: what the bridge has on a port is written to the VXLAN device's table (to the VTEP), then to the bridge's (to the device). In this
+//     order a frame never meets a device that does not know where to send it and floods it. What is new, and so flooded anyhow, or changes its VTEP,
+//     is one message for both tables.
 //   - Flood: a destination of the all-zero MAC in the VXLAN device's table.
 //   - Neighbor: the bridge's neighbour table.
 //   - Port: bcast_flood and mcast_flood of the bridge port.
@@ -65,6 +66,15 @@
 // snooping, which sends reports. And it takes none: on bridges that have no address, frames for the edge itself are
 // dropped. Suppression works without, since the bridge answers by itself. Where nftables is missing, only the first half
 // of this holds.
+//
+// # What is known
+//
+// What a full pass found and what was written since is kept. As long as nobody else has changed anything of it, which notifications tell, it is what the kernel
+// would say, and an entry is deleted without asking whose it is. Before each batch, whatever was notified is read, so that only what others do in the same
+// moment can be missed, as it could with asking. After a foreign change or an overrun the kernel is asked, until the next full pass.
+//
+// Notifications of our own writes do not get as far as that: a program on the socket drops what says exactly what the batch under way writes (echoes.go).
+// Where it cannot be loaded, they are read and compared.
 //
 // # Repair
 //
