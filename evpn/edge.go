@@ -1,6 +1,9 @@
 package evpn
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // Edge is EDGE: what an NVE says of itself on its type 3 routes towards the fabric, where express sessions are on (SPEC §2).
 //
@@ -15,6 +18,12 @@ type Edge struct {
 
 // Addr is the session address.
 func (e Edge) Addr() netip.Addr { return e.Session.Addr() }
+
+// SessionAddress is an IPv4 address as EDGE has it.
+func SessionAddress(a netip.Addr) RouterID {
+	b := a.As4()
+	return RouterID(binary.BigEndian.Uint32(b[:]))
+}
 
 // Community is the octets of it.
 func (e Edge) Community() ExtendedCommunity {

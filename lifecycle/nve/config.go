@@ -19,8 +19,9 @@ type Config struct {
 	Neighbors   []Neighbor   // who may speak for which TES
 	FabricPeers []netip.Addr // whose End-of-RIB is waited for at start
 	Segments    []Segment
-	Restarted   bool // the kernel holds entries of a run before
-	Standing    bool // a guard has kept the sessions: other edges have the fabric routes of a run before, until the start is over
+	Express     *Express // the express path; nil: off
+	Restarted   bool     // the kernel holds entries of a run before
+	Standing    bool     // a guard has kept the sessions: other edges have the fabric routes of a run before, until the start is over
 
 	Lifetimes   lifecycle.Lifetimes // all zero: the defaults
 	Assembly    time.Duration       // how long an incomplete set is waited for

@@ -24,6 +24,7 @@ type Parts struct {
 	Authorizer  Authorizer  // nil: nobody else is asked
 	Store       Store       // nil: nothing is remembered
 	Middleboxes Middleboxes // nil: nobody is told
+	Caller      Caller      // of other edges; nil: none is called
 	History     *history.Log
 	Log         *logrus.Entry
 
@@ -53,12 +54,17 @@ type Edge struct {
 	stations map[StationKey]*station            // (VN, MAC)
 	answers  map[evpn.RouteKey][]said           // the standing responses, by their own NLRI; the last is told
 	fabric   map[netip.Addr]*fabricPeer
-	ips      map[ipKey]*place             // who has an IP
-	waiting  map[dataplane.Key]*procedure // who waits for the kernel
-	memory   Memory
-	ledger   *quota.Ledger[VMKey] // what of the edge is reserved
-	ports    map[string]Port
-	timers   timers
+
+	express     express
+	authorities map[evpn.RouterID]*fabricPeer // edges that speak for their own routes, by an express session
+	mourned     map[evpn.RouterID]*fabricPeer // edges whose express session was lost, and what it said stands
+
+	ips     map[ipKey]*place             // who has an IP
+	waiting map[dataplane.Key]*procedure // who waits for the kernel
+	memory  Memory
+	ledger  *quota.Ledger[VMKey] // what of the edge is reserved
+	ports   map[string]Port
+	timers  timers
 
 	book      *tag.Book                                          // VIDs
 	tagTimers map[tag.Key]*timer                                 // changes that go on
@@ -86,6 +92,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
 		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]map[evpn.RouteKey]*offer{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
+		express: newExpress(), authorities: map[evpn.RouterID]*fabricPeer{}, mourned: map[evpn.RouterID]*fabricPeer{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},
 		tagTimers: map[tag.Key]*timer{}, tagSteps: map[tag.Key]*timer{}, tagTells: map[tag.Key]map[dataplane.Key]dataplane.Generation{},
@@ -230,6 +237,7 @@ func (e *Edge) complete() {
 		e.endTagStart()
 		e.fallen()
 		e.prepareHeld()
+		e.callLater()
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

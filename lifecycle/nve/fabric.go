@@ -19,6 +19,10 @@ type fabricPeer struct {
 	done    bool // End-of-RIB was seen once
 	routes  map[evpn.RouteKey]imported
 	hold    *timer
+
+	express bool          // an express session
+	edge    evpn.RouterID // and whose
+	foreign bool          // it has said something of others' routes
 }
 
 // imported is a route of the peer that concerns a VN of ours.
@@ -37,6 +41,7 @@ type remoteKey struct {
 // remote is another edge's route to a MAC.
 type remote struct {
 	evpn.Candidate
+	from *fabricPeer
 	vtep netip.Addr
 	ip   netip.Addr
 	rd   evpn.RouteDistinguisher
@@ -58,28 +63,48 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 		p.up, p.epoch = true, ev.Epoch
 		e.timers.stop(p.hold)
 		p.hold = nil
-		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), Detail: "fabric session established"})
+		what := "fabric session established"
+		if e.config.Express != nil && !p.static {
+			e.disown(p)
+			if p.edge != ev.RouterID {
+				e.unmourn(p)
+			}
+			p.express, p.edge, p.foreign = true, ev.RouterID, false
+			what = fmt.Sprintf("express session with edge %s established", ev.RouterID)
+		}
+		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), Detail: what})
 	case speaker.SessionDown:
 		if !p.up || ev.Epoch != p.epoch {
 			return
 		}
 		p.up = false
+		if p.express {
+			e.disown(p)
+			e.mourned[p.edge] = p
+		}
 		e.note(history.Event{Kind: history.KindSession, Peer: ev.Peer.String(), Detail: "fabric session down: " + ev.Text})
 		e.timers.stop(p.hold)
 		p.hold = e.timers.after(e.now, e.config.HoldOnLoss, func() {
 			p.hold = nil
 			e.sweep(p, p.epoch+1)
+			e.unmourn(p)
 			if !p.static && !p.up {
 				delete(e.fabric, p.address)
 			}
 		})
 	case speaker.Announced:
-		if p.up && ev.Epoch == p.epoch {
+		switch {
+		case !p.up || ev.Epoch != p.epoch:
+		case !e.says(p, ev.Route.RD):
+			e.foreignRoute(p, ev.Route.RouteKey)
+		default:
 			e.importRoute(p, ev.Route)
+			e.supersede(p, ev.Route.RouteKey)
 		}
 	case speaker.Withdrawn:
 		if p.up && ev.Epoch == p.epoch {
 			e.forgetRoute(p, ev.Key)
+			e.supersede(p, ev.Key)
 		}
 	case speaker.Refused:
 		e.stats.malformed++
@@ -93,6 +118,10 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 		}
 		e.sweep(p, p.epoch)
 		p.done = true
+		if p.express && !ev.Implied {
+			e.unmourn(p)
+			e.empower(p)
+		}
 		e.checkFabricKnown()
 		e.later(e.checkComplete)
 	}
@@ -133,10 +162,10 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		if _, ok := p.routes[r.RouteKey]; !ok {
 			f := v.floods[r.IP]
 			if f == nil {
-				f = &flood{}
+				f = &flood{routes: map[remoteKey]*fabricPeer{}}
 				v.floods[r.IP] = f
 			}
-			f.routes++
+			f.routes[remoteKey{p.address, r.RouteKey}] = p
 			e.syncFlood(v, r.IP)
 		}
 	case evpn.MACIPAdvertisement:
@@ -148,15 +177,20 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		st := e.station(StationKey{v.VNI, r.MAC})
 		m, _ := r.Mobility()
 		st.remotes[remoteKey{p.address, r.RouteKey}] = &remote{
-			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, vtep: r.NextHop, ip: r.IP, rd: r.RD,
+			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, vtep: r.NextHop, ip: r.IP, rd: r.RD,
 		}
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
-		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(v.VNI), MAC: r.MAC.String(), IP: addrText(r.IP),
-			Detail: fmt.Sprintf("seen at %s, mobility sequence %d", r.NextHop, m.Sequence)})
+		if !e.overruled(p, r.RD) {
+			e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(v.VNI), MAC: r.MAC.String(), IP: addrText(r.IP),
+				Detail: fmt.Sprintf("seen at %s, mobility sequence %d", r.NextHop, m.Sequence)})
+		}
 		defer e.remoteChanged(st)
 	}
 	p.routes[r.RouteKey] = imported{vn: v, epoch: p.epoch, vtep: vtepOf(&r)}
+	if r.Type == evpn.InclusiveMulticast {
+		e.edgeSaid(p, &r)
+	}
 }
 
 // reachable reports whether a VTEP can be where a route says: a unicast address of our tunnels' family.
@@ -194,8 +228,9 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 	delete(p.routes, key)
 	switch key.Type {
 	case evpn.InclusiveMulticast:
+		e.edgeUnsaid(remoteKey{p.address, key})
 		if f := r.vn.floods[key.IP]; f != nil {
-			f.routes--
+			delete(f.routes, remoteKey{p.address, key})
 			e.syncFlood(r.vn, key.IP)
 		}
 	case evpn.MACIPAdvertisement:
@@ -205,7 +240,9 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 		}
 		delete(st.remotes, remoteKey{p.address, key})
 		e.pin(st, key.IP)
-		e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
+		if !e.overruled(p, key.RD) {
+			e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
+		}
 		e.remoteChanged(st)
 	}
 }
@@ -216,7 +253,7 @@ func (e *Edge) pin(st *station, ip netip.Addr) {
 		return
 	}
 	for _, r := range st.remotes {
-		if r.ip == ip && r.Sticky {
+		if r.ip == ip && r.Sticky && !e.overruled(r.from, r.rd) {
 			st.vn.pinned[ip] = st
 			return
 		}
@@ -230,7 +267,7 @@ func (e *Edge) pin(st *station, ip netip.Addr) {
 func (e *Edge) rankBest(st *station) {
 	st.best = nil
 	for _, r := range st.remotes {
-		if st.best == nil || evpn.Better(r.Candidate, st.best.Candidate) {
+		if !e.overruled(r.from, r.rd) && (st.best == nil || evpn.Better(r.Candidate, st.best.Candidate)) {
 			st.best = r
 		}
 	}

@@ -80,7 +80,7 @@ func (e *Edge) settleNeighbors(st *station, remote bool) {
 	want := map[netip.Addr]struct{}{}
 	if remote {
 		for _, r := range st.remotes {
-			if r.ip.IsValid() && r.vtep == st.best.vtep {
+			if r.ip.IsValid() && r.vtep == st.best.vtep && !e.overruled(r.from, r.rd) {
 				want[r.ip] = struct{}{}
 			}
 		}

@@ -275,7 +275,7 @@ func (w *world) invariants(after string) {
 		}
 		for vtep, f := range v.floods {
 			key := dataplane.Key{Kind: dataplane.Flood, VNI: dataplane.VNI(v.VNI), IP: vtep}
-			if _, ok := w.kernel.asked[key]; ok != (members[v] > 0 && f.routes > 0) {
+			if _, ok := w.kernel.asked[key]; ok != (members[v] > 0 && e.floods(f)) {
 				fail("VN %s: %s on the flood list: %v", v.Name, vtep, ok)
 			}
 		}

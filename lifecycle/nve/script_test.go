@@ -17,7 +17,7 @@ import (
 
 // do carries out one line of a story, "VERB SUBJECT WORD… KEY=VALUE…":
 //
-//	up|down|eor PEER                    a session, of the TES plane or (frr) of the fabric
+//	up|down|eor PEER                    a session, of the TES plane or (frr, edges) of the fabric; as=EDGE, implied
 //	session ADDRESS                     one more session of the TES plane
 //	ask TES OP VM BINDING…              all routes of a request, BINDING = VN/MAC[/IP]; base=, seq=, flags=MKD, policy=ID, via=PEER, rd=TES, nexthop=,
 //	                                    only=INDEX, count=, name (by VN Name), credential (one of zeros), tag=, vid= (a proposal); else base and seq are what a good TES has
@@ -28,9 +28,9 @@ import (
 //	garbage TES BINDING WHAT            a request that cannot be read, or is not for us
 //	beacon TES [wrong]                  lease=, via=, counter=
 //	unbeacon TES
-//	remote EDGE BINDING                 seq=, sticky, tag=, encap=, label=, esi, rt=
-//	unremote EDGE BINDING
-//	flood|unflood EDGE VN
+//	remote EDGE BINDING                 seq=, sticky, tag=, encap=, label=, esi, rt=; via=PEER (frr)
+//	unremote EDGE BINDING               via=
+//	flood|unflood EDGE VN               via=, edge=ADDRESS (EDGE), quiet (that takes no sessions), originator=EDGE
 //	refuse|allow MAC REASON             the authorizer
 //	authorizer hold|answer
 //	kernel hold|answer|fail MAC|heal MAC, MAC may be "policy" for all entries of that kind
@@ -68,10 +68,14 @@ func (w *world) do(line string) {
 	}
 	switch words[0] {
 	case "up", "down", "eor":
-		w.session(words[0], names[words[1]])
+		as := words[1]
+		if s := opts["as"]; s != "" {
+			as = s
+		}
+		w.session(words[0], names[words[1]], names[as], slices.Contains(words, "implied"))
 	case "session":
 		names[words[1]] = addr(words[1])
-		w.session("up", names[words[1]])
+		w.session("up", names[words[1]], netip.Addr{}, false)
 	case "ask":
 		w.ask(words[1], words[2], words[3], words[4:], opts)
 	case "again":
@@ -91,11 +95,18 @@ func (w *world) do(line string) {
 		w.remote(words[1], words[2], slices.Contains(words, "sticky"), slices.Contains(words, "esi"), opts)
 	case "unremote":
 		key := w.remoteRoute(words[1], words[2]).RouteKey
-		w.fabricEvent(speaker.Event{Kind: speaker.Withdrawn, Peer: names["frr"], Epoch: w.peers[names["frr"]].epoch, Key: key})
+		w.fabricSays(opts, speaker.Event{Kind: speaker.Withdrawn, Key: key})
 	case "flood":
-		w.fabricEvent(speaker.Event{Kind: speaker.Announced, Peer: names["frr"], Epoch: w.peers[names["frr"]].epoch, Route: w.floodRoute(words[1], words[2])})
+		r := w.floodRoute(words[1], words[2])
+		if s := opts["edge"]; s != "" {
+			r.Communities = append(r.Communities, evpn.Edge{Express: !slices.Contains(words, "quiet"), Session: evpn.SessionAddress(addr(s))}.Community())
+		}
+		if s := opts["originator"]; s != "" {
+			r.OriginatorID = evpn.SessionAddress(names[s])
+		}
+		w.fabricSays(opts, speaker.Event{Kind: speaker.Announced, Route: r})
 	case "unflood":
-		w.fabricEvent(speaker.Event{Kind: speaker.Withdrawn, Peer: names["frr"], Epoch: w.peers[names["frr"]].epoch, Key: w.floodRoute(words[1], words[2]).RouteKey})
+		w.fabricSays(opts, speaker.Event{Kind: speaker.Withdrawn, Key: w.floodRoute(words[1], words[2]).RouteKey})
 	case "refuse":
 		n, _ := strconv.Atoi(words[2])
 		w.verdicts[macOf(words[1])] = evpn.Reason(n)
@@ -224,7 +235,7 @@ func vmOf(s string) evpn.VMID {
 	return vm(byte(n))
 }
 
-func (w *world) session(what string, p netip.Addr) {
+func (w *world) session(what string, p, as netip.Addr, implied bool) {
 	s := w.peers[p]
 	if s == nil {
 		s = &sessions{}
@@ -242,8 +253,9 @@ func (w *world) session(what string, p netip.Addr) {
 	case "eor":
 		ev.Kind = speaker.EndOfRIB
 	}
-	ev.Epoch = s.epoch
-	if p == names["frr"] {
+	ev.Epoch, ev.Implied = s.epoch, implied
+	if n := nameOf(p); n == "frr" || strings.HasPrefix(n, "edge") {
+		ev.RouterID = evpn.SessionAddress(as)
 		w.fabricEvent(ev)
 		return
 	}
@@ -606,7 +618,17 @@ func (w *world) remote(edge, binding string, sticky, esi bool, opts map[string]s
 	if s := opts["nexthop"]; s != "" {
 		r.NextHop = addr(s)
 	}
-	w.fabricEvent(speaker.Event{Kind: speaker.Announced, Peer: names["frr"], Epoch: w.peers[names["frr"]].epoch, Route: r})
+	w.fabricSays(opts, speaker.Event{Kind: speaker.Announced, Route: r})
+}
+
+// fabricSays is something that a fabric peer says, the reflector if no other is named.
+func (w *world) fabricSays(opts map[string]string, ev speaker.Event) {
+	ev.Peer = names["frr"]
+	if s := opts["via"]; s != "" {
+		ev.Peer = names[s]
+	}
+	ev.Epoch = w.peers[ev.Peer].epoch
+	w.fabricEvent(ev)
 }
 
 func (w *world) floodRoute(edge, vn string) evpn.Route {

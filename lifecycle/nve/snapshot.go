@@ -120,8 +120,10 @@ func (e *Edge) fill(s *Snapshot) {
 	slices.SortFunc(s.VMs, func(a, b VMView) int { return compareVMKeys(VMKey{a.VM, a.TES}, VMKey{b.VM, b.TES}) })
 	for _, v := range e.vns {
 		view := VNView{Name: v.Name, VNI: v.VNI, Members: len(v.members), Ports: v.Ports, Draining: e.draining(v)}
-		for vtep := range v.floods {
-			view.Flood = append(view.Flood, vtep)
+		for vtep, f := range v.floods {
+			if e.floods(f) {
+				view.Flood = append(view.Flood, vtep)
+			}
 		}
 		slices.SortFunc(view.Flood, netip.Addr.Compare)
 		for _, st := range v.stations {
@@ -137,7 +139,7 @@ func (e *Edge) fill(s *Snapshot) {
 	slices.SortFunc(s.VNs, func(a, b VNView) int { return cmp.Compare(a.VNI, b.VNI) })
 	for _, st := range e.stations {
 		if st.active() != nil || st.best != nil || st.duplicate || len(st.advertised) > 0 {
-			s.FDB = append(s.FDB, viewStation(st))
+			s.FDB = append(s.FDB, e.viewStation(st))
 		}
 	}
 	slices.SortFunc(s.FDB, func(a, b StationView) int {
@@ -192,7 +194,7 @@ func (e *Edge) viewVM(r *record) VMView {
 	return view
 }
 
-func viewStation(st *station) StationView {
+func (e *Edge) viewStation(st *station) StationView {
 	v := StationView{VN: st.vn.Name, VNI: st.key.VNI, MAC: st.key.MAC, Sequence: st.own, Advertised: len(st.advertised) > 0, Duplicate: st.duplicate}
 	ips := map[netip.Addr]struct{}{}
 	switch {
@@ -205,7 +207,9 @@ func viewStation(st *station) StationView {
 	case st.best != nil:
 		v.VTEP, v.Sequence, v.Sticky = st.best.vtep, st.best.Sequence, st.best.Sticky
 		for _, r := range st.remotes {
-			ips[r.ip] = struct{}{}
+			if !e.overruled(r.from, r.rd) {
+				ips[r.ip] = struct{}{}
+			}
 		}
 	}
 	for ip := range ips {

@@ -14,6 +14,8 @@ type counters struct {
 	transitions, immigrations, orphaned, alarms                         uint64
 	duplicates, duplicateTES, kernelErrors                              uint64
 	fabricAnnounced, fabricWithdrawn                                    uint64
+	edgesRefused                                                        [edgeRefusals]uint64
+	expressForeign                                                      uint64
 	tagChanges, tagsFailed, tagsUnanswered                              uint64
 	responses                                                           map[Answered]uint64
 	unauthorizedBy                                                      map[Unauthorized]uint64
@@ -74,6 +76,8 @@ type Stats struct {
 	KernelErrors     uint64
 	FabricAnnounced  uint64 // routes
 	FabricWithdrawn  uint64
+	EdgesRefused     map[EdgeRefusal]uint64
+	ExpressForeign   uint64 // routes of express sessions that were not the edge's own
 	TagChanges       uint64 // of VIDs that VNs have on segments
 	TagsFailed       uint64 // local tags that TESs could not apply
 	TagsUnanswered   uint64 // and those that they did not answer to in time
@@ -85,6 +89,7 @@ type Stats struct {
 	Used     []quota.Usage
 	Waiting  int // local tags that TESs have not answered to
 	Failed   int // and those that they could not apply
+	Edges    int // that are called
 	Stations int // (VN, MAC)s known, local and remote
 	Ready    bool
 }
@@ -103,6 +108,10 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 		}
 		for k, n := range c.responses {
 			s.Responses[k] = n
+		}
+		s.Edges, s.ExpressForeign, s.EdgesRefused = len(e.express.callees), c.expressForeign, map[EdgeRefusal]uint64{}
+		for why, n := range c.edgesRefused {
+			s.EdgesRefused[EdgeRefusal(why)] = n
 		}
 		s.Used = e.ledger.Usage()
 		s.Unauthorized = maps.Clone(c.unauthorizedBy)

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write what the edge does into the stories")
 
 // TestStories tells each story of testdata: lines that say what happens, each followed by what the edge does then ("> …"). A story that begins with
-// "start" begins with an edge that has just started, one that begins with "quotas" has these; otherwise its start is over and tes1, tes2 and the fabric are there.
+// "start" begins with an edge that has just started, "express" has the express path, one that begins with "quotas" has these; otherwise its start is over and tes1, tes2 and the fabric are there.
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -67,6 +67,10 @@ func tell(t *testing.T, story string) string {
 			w = newWorld(t, func(c *Config) { setQuotas(c, options(quotas)) })
 		} else if w == nil && command == "start" {
 			w = emptyWorld(t)
+		} else if w == nil && command == "express" {
+			w = newWorld(t, withExpress)
+		} else if w == nil && command == "express start" {
+			w = emptyWorld(t, withExpress)
 		} else {
 			if w == nil {
 				w = newWorld(t)

@@ -123,7 +123,7 @@ func (e *Edge) multicastRoute(v *vn) evpn.Route {
 		RouteKey:    evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: v.fabricRD, IP: e.config.VTEP},
 		NextHop:     e.config.VTEP,
 		PMSI:        &evpn.PMSITunnel{Type: evpn.IngressReplication, Label: v.VNI, ID: e.config.VTEP},
-		Communities: e.fabricCommunities(v),
+		Communities: append(e.fabricCommunities(v), e.edgeCommunity()...),
 	}
 }
 
@@ -159,7 +159,7 @@ func (e *Edge) opened(v *vn, port string, n int) {
 
 // flood is one other edge's membership of a VN.
 type flood struct {
-	routes  int // how many type 3 routes say so
+	routes  map[remoteKey]*fabricPeer // the type 3 routes that say so
 	written bool
 }
 
@@ -176,7 +176,10 @@ func (e *Edge) syncRemotes(v *vn) {
 func (e *Edge) syncFlood(v *vn, vtep netip.Addr) {
 	f := v.floods[vtep]
 	key := dataplane.Key{Kind: dataplane.Flood, VNI: dataplane.VNI(v.VNI), IP: vtep}
-	switch want := f.routes > 0 && len(v.members) > 0; {
+	if f == nil {
+		return
+	}
+	switch want := e.floods(f) && len(v.members) > 0; {
 	case want && !f.written:
 		e.Forwarder.Set(dataplane.Entry{Key: key, VTEP: vtep})
 		f.written = true
@@ -184,7 +187,17 @@ func (e *Edge) syncFlood(v *vn, vtep netip.Addr) {
 		e.Forwarder.Unset(key)
 		f.written = false
 	}
-	if f.routes == 0 {
+	if len(f.routes) == 0 {
 		delete(v.floods, vtep)
 	}
+}
+
+// floods reports whether another edge's membership counts.
+func (e *Edge) floods(f *flood) bool {
+	for k, from := range f.routes {
+		if !e.overruled(from, k.key.RD) {
+			return true
+		}
+	}
+	return false
 }

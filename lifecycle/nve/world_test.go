@@ -224,12 +224,29 @@ func (w *world) boot() {
 	w.find()
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Demands: demands, Store: w.disk, Middleboxes: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
+	e, err := New(w.config, Parts{TES: w.tes, Fabric: w.fabric, Forwarder: w.kernel, Authorizer: w, Demands: demands, Store: w.disk, Middleboxes: w, Caller: w, History: history.New(64, 16), Log: logrus.NewEntry(quiet)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.edge = e
 	w.turn(e.start)
+}
+
+// Call is the world's guard.
+func (w *world) Call(addresses []netip.Addr, only bool) {
+	s := "call"
+	for _, a := range addresses {
+		s += " " + nameOf(a)
+	}
+	if only {
+		s += " only"
+	}
+	w.say("%s", s)
+}
+
+// withExpress is a world in which edges with addresses in 192.0.2.0/28 may be called, two of them.
+func withExpress(c *Config) {
+	c.Express = &Express{Address: nveID, Peers: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28")}, Max: 2, Linger: 10 * time.Second}
 }
 
 // turn is a turn of the loop, with the answers of the kernel that it brings.
@@ -339,7 +356,11 @@ func (p *plane) Withdraw(k evpn.RouteKey) error {
 
 // checkFabric holds a fabric route against SPEC §1 and §4.
 func (w *world) checkFabric(r evpn.Route) {
-	w.check(!r.Signalling(), "fabric route %s bears a community of ours", r.RouteKey)
+	said, edge := evpn.DecodeEdge(r.Communities)
+	w.check(edge == (r.Type == evpn.InclusiveMulticast && w.config.Express != nil), "fabric route %s bears EDGE: %v", r.RouteKey, edge)
+	rest := r
+	rest.Communities = slices.DeleteFunc(slices.Clone(r.Communities), func(c evpn.ExtendedCommunity) bool { return edge && c == said.Community() })
+	w.check(!rest.Signalling(), "fabric route %s bears a community of ours", r.RouteKey)
 	w.check(len(r.LargeCommunities) == 0, "fabric route %s bears the mirror", r.RouteKey)
 	w.check(slices.Contains(r.Communities, evpn.EncapsulationVXLAN), "fabric route %s has no encapsulation", r.RouteKey)
 	w.check(r.NextHop == nveID && r.Tag == 0 && r.ESI == evpn.ESI{}, "fabric route %s: next hop %s", r.RouteKey, r.NextHop)
@@ -373,6 +394,9 @@ func (w *world) checkResponse(r evpn.Route) {
 
 func fabricText(r evpn.Route) string {
 	if r.Type == evpn.InclusiveMulticast {
+		if e, ok := evpn.DecodeEdge(r.Communities); ok {
+			return fmt.Sprintf("%s, EDGE %s %v", vnOf(r.PMSI.Label), nameOf(e.Addr()), e.Express)
+		}
 		return vnOf(r.PMSI.Label)
 	}
 	m, _ := r.Mobility()
