@@ -36,6 +36,18 @@ var tunnelAddress = kind[netip.Addr]{
 	},
 }
 
+// expressPrefix is a prefix of addresses that EDGE has place for.
+var expressPrefix = kind[netip.Prefix]{
+	"an IPv4 prefix such as 192.0.2.0/25",
+	func(s string) (netip.Prefix, error) {
+		p, err := sessionPrefix.parse(s)
+		if err == nil && !p.Addr().Is4() {
+			err = errors.New("not an IPv4 prefix")
+		}
+		return p, err
+	},
+}
+
 var sessionPrefix = kind[netip.Prefix]{
 	"a prefix such as 192.0.2.0/24 or 2001:db8::/64",
 	func(s string) (netip.Prefix, error) {

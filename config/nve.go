@@ -16,6 +16,7 @@ type NVE struct {
 	ListenPort   int          // BGP port towards TESs, default 179
 	Listen       []netip.Addr // local addresses for TES sessions, default all
 	Fabric       []FabricPeer
+	Express      *Express // nil: off
 	TES          []TESPeer
 	VNs          []VN
 	Policies     *Policies // nil: there is no file of policies

@@ -40,6 +40,7 @@ func (c *checker) nve(raw *rawNVE) *NVE {
 	n.State, _ = need(c, "state", raw.State, nvedState)
 
 	n.Fabric = c.fabric(raw.Fabric)
+	n.Express = c.express(raw, n)
 	n.TES = c.tesPeers(raw.TES, n.ID)
 	c.twoPlanes(n.Fabric, n.TES, raw.TES)
 	told := c.tellTESs(raw.TES)

@@ -11,6 +11,7 @@ type rawNVE struct {
 	ListenPort   *string      `mapstructure:"listen_port"`
 	Listen       []string     `mapstructure:"listen"`
 	Fabric       []rawFabric  `mapstructure:"fabric"`
+	Express      rawExpress   `mapstructure:"express"`
 	TES          []rawTESPeer `mapstructure:"tes"`
 	VNs          []rawEdgeVN  `mapstructure:"vns"`
 	Keys         []rawKey     `mapstructure:"credential_keys"`
@@ -61,6 +62,21 @@ type rawFabric struct {
 	Address    *string `mapstructure:"address"`
 	AS         *string `mapstructure:"as"`
 	rawSession `mapstructure:",squash"`
+}
+
+// rawExpress is the sessions of nved with other edges.
+type rawExpress struct {
+	Peers           []string `mapstructure:"peers"`
+	PasswordFile    *string  `mapstructure:"password_file"`
+	MaxSessions     *string  `mapstructure:"max_sessions"`
+	LocalAddress    *string  `mapstructure:"local_address"`
+	Port            *string  `mapstructure:"port"`
+	AS              *string  `mapstructure:"as"`
+	HoldTime        *string  `mapstructure:"hold_time"`
+	ConnectRetry    *string  `mapstructure:"connect_retry"`
+	TTLSecurityHops *string  `mapstructure:"ttl_security_hops"`
+	MessageRate     *string  `mapstructure:"message_rate"`
+	MaxRoutes       *string  `mapstructure:"max_routes"`
 }
 
 type rawTESPeer struct {

@@ -81,7 +81,7 @@ func reference[R, C any](t *testing.T, path string, raw reflect.Type, check func
 				t.Errorf("%s is explained twice", e.key)
 			}
 			order = append(order, e.key)
-			explained[e.name()] = e.text
+			explained[e.name()] = cmp.Or(explained[e.name()], e.text)
 			explainedOf[owners[e.key]] = e.text
 		}
 		if e.text != "" || !again {

@@ -34,6 +34,9 @@ func CheckReload(file string, before, next *NVE) error {
 	for _, what := range changes(before.Fabric, next.Fabric, fabric) {
 		wrong("fabric", what)
 	}
+	if !reflect.DeepEqual(before.Express, next.Express) {
+		wrong("express", "cannot change while nved runs")
+	}
 	tes := func(t TESPeer) string {
 		if t.Prefix.IsSingleIP() {
 			return t.Prefix.Addr().String()

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -24,6 +26,10 @@ state: /var/lib/tns/nved.db
 
 // What needs a restart is refused, with its key; no password is shown. All else may change.
 func TestCheckReload(t *testing.T) {
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("between edges\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const right = "; restart nved for that, or put it back\n"
 	for _, v := range []struct{ old, text, want string }{
 		{"", "", ""},
@@ -44,6 +50,7 @@ func TestCheckReload(t *testing.T) {
 		{"  - {address: 192.0.2.253, as: 65000}\n", "", "fabric: neighbour 192.0.2.253 cannot be removed while nved runs"},
 		{"tes:\n", "tes:\n  - {address: 198.51.100.99, ttl_security_hops: 1}\n", "tes: neighbour 198.51.100.99 cannot be added while nved runs"},
 		{"198.51.100.0/24}", "198.51.100.0/24, max_routes: 5}", "tes: neighbour 198.51.100.0/24 cannot be changed while nved runs"},
+		{"tes:\n", "express: {peers: [192.0.2.0/28], password_file: " + password + "}\ntes:\n", "express: cannot change while nved runs"},
 		{"nve_id: 192.0.2.1\nas: 65000", "nve_id: 192.0.2.9\nas: 65001",
 			"nve_id: cannot change from 192.0.2.1 to 192.0.2.9 while nved runs; restart nved for that, or put it back\nfile: as: cannot change from 65000 to 65001 while nved runs"},
 		// and what may change

@@ -39,6 +39,9 @@ var (
 	messageRate  = setting[int]{number[int]("a number of messages a second", 1, 1_000_000), 0}
 	maxRoutes    = setting[int]{number[int]("a number of routes", 1, 100_000_000), 1_000_000}
 
+	expressPort = setting[uint16]{number[uint16]("a TCP port", 1, 65535), 1179}
+	maxSessions = setting[int]{number[int]("a number of sessions", 1, 1000), 64}
+
 	maxVMs    = setting[uint64]{number[uint64]("a number of VMs", 1, 1_000_000), 0}
 	maxMACs   = setting[uint64]{number[uint64]("a number of MACs", 1, 1_000_000), 0}
 	aclRules  = setting[uint64]{number[uint64]("a number of ACL rules", 1, 10_000_000), 0}

@@ -79,8 +79,10 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	told := edgeConfig(c)
 	told.Segments = segments(c, found)
 	told.Standing = standing(h.Fabric.client())
+	calls := newOperator()
 	edge, err := nve.New(told, nve.Parts{
-		TES: tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: poster, History: events, Log: log.WithField("part", "edge"),
+		Caller: calls,
+		TES:    tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: poster, History: events, Log: log.WithField("part", "edge"),
 	})
 	if err != nil {
 		return nil, err
@@ -109,6 +111,11 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},
 		{Name: "renewal", Run: func(ctx context.Context) error { return started.renew(ctx, log, h.TES.client(), h.Fabric.client()) }},
 		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, fabric, tesPlane)},
+	}
+	if c.Express != nil {
+		parts = append(parts, daemon.Part{Name: "express", Run: func(ctx context.Context) error {
+			return calls.run(ctx, log.WithField("part", "express"), h.Fabric.client())
+		}})
 	}
 	if c.Metrics != "" {
 		pages, err := metrics.New(c.Metrics, b.figures, b.ready)

@@ -53,6 +53,8 @@ func edgeFigures(n nve.Stats) []metrics.Figure {
 		metrics.Count("nve_kernel_errors_total", "Requests that the kernel refused.", n.KernelErrors),
 		metrics.Count("nve_fabric_announced_total", "Routes announced to the fabric.", n.FabricAnnounced),
 		metrics.Count("nve_fabric_withdrawn_total", "Routes withdrawn from the fabric.", n.FabricWithdrawn),
+		metrics.Count("nve_express_foreign_total", "Routes of express sessions that were not that edge's own, and ignored.", n.ExpressForeign),
+		metrics.Gauge("nve_express_edges", "Edges that express sessions are opened to.", n.Edges),
 		metrics.Count("nve_tag_changes_total", "Changes of the VID of a VN on a segment.", n.TagChanges),
 		metrics.Count("nve_tags_failed_total", "Local tags that a TES answered it could not apply.", n.TagsFailed),
 		metrics.Count("nve_tags_unanswered_total", "Local tags that a TES did not answer to in 30 s.", n.TagsUnanswered),
@@ -61,6 +63,10 @@ func edgeFigures(n nve.Stats) []metrics.Figure {
 		metrics.Gauge("nve_orphans", "Associations that are orphaned.", n.Orphans),
 		metrics.Gauge("nve_macs", "MACs known, local and remote.", n.Stations),
 		metrics.Flag("nve_ready", "Whether the start is over.", n.Ready),
+	}
+	for _, why := range slices.Sorted(maps.Keys(n.EdgesRefused)) {
+		figures = append(figures, metrics.Count("nve_express_refused_total", "EDGEs of other edges that were not followed, by reason.", n.EdgesRefused[why],
+			metrics.Label{Name: "reason", Value: why.String()}))
 	}
 	for state := evpn.StateNull; state <= evpn.StateTerminated; state++ {
 		figures = append(figures, metrics.Gauge("nve_vms", "Associations, by state.", n.Records[state], metrics.Label{Name: "state", Value: state.String()}))

@@ -56,6 +56,10 @@ func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 			SecurityHops: f.TTLSecurityHops, MessageRate: f.MessageRate, MaxRoutes: f.MaxRoutes,
 		})
 	}
+	if x := c.Express; x != nil {
+		s.Listen, s.MaxDynamic = bgp.ListenOn(int(x.Port), []netip.Addr{x.LocalAddress}), x.MaxSessions
+		s.Peers = append(s.Peers, expressPeers(x)...)
+	}
 	return s
 }
 
@@ -84,6 +88,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 			e.Profiles[p.ID] = p
 		}
 	}
+	e.Express = expressOf(c)
 	for _, f := range c.Fabric {
 		e.FabricPeers = append(e.FabricPeers, f.Address)
 	}

@@ -42,7 +42,8 @@ func SpeakerFigures(plane string, s *bgp.Speaker) []metrics.Figure {
 		return figures
 	}
 	figures = append(figures, metrics.Count("guard_strangers_total", "Connections refused before a word: no peer is configured there, or it is too far away.",
-		totals.Strangers, p))
+		totals.Strangers, p),
+		metrics.Count("guard_crowded_total", "Connections refused because there were as many neighbours of prefixes as there may be.", totals.Crowded, p))
 	for _, g := range peers {
 		peer := metrics.Label{Name: "peer", Value: g.Peer.String()}
 		figures = append(figures,

@@ -22,6 +22,7 @@ type Config struct {
 	AS           uint32
 	Listen       []netip.AddrPort // none: it only dials
 	Peers        []guard.Peer
+	MaxDynamic   int                // dynamic ones at a time; 0: no limit
 	RouteTargets []evpn.RouteTarget // memberships to announce (RFC 4684); none: route target constraint is not offered
 	API          string             // of GoBGP, as gobgp.Config has it
 	APIWrite     bool
@@ -60,7 +61,7 @@ func (c Config) guard(at guard.Engine) guard.Config {
 		families = append(families, wire.RouteTargets)
 	}
 	return guard.Config{
-		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, Families: families,
+		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families,
 		Engine: at, Renewal: c.Renewal, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
 	}
 }
