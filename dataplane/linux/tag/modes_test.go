@@ -133,7 +133,7 @@ func nextRun(t *testing.T, m mode) {
 	e.Close()
 	trunk.send(t, frame(100, 2))
 	inBlue.gets(t, 0, 2)
-	before := w.run(t, "ip -o link") + w.run(t, "tc filter show dev eth1 ingress")
+	before := w.settled(t) + w.run(t, "tc filter show dev eth1 ingress")
 
 	next := m.tagger(t, w)
 	for _, vni := range []dataplane.VNI{blue, red} {
