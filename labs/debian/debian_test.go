@@ -18,9 +18,7 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 	}
 	binaries := []qemu.Binary{
 		{Name: "dataplane/linux", Path: build(t, "../../dataplane/linux"), Args: []string{"-test.skip=^TestWhatCannotServeIsNamed$|^TestLimitsHold|^TestGuaranteeHolds|^TestContract$/^ebpf$"}},
-	}
-	if os.Getenv("TNS_TEST_LONG") != "" { // make test-long
-		binaries = append(binaries, qemu.Binary{Name: "dataplane/linux/tag", Path: build(t, "../../dataplane/linux/tag")})
+		{Name: "dataplane/linux/tag", Path: build(t, "../../dataplane/linux/tag")},
 	}
 	qemu.Guest{
 		Kernel: kernel,
