@@ -79,7 +79,8 @@ func (w *world) run(t testing.TB, command string, args ...any) string {
 // settled is the devices, once the kernel has noticed that all of them are up: that takes linkwatch up to a second (net/core/link_watch.c).
 func (w *world) settled(t testing.TB) string {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	tick := time.Tick(50 * time.Millisecond)
+	for deadline := time.Now().Add(time.Minute); ; <-tick {
 		links := w.run(t, "ip -o link")
 		waits := slices.ContainsFunc(strings.Split(strings.TrimSpace(links), "\n"), func(link string) bool {
 			return !strings.Contains(link, " state UP ") && !strings.HasPrefix(link, "1: lo:")
