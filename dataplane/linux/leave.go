@@ -27,22 +27,43 @@ func (k *Kernel) Leave(ctx context.Context, before, next []dataplane.Network) er
 	}
 	var errs []error
 	for _, b := range before {
-		i := slices.IndexFunc(next, func(n dataplane.Network) bool { return n.VNI == b.VNI })
-		var n dataplane.Network
-		if i >= 0 {
-			n = next[i]
-		}
 		for _, p := range b.Ports {
-			if _, stays := n.Port(p.Name); !stays || n.Bridge != b.Bridge {
-				errs = append(errs, k.release(inv, standsFor(p, b.VNI), b.Bridge))
+			if device := standsFor(p, b.VNI); !slices.ContainsFunc(next, func(n dataplane.Network) bool {
+				return follows(n, b) && n.Bridge == b.Bridge && slices.ContainsFunc(n.Ports, func(q dataplane.MemberPort) bool { return standsFor(q, n.VNI) == device })
+			}) {
+				errs = append(errs, k.release(inv, device, b.Bridge), k.leaveRates(inv, device, p, next))
 			}
 		}
-		if n.VXLAN != b.VXLAN {
+		if !slices.ContainsFunc(next, func(n dataplane.Network) bool { return follows(n, b) && n.VXLAN == b.VXLAN }) {
 			errs = append(errs, k.remove(inv, b.VXLAN))
 		}
-		if n.Bridge != b.Bridge && !inv.shared(b) {
+		if !slices.ContainsFunc(next, func(n dataplane.Network) bool { return follows(n, b) && n.Bridge == b.Bridge }) && !inv.shared(b, before) {
 			errs = append(errs, k.remove(inv, b.Bridge))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// follows reports whether a network goes on with the devices of one before: its own, or those that all networks of VLAN-aware ports share.
+func follows(n, before dataplane.Network) bool {
+	return n.VNI == before.VNI || n.VLANAware() && before.VLANAware()
+}
+
+// leaveRates takes away what is at a bridge port that is none any more: the limits of VMs; and from its member port, if that goes as well, guarantees and filters.
+func (k *Kernel) leaveRates(inv inventory, device string, p dataplane.MemberPort, next []dataplane.Network) error {
+	var errs []error
+	if inv.links[device] != nil {
+		errs = append(errs, k.limiter.Leave(device))
+	}
+	stays := slices.ContainsFunc(next, func(n dataplane.Network) bool { _, member := n.Port(p.Name); return member })
+	if inv.links[p.Name] == nil {
+		return errors.Join(errs...)
+	}
+	if !stays {
+		errs = append(errs, k.shaper.Set(p.Name, 0, nil))
+	}
+	if p.Mode == dataplane.VLANAware {
+		errs = append(errs, k.taggers[dataplane.VLANAware].(*tag.VLANAware).Leave(p.Name))
 	}
 	return errors.Join(errs...)
 }
@@ -80,15 +101,24 @@ func (k *Kernel) remove(inv inventory, name string) error {
 	return nil
 }
 
-// shared reports whether somebody else has put a device into the network's bridge.
-func (inv inventory) shared(n dataplane.Network) bool {
+// shared reports whether somebody else has put a device into the network's bridge, which others of ours may be in.
+func (inv inventory) shared(n dataplane.Network, ours []dataplane.Network) bool {
 	bridge := inv.links[n.Bridge]
 	if bridge == nil {
 		return false
 	}
+	known := make(map[string]bool)
+	for _, o := range ours {
+		if o.Bridge != n.Bridge {
+			continue
+		}
+		known[o.VXLAN] = true
+		for _, p := range o.Ports {
+			known[standsFor(p, o.VNI)] = true
+		}
+	}
 	for name, l := range inv.links {
-		port := slices.ContainsFunc(n.Ports, func(p dataplane.MemberPort) bool { return standsFor(p, n.VNI) == name })
-		if l.Attrs().MasterIndex == bridge.Attrs().Index && !port && name != n.VXLAN && l.Attrs().Alias != madeHere {
+		if l.Attrs().MasterIndex == bridge.Attrs().Index && !known[name] && l.Attrs().Alias != madeHere {
 			return true
 		}
 	}

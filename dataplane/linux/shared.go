@@ -70,7 +70,8 @@ func (k *Kernel) ensureShared(ctx context.Context, networks map[dataplane.VNI]*n
 	if err != nil {
 		return fmt.Errorf("list the VLANs of %s: %w", all[0].VXLAN, err)
 	}
-	return k.ensureVLANs(ctx, inv, all, bridge, vxlan, vlans[vxlan])
+	left := k.leaveShared(ctx, inv, all, bridge, vxlan, vlans)
+	return errors.Join(left, k.ensureVLANs(ctx, inv, all, bridge, vxlan, vlans[vxlan]))
 }
 
 func (k *Kernel) ensureSharedBridge(inv inventory, n dataplane.Network) (int, error) {
@@ -285,6 +286,7 @@ const (
 	rtmDelVLAN   = 113
 	rtmGetVLAN   = 114
 	rtmNewTunnel = 120
+	rtmDelTunnel = 121
 
 	vlanDBEntry       = 1 // BRIDGE_VLANDB_ENTRY
 	vlanDBEntryInfo   = 1
@@ -344,9 +346,14 @@ func tunnelBody(link int) []byte {
 	return b
 }
 
-// tunnelVNI lets a VNI into a VXLAN device's filter.
+// tunnelVNI lets a VNI into a VXLAN device's filter, withoutVNI takes it out.
 func tunnelVNI(link int, vni dataplane.VNI) message {
 	return message{rtmNewTunnel, 0, nest(tunnelBody(link), vniFilterEntry, attr32(nil, vniFilterEntryStart, uint32(vni)))}
+}
+
+func withoutVNI(link int, vni dataplane.VNI) message {
+	m := tunnelVNI(link, vni)
+	return message{rtmDelTunnel, 0, m.body}
 }
 
 // vlanForwarding has a bridge port in a VLAN, tagged, with or without frames.

@@ -3,6 +3,7 @@ package tag
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 
 	"github.com/vishvananda/netlink"
@@ -144,6 +145,47 @@ func (a *VLANAware) Detach(port string, vni dataplane.VNI) error {
 		delete(t.vnis, vni)
 	}
 	return nil
+}
+
+// Forget removes a VLAN's filters from a trunk: no VN has that VLAN any more.
+func (a *VLANAware) Forget(port string, vlan uint16) error {
+	t, _, err := a.trunk(port)
+	if err == nil && t != nil {
+		err = t.leaveVLAN(vlan)
+	}
+	if err != nil {
+		delete(a.trunks, port)
+		return fmt.Errorf("forget VLAN %d on %s: %w", vlan, port, err)
+	}
+	return nil
+}
+
+// Leave removes all filters from a trunk that is none any more.
+func (a *VLANAware) Leave(port string) error {
+	t, _, err := a.trunk(port)
+	defer delete(a.trunks, port)
+	if err == nil && t != nil {
+		for vlan := range maps.Clone(t.out) {
+			err = errors.Join(err, t.leaveVLAN(vlan))
+		}
+		if t.closed {
+			err = errors.Join(err, t.open())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("leave %s: %w", port, err)
+	}
+	return nil
+}
+
+func (t *awareTrunk) leaveVLAN(vlan uint16) error {
+	if _, there := t.out[vlan]; !there {
+		return nil
+	}
+	if err := t.translate(vlan, dataplane.VIDs{}); err != nil {
+		return err
+	}
+	return t.forget(vlan)
 }
 
 // List reads the filters of the trunks again.

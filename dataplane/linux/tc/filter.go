@@ -49,6 +49,18 @@ func attach(links *netlink.Handle, link netlink.Link, h hook, p *ebpf.Program) e
 	return nil
 }
 
+// detach removes our filter from a hook; that there is none is success.
+func detach(links *netlink.Handle, link netlink.Link, h hook) error {
+	f, err := attached(links, link, h)
+	if f == nil {
+		return err
+	}
+	if err := links.FilterDel(f); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("detach %s from %s: %w", h.name, link.Attrs().Name, err)
+	}
+	return nil
+}
+
 // attached is the filter of ours at a hook; nil: there is none.
 func attached(links *netlink.Handle, link netlink.Link, h hook) (*netlink.BpfFilter, error) {
 	filters, err := links.FilterList(link, h.parent)

@@ -77,6 +77,22 @@ func (l *Limiter) Set(device string, mac dataplane.MAC, limits Limits) error {
 	return nil
 }
 
+// Leave takes the programs from a device, with all limits. The place that Prepare made stays: another may use it.
+func (l *Limiter) Leave(device string) error {
+	if p := l.ports[device]; p != nil {
+		p.limits.Close()
+		delete(l.ports, device)
+	}
+	link, err := l.links.LinkByName(device)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find %s: %w", device, err)
+	}
+	return errors.Join(detach(l.links, link, in), detach(l.links, link, out))
+}
+
 // List is the limits on a device, by VM; nil where there are no programs of ours.
 func (l *Limiter) List(device string) (map[dataplane.MAC]Limits, error) {
 	all := make(map[dataplane.MAC]Limits)
