@@ -217,7 +217,7 @@ func (d *Dot1Q) makeDevice(trunk netlink.Link, name string, vni dataplane.VNI, i
 	if err := d.links.LinkSetAlias(made, fmt.Sprintf(dot1qAlias, vni, trunk.Attrs().Name)); err != nil {
 		return fmt.Errorf("set its alias: %w", err)
 	}
-	return nil
+	return addClsact(d.links, made) // while nothing goes through it
 }
 
 // Set changes the filters: what is taken in is added first, then what is sent changes, then what is not taken in any more goes.

@@ -26,14 +26,22 @@ var (
 
 const filterHandle = 1
 
-// attach puts a program at a hook, in the place of one that is there.
-func (e *EBPF) attach(link netlink.Link, h hook, p *ebpf.Program) error {
+// addClsact makes the place for filters, if it is not there.
+func addClsact(links *netlink.Handle, link netlink.Link) error {
 	qdisc := &netlink.GenericQdisc{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT},
 		QdiscType:  "clsact",
 	}
-	if err := e.links.QdiscAdd(qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := links.QdiscAdd(qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add clsact to %s: %w", link.Attrs().Name, err)
+	}
+	return nil
+}
+
+// attach puts a program at a hook, in the place of one that is there.
+func (e *EBPF) attach(link netlink.Link, h hook, p *ebpf.Program) error {
+	if err := addClsact(e.links, link); err != nil {
+		return err
 	}
 	filter := &netlink.BpfFilter{
 		FilterAttrs: netlink.FilterAttrs{

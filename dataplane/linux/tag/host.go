@@ -19,7 +19,7 @@ type Host struct {
 
 	mu     sync.Mutex
 	links  *netlink.Handle
-	tagger Tagger
+	tagger hostTagger
 	vids   map[dataplane.VNI]dataplane.VIDs
 	timers map[dataplane.VNI]*time.Timer
 	ended  chan struct{} // capacity 1: a VID is not taken in any more
@@ -30,7 +30,7 @@ func NewEBPFHost(uplink string, patience time.Duration) (*Host, error) {
 	return openHost(dataplane.EBPF, uplink, patience)
 }
 
-// NewDot1QHost tags as Dot1Q does, which cannot give the frames of one VM a PCP.
+// NewDot1QHost tags as Dot1Q does.
 func NewDot1QHost(uplink string, patience time.Duration) (*Host, error) {
 	return openHost(dataplane.Dot1Q, uplink, patience)
 }
@@ -43,8 +43,9 @@ func openHost(mode dataplane.Mode, uplink string, patience time.Duration) (*Host
 	return newHost(links, mode, uplink, patience)
 }
 
-// sourcePCP is what a Tagger may have: a PCP by source address.
-type sourcePCP interface {
+// hostTagger is a Tagger that gives frames a PCP by their source.
+type hostTagger interface {
+	Tagger
 	SetPCP(port string, vni dataplane.VNI, mac dataplane.MAC, pcp uint8) error
 }
 
@@ -113,13 +114,17 @@ func (h *Host) Apply(network uint32, bridge string, mac [6]byte, vid uint16, pcp
 		h.vids[vni] = want
 		h.endLater(vni)
 	}
-	if t, ok := h.tagger.(sourcePCP); ok {
-		return t.SetPCP(h.uplink, vni, mac, pcp)
+	return h.tagger.SetPCP(h.uplink, vni, mac, pcp)
+}
+
+// End has frames of a MAC in a VN bear no PCP of their own any more. The VN goes on.
+func (h *Host) End(network uint32, mac [6]byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, there := h.vids[dataplane.VNI(network)]; !there {
+		return nil
 	}
-	if pcp != 0 {
-		return fmt.Errorf("give frames of %v PCP %d: this mode cannot", dataplane.MAC(mac), pcp)
-	}
-	return nil
+	return h.tagger.SetPCP(h.uplink, dataplane.VNI(network), mac, 0)
 }
 
 // endLater has the VID before not be taken in any more after a while.

@@ -13,13 +13,13 @@ import (
 
 var vmMAC = dataplane.MAC{2, 0, 0, 0, 0, 1} // the source of frame
 
-func (w *world) host(t *testing.T, patience time.Duration) *Host {
+func (w *world) host(t *testing.T, m dataplane.Mode, patience time.Duration) *Host {
 	t.Helper()
 	links, err := netlink.NewHandleAt(w.ns, unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(links, dataplane.EBPF, "eth1", patience)
+	h, err := newHost(links, m, "eth1", patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +28,13 @@ func (w *world) host(t *testing.T, patience time.Duration) *Host {
 }
 
 func TestHostTagsItsVMs(t *testing.T) {
+	eachMode(t, func(t *testing.T, m mode) { tagsItsVMs(t, m.mode) })
+}
+
+func tagsItsVMs(t *testing.T, m dataplane.Mode) {
 	w := newWorld(t)
 	w.bridge(t, "br-blue", "vm10100")
-	h := w.host(t, time.Hour)
+	h := w.host(t, m, time.Hour)
 	apply := func(vid uint16, pcp uint8) {
 		t.Helper()
 		if err := h.Apply(uint32(blue), "br-blue", vmMAC, vid, pcp); err != nil {
@@ -48,13 +52,25 @@ func TestHostTagsItsVMs(t *testing.T) {
 	vm.send(t, frame(0, 3))
 	uplink.gets(t, 5<<13|200, 3)
 	uplink.send(t, frame(100, 4))
-	vm.gets(t, 0, 4) // as long as the edge sends it
+	vm.gets(t, 0, 4)   // as long as the edge sends it
+	for i := range 2 { // of which the second changes nothing
+		apply(200, 3)
+		vm.send(t, frame(0, uint32(10+i)))
+		uplink.gets(t, 3<<13|200, uint32(10+i))
+	}
+	other := dataplane.MAC{2, 0, 0, 0, 0, 9}
+	if err := h.Apply(uint32(blue), "br-blue", other, 200, 7); err != nil {
+		t.Fatal(err)
+	}
+	vm.send(t, frame(0, 12)) // another VM's PCP is not this one's
+	uplink.gets(t, 3<<13|200, 12)
 	apply(200, 0)
 	vm.send(t, frame(0, 5))
 	uplink.gets(t, 200, 5)
+	apply(200, 6)
 
 	h.Close()
-	next := w.host(t, time.Millisecond)
+	next := w.host(t, m, time.Millisecond)
 	select {
 	case <-next.ended:
 	case <-time.After(5 * time.Second):
@@ -64,11 +80,21 @@ func TestHostTagsItsVMs(t *testing.T) {
 	vm.getsNothing(t)
 	uplink.send(t, frame(200, 7))
 	vm.gets(t, 0, 7)
+	vm.send(t, frame(0, 8))
+	uplink.gets(t, 6<<13|200, 8)
+	if err := next.End(uint32(blue), vmMAC); err != nil {
+		t.Fatal(err)
+	}
+	vm.send(t, frame(0, 9))
+	uplink.gets(t, 200, 9)
+	if err := next.End(uint32(red), vmMAC); err != nil {
+		t.Errorf("in a VN that is not there: %v", err)
+	}
 }
 
 func TestHostNamesWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
-	h := w.host(t, time.Hour)
+	h := w.host(t, dataplane.EBPF, time.Hour)
 	if err := h.Apply(uint32(blue), "br-blue", vmMAC, 100, 0); err == nil || !strings.Contains(err.Error(), "br-blue") {
 		t.Errorf("no bridge: %v", err)
 	}

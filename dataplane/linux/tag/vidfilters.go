@@ -69,9 +69,17 @@ func (f *vidFilters) read() error {
 }
 
 func (f *vidFilters) list(parent uint32) (all []netlink.Filter, err error) {
-	link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: f.index, Name: f.port}}
+	return listFilters(f.links, f.device(), parent)
+}
+
+func (f *vidFilters) device() netlink.Link {
+	return &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: f.index, Name: f.port}}
+}
+
+// listFilters is the filters of a device in a direction, listed again when they changed meanwhile.
+func listFilters(links *netlink.Handle, link netlink.Link, parent uint32) (all []netlink.Filter, err error) {
 	for range 5 {
-		if all, err = f.links.FilterList(link, parent); !errors.Is(err, netlink.ErrDumpInterrupted) {
+		if all, err = links.FilterList(link, parent); !errors.Is(err, netlink.ErrDumpInterrupted) {
 			break
 		}
 	}
@@ -79,7 +87,7 @@ func (f *vidFilters) list(parent uint32) (all []netlink.Filter, err error) {
 		return nil, nil // there is no clsact yet
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the filters of %s: %w", f.port, err)
+		return nil, fmt.Errorf("list the filters of %s: %w", link.Attrs().Name, err)
 	}
 	return all, nil
 }
@@ -89,12 +97,8 @@ func (f *vidFilters) close() error {
 	if f.closed {
 		return nil
 	}
-	qdisc := &netlink.GenericQdisc{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: f.index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT},
-		QdiscType:  "clsact",
-	}
-	if err := f.links.QdiscAdd(qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("add clsact to %s: %w", f.port, err)
+	if err := addClsact(f.links, f.device()); err != nil {
+		return err
 	}
 	if err := f.replace(f.all()); err != nil {
 		return fmt.Errorf("drop the frames of no VN on %s: %w", f.port, err)
