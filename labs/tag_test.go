@@ -180,13 +180,17 @@ func TestTaggedFrames(t *testing.T) {
 		l.established("tes3", 1)
 		const vm3 = "11111111-0000-4000-8000-000000000003"
 		l.does("tes3", "associate", vm3, "--nic", "vn=blue,mac=02:00:00:00:01:03,policy=7:1")
-		l.soon("the switch", func() error {
-			text, err := os.ReadFile(l.Path("tes3", "/run/switch"))
-			if err == nil && string(text) != "blue 02:00:00:00:01:03 vid 500 pcp 5\n" {
-				err = fmt.Errorf("it was told %q", text)
-			}
-			return err
-		})
+		told := func(want string) {
+			t.Helper()
+			l.soon("the switch", func() error {
+				text, err := os.ReadFile(l.Path("tes3", "/run/switch"))
+				if err == nil && string(text) != want {
+					err = fmt.Errorf("it was told %q, want %q", text, want)
+				}
+				return err
+			})
+		}
+		told("blue 02:00:00:00:01:03 vid 500 pcp 5\n")
 		l.run("tes3", "touch", "/run/refuse")
 		l.run("edge1", "tnsctl", "vn", "retag", "blue", "--port", "trunk3", "--vid", "505")
 		l.soon("the failure", func() error {
@@ -210,5 +214,7 @@ func TestTaggedFrames(t *testing.T) {
 		l.run("tes3", "rm", "/run/refuse")
 		l.run("tes3", "tnsctl", "resync")
 		l.becomes("blue", "trunk3", 505)
+		l.does("tes3", "terminate", vm3)
+		told("blue 02:00:00:00:01:03 ended\n")
 	})
 }

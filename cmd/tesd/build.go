@@ -51,7 +51,7 @@ func build(c *config.TES, log *logrus.Entry) (parts []daemon.Part, clean func(),
 		return nil, nil, err
 	}
 	events := history.New(eventsInAll, eventsPerVM)
-	tags, err := newTagger(c)
+	tags, err := newTagger(c, log.WithField("part", "tagging"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/dataplane/linux/tag"
 	"github.com/tns-project/tns/evpn"
@@ -24,6 +26,7 @@ type tagger struct {
 	config config.Tagging
 	vns    []config.VN
 	host   *tag.Host // nil: not in the kernel
+	log    *logrus.Entry
 
 	mu    sync.Mutex
 	queue []order
@@ -36,11 +39,11 @@ type order struct {
 	vn     string
 	mac    evpn.MAC
 	tag    evpn.LocalTag
-	answer func(error)
+	answer func(error) // nil: the tag has ended
 }
 
-func newTagger(c *config.TES) (*tagger, error) {
-	t := &tagger{config: c.Tagging, vns: c.VNs, wake: make(chan struct{}, 1)}
+func newTagger(c *config.TES, log *logrus.Entry) (*tagger, error) {
+	t := &tagger{config: c.Tagging, vns: c.VNs, log: log, wake: make(chan struct{}, 1)}
 	var err error
 	switch c.Tagging.Mode {
 	case config.EBPFTagging:
@@ -60,15 +63,32 @@ func (t *tagger) ApplyTag(vm evpn.VMID, vn string, mac evpn.MAC, told evpn.Local
 		answer(err)
 		return
 	}
+	t.order(order{vm, vn, mac, told, answer})
+}
+
+// EndTag has the kernel forget the PCP, and the command told that the tag is over.
+func (t *tagger) EndTag(vm evpn.VMID, vn string, mac evpn.MAC, told evpn.LocalTag) {
+	if v, vni, known := t.vn(vn); known && t.host != nil && told.Type != evpn.TagNone {
+		if err := t.host.End(vni, mac); err != nil {
+			t.log.WithError(err).WithField("vm", vm).WithField("vn", v.Name).Warn("the priority of a VM that has ended stays")
+		}
+	}
+	if len(t.config.Command) > 0 {
+		t.order(order{vm, vn, mac, told, nil})
+	}
+}
+
+// order has a command run. Nobody waits for one before, of the same MAC, any more.
+func (t *tagger) order(o order) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, o := range t.queue {
-		if o.vm == vm && o.vn == vn && o.mac == mac {
-			t.queue[i] = order{vm, vn, mac, told, answer} // nobody waits for the one before any more
+	for i, before := range t.queue {
+		if before.vm == o.vm && before.vn == o.vn && before.mac == o.mac {
+			t.queue[i] = o
 			return
 		}
 	}
-	t.queue = append(t.queue, order{vm, vn, mac, told, answer})
+	t.queue = append(t.queue, o)
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -85,17 +105,25 @@ func (t *tagger) inKernel(name string, mac evpn.MAC, told evpn.LocalTag) error {
 	default:
 		return nil
 	}
+	vn, vni, known := t.vn(name)
+	if !known {
+		return fmt.Errorf("VN %q is not configured", name)
+	}
+	return t.host.Apply(vni, vn.Bridge, mac, told.VID, told.PCP)
+}
+
+// vn is a configured VN, and the number that its devices are named by.
+func (t *tagger) vn(name string) (vn config.VN, vni uint32, known bool) {
 	for i, vn := range t.vns {
 		if vn.Name != name {
 			continue
 		}
-		vni := uint32(vn.VNI)
-		if vni == 0 {
-			vni = 1<<24 - 1 - uint32(i) // it only names devices
+		if vn.VNI == 0 {
+			return vn, 1<<24 - 1 - uint32(i), true
 		}
-		return t.host.Apply(vni, vn.Bridge, mac, told.VID, told.PCP)
+		return vn, uint32(vn.VNI), true
 	}
-	return fmt.Errorf("VN %q is not configured", name)
+	return vn, 0, false
 }
 
 // Run runs the commands until ctx ends.
@@ -107,7 +135,13 @@ func (t *tagger) Run(ctx context.Context) error {
 		case <-t.wake:
 		}
 		for o, ok := t.next(); ok && ctx.Err() == nil; o, ok = t.next() {
-			o.answer(t.command(ctx, o))
+			err := t.command(ctx, o)
+			switch {
+			case o.answer != nil:
+				o.answer(err)
+			case err != nil:
+				t.log.WithError(err).WithField("vm", o.vm).WithField("vn", o.vn).Warn("the command could not end a tag")
+			}
 		}
 	}
 }
@@ -128,8 +162,12 @@ func (t *tagger) command(ctx context.Context, o order) error {
 	defer cancel()
 	c := exec.CommandContext(ctx, t.config.Command[0], t.config.Command[1:]...)
 	c.WaitDelay = t.config.Timeout // for what it leaves behind with its output open
+	action := "apply"
+	if o.answer == nil {
+		action = "end"
+	}
 	c.Env = append(os.Environ(),
-		"TNS_VM="+o.vm.String(), "TNS_VN="+o.vn, "TNS_MAC="+o.mac.String(),
+		"TNS_ACTION="+action, "TNS_VM="+o.vm.String(), "TNS_VN="+o.vn, "TNS_MAC="+o.mac.String(),
 		fmt.Sprintf("TNS_TYPE=%d", o.tag.Type), fmt.Sprintf("TNS_VID=%d", o.tag.VID), fmt.Sprintf("TNS_PCP=%d", o.tag.PCP))
 	out, err := c.CombinedOutput()
 	switch {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/tns-project/tns/config"
 	"github.com/tns-project/tns/evpn"
 )
@@ -23,22 +25,33 @@ func script(t *testing.T, body string) (path, dir string) {
 	return path, dir
 }
 
-// answers applies a tag and waits for the answer.
-func answers(t *testing.T, c config.Tagging, told evpn.LocalTag) error {
+// tagging is a tagger that runs.
+func tagging(t *testing.T, c config.Tagging) *tagger {
 	t.Helper()
-	tagger, err := newTagger(&config.TES{Tagging: c, VNs: []config.VN{{Name: "blue"}}})
+	tagger, err := newTagger(&config.TES{Tagging: c, VNs: []config.VN{{Name: "blue"}}}, logrus.NewEntry(logrus.New()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- tagger.Run(ctx) }()
-	defer func() {
+	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return tagger
+}
+
+// answers applies a tag and waits for the answer.
+func answers(t *testing.T, c config.Tagging, told evpn.LocalTag) error {
+	t.Helper()
+	return applies(t, tagging(t, c), told)
+}
+
+func applies(t *testing.T, tagger *tagger, told evpn.LocalTag) error {
+	t.Helper()
 	answer := make(chan error, 1)
 	tagger.ApplyTag(evpn.VMID{0xaa, 15: 1}, "blue", evpn.MAC{2, 5: 1}, told, func(err error) { answer <- err })
 	select {
@@ -58,6 +71,25 @@ func TestHookIsToldTheTag(t *testing.T) {
 	}
 	said, _ := os.ReadFile(filepath.Join(dir, "said"))
 	if want := "set aa000000-0000-0000-0000-000000000001 blue 02:00:00:00:00:01 1 100 5\n"; string(said) != want {
+		t.Errorf("told %q, want %q", said, want)
+	}
+}
+
+func TestHookIsToldTheEnd(t *testing.T) {
+	path, dir := script(t, `echo "$TNS_ACTION $TNS_VM $TNS_VN $TNS_MAC $TNS_VID" >> "$1/said"`)
+	tagger := tagging(t, config.Tagging{Mode: config.HookTagging, Command: []string{path, dir}, Timeout: 10 * time.Second})
+	told := evpn.LocalTag{Type: 1, VID: 100, PCP: 5}
+	if err := applies(t, tagger, told); err != nil {
+		t.Fatal(err)
+	}
+	tagger.EndTag(evpn.VMID{0xaa, 15: 1}, "blue", evpn.MAC{2, 5: 1}, told)
+	const who = " aa000000-0000-0000-0000-000000000001 blue 02:00:00:00:00:01 100\n"
+	want, said := "apply"+who+"end"+who, ""
+	for deadline := time.Now().Add(20 * time.Second); said != want && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		text, _ := os.ReadFile(filepath.Join(dir, "said"))
+		said = string(text)
+	}
+	if said != want {
 		t.Errorf("told %q, want %q", said, want)
 	}
 }

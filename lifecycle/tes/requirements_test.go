@@ -2,6 +2,8 @@ package tes
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -245,8 +247,13 @@ func TestReq_3_3_8_BeaconKeepsAllAlive(t *testing.T) {
 
 // applier notes what it is given and fails on request.
 type applier struct {
-	tags []evpn.LocalTag
-	err  error
+	tags  []evpn.LocalTag
+	ended []string // MAC and VID
+	err   error
+}
+
+func (a *applier) EndTag(_ evpn.VMID, _ string, mac evpn.MAC, tag evpn.LocalTag) {
+	a.ended = append(a.ended, fmt.Sprintf("%v %d", mac, tag.VID))
 }
 
 func (a *applier) ApplyTag(_ evpn.VMID, _ string, _ evpn.MAC, tag evpn.LocalTag, answer func(error)) {
@@ -282,5 +289,34 @@ func TestReq_3_3_9_HypervisorRespondsToAChangedIndicator(t *testing.T) {
 		if q := w.request(vmid(1)); q.Echo == nil || q.Echo.Change != 3 {
 			t.Error("the echo does not outlive a restart")
 		}
+	}
+}
+
+// Who applies tags is told when a MAC has its own no more: with the VM, or when the VM goes on without it.
+func TestTagEndsWithItsMAC(t *testing.T) {
+	a := &applier{}
+	w := newWorld(t)
+	w.cfg.Tags = a
+	w.boot()
+	w.up(edgeID)
+	w.must(Operation{Op: evpn.Associate, VM: vmid(1), NICs: []NIC{nic("blue", 1), nic("blue", 2)}})
+	w.edges[edgeID].vms[vmid(1)].tag = &evpn.LocalTag{Type: 1, VID: 100}
+	w.quiesce()
+	w.boot()
+	w.up(edgeID)
+	if len(a.tags) < 2 || len(a.ended) != 0 {
+		t.Fatalf("applied %v, ended %v, want two applied", a.tags, a.ended)
+	}
+	w.must(Operation{Op: evpn.Associate, VM: vmid(1), NICs: []NIC{nic("blue", 1)}})
+	if want := []string{nic("blue", 2).MAC.String() + " 100"}; !slices.Equal(a.ended, want) {
+		t.Errorf("ended %v, want %v", a.ended, want)
+	}
+	w.must(Operation{Op: evpn.Suspend, VM: vmid(1)})
+	if len(a.ended) != 1 {
+		t.Errorf("a suspended VM has its tag still: %v", a.ended)
+	}
+	w.must(Operation{Op: evpn.Terminate, VM: vmid(1)})
+	if want := []string{nic("blue", 2).MAC.String() + " 100", nic("blue", 1).MAC.String() + " 100"}; !slices.Equal(a.ended, want) {
+		t.Errorf("ended %v, want %v", a.ended, want)
 	}
 }

@@ -14,8 +14,11 @@ import (
 // TagApplier makes the hypervisor's switch use a local tag for a MAC of a VM in a VN. ApplyTag does not block; it calls answer once, at once or later, from any goroutine.
 // It may be called again with the same tag, as it is for all VMs at a start. An error is told to the NVE, which then keeps the old tag in force
 // as long as it does (SPEC §3 "NVE local change").
+//
+// EndTag says that the MAC has its tag no more: the VM has ended, or has the MAC in the VN no more. It does not block. It is not said again after a crash.
 type TagApplier interface {
 	ApplyTag(vm evpn.VMID, vn string, mac evpn.MAC, tag evpn.LocalTag, answer func(error))
+	EndTag(vm evpn.VMID, vn string, mac evpn.MAC, tag evpn.LocalTag)
 }
 
 // takeTags takes over the local tags that the responses tell, and has those that changed applied.
@@ -96,6 +99,25 @@ func (c *core) applyTag(now time.Time, id evpn.VMID, t store.Tag) {
 	if at {
 		c.tagApplied(now, done)
 	}
+}
+
+// endTags ends the tags that a VM had and has not any more.
+func (c *core) endTags(id evpn.VMID, before, now []store.Tag) {
+	if c.cfg.Tags == nil {
+		return
+	}
+	for _, t := range before {
+		if !slices.ContainsFunc(now, func(o store.Tag) bool { return o.VN == t.VN && o.MAC == t.MAC }) {
+			c.cfg.Tags.EndTag(id, t.VN, t.MAC, t.LocalTag)
+		}
+	}
+}
+
+// tagsOf is the tags of the (VN, MAC)s that are among the routes.
+func tagsOf(tags []store.Tag, routes []store.Route) []store.Tag {
+	return slices.DeleteFunc(slices.Clone(tags), func(t store.Tag) bool {
+		return !slices.ContainsFunc(routes, func(r store.Route) bool { return r.VN == t.VN && r.MAC == t.MAC })
+	})
 }
 
 // applyAll has every tag applied again: at a start, and when asked for.

@@ -34,10 +34,13 @@ func (c *core) take(now time.Time, v *vm, a answer) error {
 	if a.status == evpn.Success || !draft.Acked.Live() || v.Request.Purpose == store.ForTruth {
 		// The set before is replaced, or has ended, or was never acknowledged.
 		leftOver, draft.Standing = v.LeftOver(), v.Current()
+		draft.Tags = tagsOf(v.Tags, draft.Standing)
 	}
+	tags := v.Tags
 	if err := c.put(v, draft); err != nil {
 		return err
 	}
+	c.endTags(v.ID, tags, draft.Tags)
 	c.unsayRoutes(leftOver)
 	c.tellAnswer(now, v, a, before, first)
 	c.schedule(now, v, a)
@@ -142,6 +145,7 @@ func (c *core) forget(now time.Time, v *vm, a answer) error {
 	v.Acked.State = a.state
 	c.unsayRoutes(v.Standing)
 	c.hold(v.ID, v.Standing, nil)
+	c.endTags(v.ID, v.Tags, nil)
 	c.remove(v)
 	c.changed(v)
 	c.tellAnswer(now, v, a, before, true)
