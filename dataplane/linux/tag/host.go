@@ -107,6 +107,9 @@ func (h *Host) Apply(network uint32, bridge string, mac [6]byte, vid uint16, pcp
 	if want.Send != vid {
 		want = dataplane.VIDs{Send: vid, Also: want.Send}
 	}
+	if err := h.giveUp(vni, vid); err != nil {
+		return err
+	}
 	if err := h.tagger.Set(h.uplink, vni, want); err != nil {
 		return err
 	}
@@ -115,6 +118,22 @@ func (h *Host) Apply(network uint32, bridge string, mac [6]byte, vid uint16, pcp
 		h.endLater(vni)
 	}
 	return h.tagger.SetPCP(h.uplink, vni, mac, pcp)
+}
+
+// giveUp has the VID not be taken in any more for another VN that had it before: the edge has given it to this one.
+func (h *Host) giveUp(vni dataplane.VNI, vid uint16) error {
+	for other, v := range h.vids {
+		if other == vni || v.Also != vid {
+			continue
+		}
+		v.Also = 0
+		if err := h.tagger.Set(h.uplink, other, v); err != nil {
+			return err
+		}
+		h.vids[other] = v
+		h.endLater(other)
+	}
+	return nil
 }
 
 // End has frames of a MAC in a VN bear no PCP of their own any more. The VN goes on.

@@ -69,6 +69,21 @@ func tagsItsVMs(t *testing.T, m dataplane.Mode) {
 	uplink.gets(t, 200, 5)
 	apply(200, 6)
 
+	// the edge gives the VID before to another VN, when nobody uses it any more
+	w.bridge(t, "br-red", "vm10200")
+	if err := h.Apply(uint32(red), "br-red", vmMAC, 100, 0); err != nil {
+		t.Fatal(err)
+	}
+	inRed := w.wire(t, "vm10200")
+	uplink.send(t, frame(100, 13))
+	inRed.gets(t, 0, 13)
+	vm.getsNothing(t)
+	if err := h.Apply(uint32(red), "br-red", vmMAC, 300, 0); err != nil {
+		t.Fatal(err)
+	}
+	uplink.send(t, frame(100, 14))
+	inRed.gets(t, 0, 14)
+
 	h.Close()
 	next := w.host(t, m, time.Millisecond)
 	select {
@@ -78,6 +93,7 @@ func tagsItsVMs(t *testing.T, m dataplane.Mode) {
 	}
 	uplink.send(t, frame(100, 6))
 	vm.getsNothing(t)
+	inRed.getsNothing(t)
 	uplink.send(t, frame(200, 7))
 	vm.gets(t, 0, 7)
 	vm.send(t, frame(0, 8))
@@ -87,7 +103,7 @@ func tagsItsVMs(t *testing.T, m dataplane.Mode) {
 	}
 	vm.send(t, frame(0, 9))
 	uplink.gets(t, 200, 9)
-	if err := next.End(uint32(red), vmMAC); err != nil {
+	if err := next.End(10300, vmMAC); err != nil {
 		t.Errorf("in a VN that is not there: %v", err)
 	}
 }
