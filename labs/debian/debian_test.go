@@ -24,7 +24,7 @@ func TestDataplaneOnDebiansKernel(t *testing.T) {
 		Kernel: kernel,
 		Modules: []string{
 			"bridge", "8021q", "vxlan", "veth", "nf_tables", "nft_limit", "nft_ct", "nft_meta_bridge", "af_packet", "crc32c_generic",
-			"sch_ingress", "cls_flower", "cls_matchall", "cls_u32", "cls_bpf", "act_vlan", "act_mirred", "act_gact", "act_police", "sch_htb", "ifb",
+			"sch_ingress", "cls_flower", "cls_matchall", "cls_u32", "cls_bpf", "act_vlan", "act_mirred", "act_gact", "act_skbedit", "act_police", "sch_htb", "ifb",
 		},
 		Tools:    []string{"ip", "bridge", "tc", "nft", "ping"},
 		Binaries: binaries,
