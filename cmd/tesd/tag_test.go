@@ -85,7 +85,8 @@ func TestHookIsToldTheEnd(t *testing.T) {
 	tagger.EndTag(evpn.VMID{0xaa, 15: 1}, "blue", evpn.MAC{2, 5: 1}, told)
 	const who = " aa000000-0000-0000-0000-000000000001 blue 02:00:00:00:00:01 100\n"
 	want, said := "apply"+who+"end"+who, ""
-	for deadline := time.Now().Add(20 * time.Second); said != want && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	tick := time.Tick(5 * time.Millisecond)
+	for deadline := time.Now().Add(20 * time.Second); said != want && time.Now().Before(deadline); <-tick {
 		text, _ := os.ReadFile(filepath.Join(dir, "said"))
 		said = string(text)
 	}
