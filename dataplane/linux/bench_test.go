@@ -29,6 +29,9 @@ func benchWorld(b *testing.B) (space, *Kernel) {
 	if err := k.Ensure(b.Context(), dataplanetest.Networks()); err != nil {
 		b.Fatal(err)
 	}
+	if _, err := k.List(b.Context()); err != nil { // as at every start: from now on it knows what there is
+		b.Fatal(err)
+	}
 	return s, k
 }
 

@@ -36,7 +36,7 @@ func (k *Kernel) Ensure(ctx context.Context, networks []dataplane.Network) error
 func (k *Kernel) ensure(ctx context.Context) (inventory, error) {
 	networks := make(map[dataplane.VNI]*network, len(k.wanted))
 	for _, w := range k.wanted {
-		networks[w.VNI] = &network{Network: w, ports: make(map[string]int), tagged: make(map[string]string)}
+		networks[w.VNI] = &network{Network: w, sharing: w.VLANAware(), ports: make(map[string]int), tagged: make(map[string]string)}
 	}
 	sharedErr := k.ensureShared(ctx, networks)
 	k.knowVLANs(networks)

@@ -53,6 +53,7 @@ var _ dataplane.Kernel = (*Kernel)(nil)
 // network is a dataplane.Network with what its devices are in the kernel: interface indexes, 0 where there is no usable device.
 type network struct {
 	dataplane.Network
+	sharing bool // it is VLANAware
 	bridge  int
 	vxlan   int
 	vlan    uint16                   // in a bridge that it shares; 0: the bridge is its own

@@ -128,9 +128,6 @@ func BenchmarkAgainstRaw(b *testing.B) {
 			other.Close()
 			r := quiet.raw(b)
 			_, k := benchWorld(b)
-			if _, err := k.List(b.Context()); err != nil {
-				b.Fatal(err)
-			}
 			apply := func(set []dataplane.Entry, del []dataplane.Key) func() {
 				return func() {
 					if err := errorIn(k.Apply(b.Context(), set, del)); err != nil {

@@ -35,7 +35,7 @@ var sharedVXLANPort = portFlags{
 }
 
 // shared reports whether the network is a VLAN of a bridge that it shares.
-func (n *network) shared() bool { return n.VLANAware() }
+func (n *network) shared() bool { return n.sharing }
 
 // trunk reports whether a member port carries several networks in the bridge itself.
 func (n *network) trunk(port string) bool {
