@@ -29,7 +29,7 @@ func (p Plan) topology(dir string) (*clab.Topology, error) {
 		files["rr.conf"] = frrReflector
 		rr.Binds = []string{"daemons:/etc/frr/daemons", "rr.conf:/etc/frr/frr.conf"}
 	case GoBGPReflector:
-		rr.Cmd = fmt.Sprintf("reflector -as %d -router-id %s -clients 192.0.2.0/24", as, hub)
+		rr.Cmd = fmt.Sprintf("reflector -as %d -router-id %s -clients 192.0.2.0/24 -graceful-restart", as, hub)
 	}
 	for i := range p.Edges {
 		e, h := edge(i), host(i)

@@ -35,6 +35,7 @@ func run(ctx context.Context) error {
 	as := flag.Uint("as", 0, "AS number")
 	id := flag.String("router-id", "", "router-id, also the cluster id")
 	clients := flag.String("clients", "", "prefix that the clients connect from")
+	graceful := flag.Bool("graceful-restart", false, "negotiate graceful restart, as helper, so that clients are sent End-of-RIB")
 	flag.Parse()
 	prefix, err := netip.ParsePrefix(*clients)
 	if err != nil {
@@ -46,14 +47,19 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start BGP as %s in AS %d: %w", *id, *as, err)
 	}
+	var restart *apipb.GracefulRestart // GoBGP sends End-of-RIB only where it is negotiated
+	if *graceful {
+		restart = &apipb.GracefulRestart{Enabled: true, HelperOnly: true, RestartTime: 120}
+	}
 	err = s.AddPeerGroup(ctx, &apipb.AddPeerGroupRequest{PeerGroup: &apipb.PeerGroup{
-		Conf:           &apipb.PeerGroupConf{PeerGroupName: group, PeerAsn: uint32(*as)},
-		Transport:      &apipb.Transport{PassiveMode: true},
-		Timers:         &apipb.Timers{Config: &apipb.TimersConfig{HoldTime: 9, KeepaliveInterval: 3}},
-		RouteReflector: &apipb.RouteReflector{RouteReflectorClient: true, RouteReflectorClusterId: *id},
+		Conf:            &apipb.PeerGroupConf{PeerGroupName: group, PeerAsn: uint32(*as)},
+		Transport:       &apipb.Transport{PassiveMode: true},
+		Timers:          &apipb.Timers{Config: &apipb.TimersConfig{HoldTime: 9, KeepaliveInterval: 3}},
+		GracefulRestart: restart,
+		RouteReflector:  &apipb.RouteReflector{RouteReflectorClient: true, RouteReflectorClusterId: *id},
 		AfiSafis: []*apipb.AfiSafi{
-			family(apipb.Family_AFI_L2VPN, apipb.Family_SAFI_EVPN),
-			family(apipb.Family_AFI_IP, apipb.Family_SAFI_ROUTE_TARGET_CONSTRAINTS),
+			family(apipb.Family_AFI_L2VPN, apipb.Family_SAFI_EVPN, *graceful),
+			family(apipb.Family_AFI_IP, apipb.Family_SAFI_ROUTE_TARGET_CONSTRAINTS, *graceful),
 		},
 	}})
 	if err != nil {
@@ -69,6 +75,10 @@ func run(ctx context.Context) error {
 	return s.StopBgp(context.Background(), &apipb.StopBgpRequest{})
 }
 
-func family(afi apipb.Family_Afi, safi apipb.Family_Safi) *apipb.AfiSafi {
-	return &apipb.AfiSafi{Config: &apipb.AfiSafiConfig{Family: &apipb.Family{Afi: afi, Safi: safi}, Enabled: true}}
+func family(afi apipb.Family_Afi, safi apipb.Family_Safi, graceful bool) *apipb.AfiSafi {
+	f := &apipb.AfiSafi{Config: &apipb.AfiSafiConfig{Family: &apipb.Family{Afi: afi, Safi: safi}, Enabled: true}}
+	if graceful {
+		f.MpGracefulRestart = &apipb.MpGracefulRestart{Config: &apipb.MpGracefulRestartConfig{Enabled: true}}
+	}
+	return f
 }
