@@ -132,6 +132,9 @@ func (k *Kernel) open() (err error) {
 	if k.watch, err = newWatcher(k.ns, k.conn); err != nil {
 		return err
 	}
+	if k.watch.loud != nil {
+		k.log.WithError(k.watch.loud).Info("the kernel tells of our own writes, too: entries take more time")
+	}
 	if k.table, err = nft.Open(k.ns); err != nil {
 		k.withoutTable(err)
 	}

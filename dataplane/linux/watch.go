@@ -27,6 +27,7 @@ type watcher struct {
 	fd      int
 	stopped chan struct{} // closed when the goroutine has ended
 	echoes  *echoes       // nil: this kernel cannot keep them back
+	loud    error         // why not
 
 	mu      sync.Mutex
 	buffer  []byte
@@ -78,7 +79,7 @@ func newWatcher(ns netns.NsHandle, own *conn) (*watcher, error) {
 		w.file.Close()
 		return nil, fmt.Errorf("wait for notifications: %w", err)
 	}
-	w.echoes, _ = keepEchoes(fd, own.port)
+	w.echoes, w.loud = keepEchoes(fd, own.port)
 	go w.run()
 	return w, nil
 }
