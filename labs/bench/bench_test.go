@@ -109,6 +109,27 @@ func TestMeasures(t *testing.T) {
 	}
 }
 
+// TestDirect takes the measures of single events where the edges speak directly: FRR's by sessions of the configuration, ours by the express path.
+func TestDirect(t *testing.T) {
+	b := tiny(t)
+	b.Fabrics = []Fabric{Direct}
+	if err := b.Run(t.Context(), "ac"); err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for _, f := range b.Figures {
+		if f.Failed != "" {
+			t.Errorf("%s of %s: %s", f.What, f.System, f.Failed)
+		}
+		found[f.What+" of "+f.System] = f.Count > 0
+	}
+	for _, name := range []string{"add of FRR", "add of ours", "move of FRR", "move of ours"} {
+		if !found[name] {
+			t.Errorf("no figure of %s", name)
+		}
+	}
+}
+
 // TestWrite writes what was measured, with each plot that there are figures for.
 func TestWrite(t *testing.T) {
 	b := &Bench{Figures: []report.Figure{

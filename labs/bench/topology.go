@@ -11,7 +11,7 @@ import (
 
 // topology writes the configurations of a plan into a directory and describes its nodes:
 //
-//	  rr             FRR's bgpd, our GoBGP reflector, or nothing but a router
+//	  rr             FRR's bgpd, our GoBGP reflector, or, with direct sessions of FRR's, nothing but a router
 //	 ┌┴──┬───┐
 //	e1   e2  e3      FRR's zebra and bgpd, or nved; a bridge and a VXLAN device for each VN
 //	 ║   ║   ║       a link for each VN, and one for signalling
@@ -21,14 +21,14 @@ func (p Plan) topology(dir string) (*clab.Topology, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	files := map[string]string{"daemons": "bgpd=yes\n"}
+	files := map[string]string{"daemons": "bgpd=yes\n", "express.password": "between edges\n"}
 	rr := clab.Node{Kind: "linux", Exec: []string{"sysctl -qw net.ipv4.ip_forward=1", "ip address add " + hub + "/32 dev lo"}}
-	switch p.Fabric {
-	case FRRReflector:
+	switch {
+	case p.Fabric == FRRReflector || p.express():
 		rr.Image = "frr"
 		files["rr.conf"] = frrReflector
 		rr.Binds = []string{"daemons:/etc/frr/daemons", "rr.conf:/etc/frr/frr.conf"}
-	case GoBGPReflector:
+	case p.Fabric == GoBGPReflector:
 		rr.Cmd = fmt.Sprintf("reflector -as %d -router-id %s -clients 192.0.2.0/24 -graceful-restart", as, hub)
 	}
 	for i := range p.Edges {
@@ -70,7 +70,7 @@ func (p Plan) edgeNode(i int, files map[string]string) clab.Node {
 	if p.System == Ours {
 		files[config] = p.nved(i)
 		n.Cmd = "nved --config /etc/tns/nved.yaml"
-		n.Binds = []string{config + ":/etc/tns/nved.yaml"}
+		n.Binds = []string{config + ":/etc/tns/nved.yaml", "express.password:/etc/tns/express.password"}
 		return n
 	}
 	files[config] = p.frrEdge(i)
@@ -132,9 +132,12 @@ func (p Plan) frrEdge(i int) string {
 	return b.String() + " address-family l2vpn evpn\n" + activate.String() + "  advertise-all-vni\n exit-address-family\n"
 }
 
-// neighbours are those of an edge in the fabric.
+// express reports whether the edges have express sessions beside FRR's reflector, by which they find each other.
+func (p Plan) express() bool { return p.System == Ours && p.Fabric == Direct }
+
+// neighbours are those of an edge in the fabric that its configuration names.
 func (p Plan) neighbours(i int) (all []string) {
-	if p.Fabric != Direct {
+	if p.Fabric != Direct || p.express() {
 		return []string{hub}
 	}
 	for j := range p.Edges {
@@ -150,6 +153,9 @@ func (p Plan) nved(i int) string {
 	fmt.Fprintf(&b, "nve_id: %[1]s\nas: %[2]d\nvtep: %[1]s\nfabric:\n", vtepOf(i), as)
 	for _, n := range p.neighbours(i) {
 		fmt.Fprintf(&b, "  - {address: %s, as: %d}\n", n, as)
+	}
+	if p.express() {
+		b.WriteString("express: {peers: [192.0.2.0/28], password_file: /etc/tns/express.password}\n")
 	}
 	fmt.Fprintf(&b, "tes:\n  - {address: %s, as: %d}\n", tesOf(i), as)
 	if p.TESs > 0 {

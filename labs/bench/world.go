@@ -49,7 +49,7 @@ type Plan struct {
 // as is the autonomous system of all.
 const as = 65000
 
-// hub is the address of the reflector, or with direct sessions of the router between the edges.
+// hub is the address of the reflector, or with direct sessions of FRR's of the router between the edges.
 const hub = "192.0.2.254"
 
 func edge(i int) string   { return fmt.Sprint("e", i+1) }
@@ -88,9 +88,6 @@ const patience = 30 * time.Second
 func (b *Bench) start(ctx context.Context, p Plan) (w *World, err error) {
 	if p.Ports == 0 {
 		p.Ports = p.VNs
-	}
-	if p.System == Ours && p.Fabric == Direct && p.Edges > 1 {
-		return nil, errors.New("two of ours have no session with each other: nved dials its neighbours in the fabric, and does not listen for them")
 	}
 	b.worlds++
 	name := fmt.Sprintf("tns-bench-%d-%d", os.Getpid(), b.worlds)
@@ -191,15 +188,7 @@ func (p Plan) byHand(i int) bool { return p.System == Bare || p.ByHand && i == 0
 
 // waitFor waits for the sessions of an edge and of its host.
 func (w *World) waitFor(ctx context.Context, i int) error {
-	peers := []string{hub}
-	if w.Fabric == Direct {
-		peers = nil
-		for j := range w.Edges {
-			if j != i {
-				peers = append(peers, vtepOf(j))
-			}
-		}
-	}
+	peers := w.neighbours(i)
 	if w.System == FRR {
 		return frr.Router{Lab: w.Lab, Node: edge(i)}.WaitSessions(ctx, patience, peers...)
 	}
@@ -245,6 +234,21 @@ func (w *World) settle(ctx context.Context) error {
 					return err
 				}
 			}
+		}
+	}
+	return w.meet(ctx)
+}
+
+// meet waits for the express sessions of all edges, which find each other as soon as they have VMs in one VN.
+func (w *World) meet(ctx context.Context) error {
+	for i := range w.Edges {
+		if !w.express() || w.byHand(i) {
+			continue
+		}
+		sessions := len(w.neighbours(i)) + 1 + w.Edges - 1 // with the fabric, the TES and the other edges
+		err := wait.Until(ctx, patience, "express sessions", func() error { return w.managers[edge(i)].Established(ctx, sessions) })
+		if err != nil {
+			return err
 		}
 	}
 	return nil
