@@ -92,33 +92,25 @@ func (t *table) take(rec *record) change {
 	return change{rec, rec.generation, rec.removed}
 }
 
-// takeDirty empties the list of dirty records into what to set and what to delete; changes has an element for each of both.
+// takeDirty empties the list of dirty records into what to set and what to delete; changes has an element for each of both. A record may be listed twice: it was dirty,
+// was settled by a pass, and is dirty again.
 func (t *table) takeDirty() (set []Entry, del []Key, changes []change) {
-	var sets, dels int
+	set, changes = make([]Entry, 0, len(t.dirty)), make([]change, 0, len(t.dirty))
+	var removed []change
 	for _, rec := range t.dirty {
 		switch {
 		case !rec.dirty:
 		case rec.removed:
-			dels++
-		default:
-			sets++
-		}
-	}
-	set, del, changes = make([]Entry, 0, sets), make([]Key, 0, dels), make([]change, sets+dels)
-	for _, rec := range t.dirty {
-		switch {
-		case !rec.dirty:
-		case rec.removed:
-			changes[sets+len(del)] = t.take(rec)
+			removed = append(removed, t.take(rec))
 			del = append(del, rec.entry.Key)
 		default:
-			changes[len(set)] = t.take(rec)
+			changes = append(changes, t.take(rec))
 			set = append(set, rec.entry)
 		}
 	}
 	clear(t.dirty)
 	t.dirty = t.dirty[:0]
-	return set, del, changes
+	return set, del, append(changes, removed...)
 }
 
 // rest is every record that is not among the changes.
