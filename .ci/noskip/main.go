@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -86,6 +88,9 @@ func (r *report) event(e event) {
 	case "fail":
 		r.failed = append(r.failed, name)
 		fmt.Fprintf(r.out, "FAIL  %6.1fs  %s\n%s", e.Elapsed, name, strings.Join(r.output[key], ""))
+		if e.Test == "" {
+			r.unended(e.Package)
+		}
 	case "skip":
 		if e.Test != "" { // a package without tests is no skipped test
 			r.skipped = append(r.skipped, name)
@@ -95,6 +100,16 @@ func (r *report) event(e event) {
 		return
 	}
 	delete(r.output, key)
+}
+
+// unended prints what the tests of a package said that were under way when it failed: where its process died, one of them knows why.
+func (r *report) unended(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(r.output)) {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok && test != "" {
+			fmt.Fprintf(r.out, "NOT ENDED      %s\n%s", key, strings.Join(r.output[key], ""))
+			delete(r.output, key)
+		}
+	}
 }
 
 // close prints the sum and reports whether all is well. No test at all is not well.

@@ -10,6 +10,7 @@ func TestVerdict(t *testing.T) {
 		pass  = `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":0.1}`
 		skip  = `{"Action":"output","Package":"p","Test":"TestB","Output":"no root\n"}` + "\n" + `{"Action":"skip","Package":"p","Test":"TestB"}`
 		fail  = `{"Action":"output","Package":"p","Test":"TestC","Output":"boom\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestC"}`
+		died  = `{"Action":"output","Package":"p","Test":"TestD","Output":"fatal error\n"}` + "\n" + `{"Action":"fail","Package":"p"}`
 		empty = `{"Action":"skip","Package":"q"}`
 		build = `{"ImportPath":"p","Action":"build-fail"}`
 	)
@@ -24,6 +25,7 @@ func TestVerdict(t *testing.T) {
 		"a skipped test, as root":         {[]string{pass, skip}, true, false, "no root"},
 		"a skipped test, as another user": {[]string{pass, skip}, false, true, "skipped: p TestB"},
 		"a failed test":                   {[]string{pass, fail}, false, false, "boom"},
+		"a process that died":             {[]string{pass, died}, false, false, "fatal error"},
 		"a package that does not compile": {[]string{pass, build}, false, false, "failed: p (build)"},
 		"no test at all":                  {nil, false, false, "0 tests passed"},
 		"go's own words":                  {[]string{pass, "go: cannot find main module"}, false, true, "go: cannot find main module"},
