@@ -33,7 +33,7 @@ func story(parent *supervisor.Parent) *history.Log {
 // handOnTime is how long events gather after the last were handed on, while many come.
 const handOnTime = 20 * time.Millisecond
 
-// handOn gives each event to the supervisor until ctx ends: at once what comes alone, and together what comes after it.
+// handOn gives each event to the supervisor until ctx ends: at once what comes alone, and together what comes after it, at the end what has gathered.
 func handOn(ctx context.Context, events <-chan history.Event, parent interface{ Keep(all ...any) error }) error {
 	var batch []any
 	gathered := time.NewTimer(0)
@@ -42,6 +42,9 @@ func handOn(ctx context.Context, events <-chan history.Event, parent interface{ 
 	for {
 		select {
 		case <-ctx.Done():
+			if len(batch) > 0 {
+				_ = parent.Keep(batch...) // a supervisor that is gone need not know
+			}
 			return nil
 		case <-gathered.C:
 			due = true

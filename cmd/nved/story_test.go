@@ -64,3 +64,29 @@ func TestEventsAreHandedOn(t *testing.T) {
 		}
 	})
 }
+
+// An engine that is replaced in the middle of a burst keeps nothing to itself.
+func TestEventsThatGatherAreHandedOnAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		events, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := handOn(ctx, events, k); err != nil {
+				t.Error(err)
+			}
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		k.began = time.Now()
+		for i := range 3 {
+			events <- history.Event{Detail: fmt.Sprint("a", i)}
+		}
+		synctest.Wait()
+		stop()
+		<-done
+		if want := []string{"1 from a0 after 0s", "2 from a1 after 0s"}; !slices.Equal(k.given, want) {
+			t.Errorf("given %q, want %q", k.given, want)
+		}
+	})
+}
