@@ -16,6 +16,9 @@ import (
 // expressLinger is how long an edge is called on that says EDGE no more: its last VM in the last VN that we have, too, may be followed by another.
 const expressLinger = 10 * time.Second
 
+// refusedPause is how long the guard has before it is asked again to call those that it refused: what it has no place for it may have a place for then.
+const refusedPause = 10 * time.Second
+
 // expressOf is the express path as the edge is told of it.
 func expressOf(c *config.NVE) *nve.Express {
 	x := c.Express
@@ -41,15 +44,21 @@ type operator struct {
 	mu      sync.Mutex
 	list    guard.CallList
 	changed chan struct{} // capacity 1
+	pause   time.Duration // refusedPause
 }
 
-func newOperator() *operator { return &operator{changed: make(chan struct{}, 1)} }
+func newOperator() *operator { return &operator{changed: make(chan struct{}, 1), pause: refusedPause} }
 
 // Call implements nve.Caller. A list that was not told yet is forgotten for the newer one, but not that nobody else is to be called.
 func (o *operator) Call(addresses []netip.Addr, only bool) {
 	o.mu.Lock()
 	o.list = guard.CallList{Addresses: addresses, Only: only || o.list.Only}
 	o.mu.Unlock()
+	o.again()
+}
+
+// again has the list told once more.
+func (o *operator) again() {
 	select {
 	case o.changed <- struct{}{}:
 	default:
@@ -96,9 +105,15 @@ func (o *operator) tell(ctx context.Context, log *logrus.Entry, g guard.Client) 
 			}
 		}
 	})
+	var before map[netip.Addr]string
 	return g.Call(ctx, lists, func(refused map[netip.Addr]string) {
 		for a, why := range refused {
-			log.WithFields(logrus.Fields{"peer": a, "reason": why}).Warn("express: the guard does not call")
+			if before[a] != why {
+				log.WithFields(logrus.Fields{"peer": a, "reason": why}).Warn("express: the guard does not call")
+			}
+		}
+		if before = refused; len(refused) > 0 {
+			time.AfterFunc(o.pause, o.again)
 		}
 	})
 }

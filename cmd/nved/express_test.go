@@ -100,3 +100,40 @@ func TestGuardIsToldWhomToCall(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whom the guard has no place for, it is asked for again: place comes when another session ends, of which the edge need not hear.
+func TestGuardIsAskedAgainForWhomItRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "guard.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := newOperator()
+	o.pause = time.Millisecond
+	o.Call([]netip.Addr{netip.MustParseAddr("192.0.2.2")}, true)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- o.run(ctx, logrus.NewEntry(logrus.New()), guard.Client{Path: path}) }()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(c)
+	for i := range 4 { // one may be told twice by itself
+		if want := `{"ask":"call","call":{"addresses":["192.0.2.2"],"only":true}}`; !lines.Scan() || lines.Text() != want {
+			t.Fatalf("told %q at time %d, want %q (%v)", lines.Text(), i+1, want, lines.Err())
+		}
+		if _, err := c.Write([]byte(`{"refused":{"192.0.2.2":"there are as many dynamic peers as there may be, 64"}}` + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
