@@ -179,3 +179,27 @@ func TestOnlyWhatIsExpectedIsKeptBack(t *testing.T) {
 		}
 	}
 }
+
+// Whoever hears of nothing any more does not rely on what was there.
+func TestAfterTheLastNotificationTheKernelIsAsked(t *testing.T) {
+	_, k := ready(t)
+	dataplanetest.Listed(t, k)
+	sure := func() bool {
+		k.watch.mu.Lock()
+		defer k.watch.mu.Unlock()
+		return k.watch.held.sure
+	}
+	if !sure() {
+		t.Fatal("what the kernel holds is not known after a full pass")
+	}
+	k.watch.mu.Lock()
+	good := k.watch.fd
+	k.watch.fd = -1
+	k.watch.drain()
+	k.watch.fd = good
+	k.watch.mu.Unlock()
+	dataplanetest.Listed(t, k)
+	if sure() {
+		t.Error("what the kernel holds counts as known, though it tells of no change any more")
+	}
+}

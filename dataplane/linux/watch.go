@@ -291,7 +291,7 @@ func (w *watcher) holds(now held, began uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.drain()
-	now.sure = w.strange == began
+	now.sure = w.strange == began && !w.closed // who hears of nothing has to ask
 	w.held = now
 }
 
