@@ -27,10 +27,12 @@ func (a *alarm) stop() {
 // arm sets the alarm to fire an event at the machine.
 func (p *peer) arm(m *machine, a *alarm, d time.Duration, e Event) {
 	p.after(a, d, func() {
-		switch e {
-		case HoldExpires:
+		switch {
+		case e == HoldExpires:
 			p.expired(m)
-		case SendHoldExpires:
+		case (e == IdleHoldExpires || e == ConnectRetryExpires) && m == p.dialler && p.session != nil && p.session != m:
+			p.fire(m, Stop, cause{}) // what the peer dialled has become the session meanwhile; its end begins anew
+		case e == SendHoldExpires:
 			p.fire(m, e, cause{
 				notice: wire.Notification{Code: sendHoldTimerExpired}, err: fmt.Errorf("the other side read nothing for %v: send hold timer expired", m.hold),
 			})

@@ -79,6 +79,8 @@ func (p *peer) heedCall() {
 		p.fire(d, Stop, cause{notice: wire.Notification{Code: wire.Cease, Subcode: wire.CeaseDeconfigured}})
 		d.drop() // also what waits in Idle
 		p.expire()
+	case !called: // it is not any more
+		p.expire()
 	}
 }
 
