@@ -45,6 +45,7 @@ type operator struct {
 	list    guard.CallList
 	changed chan struct{} // capacity 1
 	pause   time.Duration // refusedPause
+	retry   *time.Timer   // after the pause
 }
 
 func newOperator() *operator { return &operator{changed: make(chan struct{}, 1), pause: refusedPause} }
@@ -69,6 +70,16 @@ func (o *operator) now() guard.CallList {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.list
+}
+
+// later has the list told once more after the pause, however often it is asked to.
+func (o *operator) later() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.retry != nil {
+		o.retry.Stop()
+	}
+	o.retry = time.AfterFunc(o.pause, o.again)
 }
 
 // run tells the guard, and any guard that comes later.
@@ -113,7 +124,7 @@ func (o *operator) tell(ctx context.Context, log *logrus.Entry, g guard.Client) 
 			}
 		}
 		if before = refused; len(refused) > 0 {
-			time.AfterFunc(o.pause, o.again)
+			o.later()
 		}
 	})
 }

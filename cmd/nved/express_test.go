@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -136,4 +137,26 @@ func TestGuardIsAskedAgainForWhomItRefused(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// However many lists had somebody refused, the guard is asked once a pause.
+func TestGuardIsAskedOnceAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOperator()
+		for range 5 {
+			o.later()
+			time.Sleep(o.pause / 10)
+		}
+		asked := 0
+		for start := time.Now(); time.Since(start) < 3*o.pause; time.Sleep(o.pause / 100) {
+			select {
+			case <-o.changed:
+				asked++
+			default:
+			}
+		}
+		if asked != 1 {
+			t.Errorf("the guard is asked %d times, want once", asked)
+		}
+	})
 }
