@@ -32,6 +32,7 @@ type peerWatch struct {
 	state  api.PeerState_SessionState
 	since  time.Time   // of the state
 	heard  time.Time   // of the last route
+	read   time.Time   // the newest second in which GoBGP read a path of the session
 	ended  bool        // EndOfRIB was reported, not implied
 	timer  *time.Timer // of the implied one
 	reason string      // of the session's end, from GoBGP's log
@@ -95,6 +96,7 @@ func (w *watch) session(now time.Time, p *api.Peer) {
 
 func (w *watch) up(now time.Time, addr netip.Addr, v *peerWatch, state *api.PeerState) {
 	v.epoch, v.up, v.ended, v.heard, v.reason = v.epoch+1, true, false, now, ""
+	v.read = time.Time{}
 	id, _ := decodeRouterID(state.GetRouterId())
 	w.put(speaker.Event{Kind: speaker.SessionUp, At: now, Peer: addr, Epoch: v.epoch, RouterID: id, AS: state.GetPeerAsn()})
 	epoch := v.epoch
@@ -132,18 +134,23 @@ func (w *watch) path(now time.Time, p *api.Path) {
 		return
 	}
 	v.heard = now
-	e.At, e.Late, e.Peer, e.Epoch = now, late(now, v.since, p), addr, v.epoch
+	e.At, e.Late, e.Peer, e.Epoch = now, v.late(now, p), addr, v.epoch
 	w.put(e)
 }
 
 // late is how long GoBGP has had a path at least: it tells when it read it, in whole seconds. A path that is what it was before keeps the time of then,
-// so what it says counts only since the session is up, and not for long.
-func late(now, up time.Time, p *api.Path) time.Duration {
+// so it says something only of this session, only while the peer has said nothing newer, and not for long.
+func (v *peerWatch) late(now time.Time, p *api.Path) time.Duration {
 	if p.GetAge() == nil {
 		return 0
 	}
-	read := p.GetAge().AsTime().Add(time.Second)
-	if d := now.Sub(read); read.After(up) && d > 0 && d < unbelievable {
+	second := p.GetAge().AsTime()
+	if second.Before(v.read) || second.After(now) { // said again, or the clock was set
+		return 0
+	}
+	v.read = second
+	read := second.Add(time.Second)
+	if d := now.Sub(read); read.After(v.since) && d > 0 && d < unbelievable {
 		return min(d, longestLate)
 	}
 	return 0

@@ -126,7 +126,6 @@ func TestWatchFollowsSessions(t *testing.T) {
 	}
 }
 
-// The timer starts with the session; a real End-of-RIB after it is reported too, a lost session ends it.
 // GoBGP tells in whole seconds when it read a path.
 func TestWatchTellsHowLateItIs(t *testing.T) {
 	now := time.Unix(1000, 500e6)
@@ -143,15 +142,41 @@ func TestWatchTellsHowLateItIs(t *testing.T) {
 		{"in a session before, so the path is what it was", time.Unix(970, 0), 0},
 		{"in the future, the clock was set", time.Unix(1100, 0), 0},
 	} {
-		if got := late(now, up, &api.Path{Age: timestamppb.New(test.read)}); got != test.want {
+		if got := (&peerWatch{since: up}).late(now, &api.Path{Age: timestamppb.New(test.read)}); got != test.want {
 			t.Errorf("read %s: %v late, want %v", test.name, got, test.want)
 		}
 	}
-	if got := late(now, up, &api.Path{}); got != 0 {
+	if got := (&peerWatch{since: up}).late(now, &api.Path{}); got != 0 {
 		t.Errorf("who does not know is %v late", got)
 	}
 }
 
+// A path that is what it was before keeps its time, of which what was read since tells; else a peer that says one thing again and again would have the
+// edge take its speaker for late.
+func TestWatchTakesNoRepetitionForLate(t *testing.T) {
+	began := time.Unix(1000, 0)
+	read := func(s int) *api.Path {
+		return &api.Path{Age: timestamppb.New(began.Add(time.Duration(s) * time.Second))}
+	}
+	v := &peerWatch{since: began}
+	for _, step := range []struct {
+		now, read int
+		want      time.Duration
+	}{
+		{10, 1, 5 * time.Second}, // late
+		{10, 8, time.Second},
+		{10, 8, time.Second}, // another of that second
+		{10, 90, 0},          // the clock was set, and is right again
+		{11, 1, 0},           // the first again
+		{12, 9, 2 * time.Second},
+	} {
+		if got := v.late(began.Add(time.Duration(step.now)*time.Second), read(step.read)); got != step.want {
+			t.Errorf("read at %d s, told at %d s: %v late, want %v", step.read, step.now, got, step.want)
+		}
+	}
+}
+
+// The timer starts with the session; a real End-of-RIB after it is reported too, a lost session ends it.
 func TestWatchImpliesEndOfRIB(t *testing.T) {
 	const a = "192.0.2.9"
 	end := &api.Path{NeighborIp: a, Family: familyEVPN}
