@@ -27,20 +27,29 @@ func (k *keeper) Keep(all ...any) error {
 	return nil
 }
 
+// handsOn hands on to k what comes over events, from a second ago on; stop ends that.
+func handsOn(t *testing.T) (events chan<- history.Event, k *keeper, stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	c, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := handOn(ctx, c, k); err != nil {
+			t.Error(err)
+		}
+	}()
+	time.Sleep(time.Second)
+	synctest.Wait()
+	k.began = time.Now()
+	return c, k, func() {
+		cancel()
+		<-done
+	}
+}
+
 // What comes alone is handed on at once, what comes with it together, and of too much the newest.
 func TestEventsAreHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		events, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := handOn(ctx, events, k); err != nil {
-				t.Error(err)
-			}
-		}()
-		time.Sleep(time.Second)
-		synctest.Wait()
-		k.began = time.Now()
+		events, k, stop := handsOn(t)
 		send := func(name string, n int) {
 			for i := range n {
 				events <- history.Event{Detail: fmt.Sprint(name, i)}
@@ -57,7 +66,6 @@ func TestEventsAreHandedOn(t *testing.T) {
 		send("d", 1)
 		synctest.Wait()
 		stop()
-		<-done
 		want := []string{"1 from a0 after 0s", "300 from b0 after 20ms", "1 from c0 after 1s", "4096 from c12 after 1.02s"}
 		if !slices.Equal(k.given, want) {
 			t.Errorf("given %q, want %q", k.given, want)
@@ -68,23 +76,12 @@ func TestEventsAreHandedOn(t *testing.T) {
 // An engine that is replaced in the middle of a burst keeps nothing to itself.
 func TestEventsThatGatherAreHandedOnAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithCancel(t.Context())
-		events, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := handOn(ctx, events, k); err != nil {
-				t.Error(err)
-			}
-		}()
-		time.Sleep(time.Second)
-		synctest.Wait()
-		k.began = time.Now()
+		events, k, stop := handsOn(t)
 		for i := range 3 {
 			events <- history.Event{Detail: fmt.Sprint("a", i)}
 		}
 		synctest.Wait()
 		stop()
-		<-done
 		if want := []string{"1 from a0 after 0s", "2 from a1 after 0s"}; !slices.Equal(k.given, want) {
 			t.Errorf("given %q, want %q", k.given, want)
 		}

@@ -111,3 +111,25 @@ func (s space) kernel(t testing.TB) *Kernel {
 	t.Cleanup(k.Close)
 	return k
 }
+
+// in runs f on a thread that is in the namespace; sockets that it opens stay there.
+func (s space) in(t testing.TB, f func() error) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	if err := netns.Set(s.ns); err != nil {
+		t.Fatal(err)
+	}
+	err = f()
+	if back := netns.Set(before); back != nil {
+		t.Fatal(back)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

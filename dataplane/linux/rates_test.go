@@ -7,38 +7,13 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netns"
-
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/dataplane/dataplanetest"
 )
-
-// in runs f on a thread that is in the namespace; sockets that it opens stay there.
-func (s space) in(t testing.TB, f func() error) {
-	t.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := netns.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer before.Close()
-	if err := netns.Set(s.ns); err != nil {
-		t.Fatal(err)
-	}
-	err = f()
-	if back := netns.Set(before); back != nil {
-		t.Fatal(back)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // stream sends by TCP from one VM to another for as long as told, and returns how many octets a second arrived, without the first moment, in which
 // the burst goes.

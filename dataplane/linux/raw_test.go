@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"runtime"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
@@ -28,26 +26,16 @@ type raw struct {
 
 func (s space) raw(t testing.TB) *raw {
 	t.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := netns.Get()
-	if err != nil {
+	r := new(raw)
+	s.in(t, func() (err error) {
+		r.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+		return err
+	})
+	t.Cleanup(func() { unix.Close(r.fd) })
+	if err := unix.SetsockoptInt(r.fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1); err != nil {
 		t.Fatal(err)
 	}
-	defer before.Close()
-	if err := netns.Set(s.ns); err != nil {
-		t.Fatal(err)
-	}
-	defer netns.Set(before)
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1); err != nil {
-		t.Fatal(err)
-	}
-	return &raw{fd: fd}
+	return r
 }
 
 func (r *raw) write(t testing.TB, kind, flags uint16, link int, all []dataplane.Entry) {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
-	"runtime"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
@@ -23,25 +21,15 @@ type wire struct {
 // wire opens one, which sees all that comes in from now on.
 func (v vm) wire(t testing.TB) *wire {
 	t.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before, err := netns.Get()
+	ifr, err := unix.NewIfreq("eth0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer before.Close()
-	if err := netns.Set(v.ns); err != nil {
-		t.Fatal(err)
-	}
-	defer netns.Set(before)
-	var ifr *unix.Ifreq
-	if ifr, err = unix.NewIfreq("eth0"); err != nil {
-		t.Fatal(err)
-	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var fd int
+	v.in(t, func() (err error) {
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		return err
+	})
 	t.Cleanup(func() { unix.Close(fd) })
 	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, ifr); err != nil {
 		t.Fatal(err)
