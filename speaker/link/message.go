@@ -1,0 +1,161 @@
+package link
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/tns-project/tns/evpn"
+)
+
+// Version is of the octets on the stream. Both sides must have the same: an engine may be newer than the guard before it.
+const Version = 1
+
+// Kind is the kind of a Message.
+type Kind uint8
+
+const (
+	Up     Kind = 1 + iota // guard: a session stands. Peer, AS, RouterID
+	Down                   // guard: it ended. Peer, Text says why
+	Routes                 // guard: Peer, At, Update; engine: Update, which withdraws or announces its own routes
+	Whole                  // engine: it has announced everything that it has to
+	Resend                 // engine: the peer is to be told everything again; the zero Peer means all
+	Alive                  // both, where nothing else was said for AliveTime
+)
+
+// AliveTime is the longest silence; after DeadTime of it the other side is taken for lost.
+const (
+	AliveTime = time.Second
+	DeadTime  = 10 * time.Second
+)
+
+// Message is one thing that one side tells the other.
+type Message struct {
+	Kind     Kind
+	Peer     netip.Addr    // its real address
+	At       time.Time     // when the guard had read the first of it, by the clock of the machine
+	AS       uint32        // of the peer
+	RouterID evpn.RouterID // of the peer
+	Text     string
+	Update   []byte // a whole UPDATE, header included. From a Reader it is valid until the next message
+}
+
+// maxMessage bounds a frame: more than an UPDATE and everything else has.
+const maxMessage = 8 << 10
+
+// frameHeader is the octets before what depends on the kind.
+const frameHeader = 4 + 1 + 1 + 16 + 8
+
+// Append appends the message to b.
+//
+//	 0         4        5           6                   22                 30
+//	+---------+--------+-----------+-------------------+------------------+--------------------------------------+
+//	| size 32 | kind 8 | address 8 | address, padded   | nanoseconds 64   | AS 32, router-id 32 | text | UPDATE  |
+//	+---------+--------+-----------+-------------------+------------------+--------------------------------------+
+//
+// Size is of all of it. The address has as many octets as the octet before it says: 0, 4 or 16. Nanoseconds are since 1970, 0 for no time.
+func (m *Message) Append(b []byte) []byte {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0, byte(m.Kind), 0)
+	var address [16]byte
+	if m.Peer.IsValid() {
+		b[start+5] = byte(copy(address[:], m.Peer.AsSlice()))
+	}
+	b = append(b, address[:]...)
+	var at int64
+	if !m.At.IsZero() {
+		at = m.At.UnixNano()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	switch m.Kind {
+	case Up:
+		b = binary.BigEndian.AppendUint32(b, m.AS)
+		b = binary.BigEndian.AppendUint32(b, uint32(m.RouterID))
+	case Down:
+		b = append(b, m.Text[:min(len(m.Text), maxMessage-frameHeader)]...)
+	case Routes:
+		b = append(b, m.Update...)
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+// Reader reads messages. It is not safe for concurrent use.
+type Reader struct {
+	in   *bufio.Reader
+	last int // octets of the message that was returned, which are still in the buffer
+}
+
+// readBuffer is what is read from the stream in one go.
+const readBuffer = 64 << 10
+
+// NewReader reads from a stream.
+func NewReader(r io.Reader) *Reader { return &Reader{in: bufio.NewReaderSize(r, readBuffer)} }
+
+// Next is the next message. The error is that of the stream, io.EOF at its end, or says which frame cannot be read.
+func (r *Reader) Next() (m Message, err error) {
+	if _, err := r.in.Discard(r.last); err != nil {
+		return Message{}, err
+	}
+	r.last = 0
+	head, err := r.in.Peek(4)
+	if err != nil {
+		return Message{}, cutOff(err, len(head))
+	}
+	size := int(binary.BigEndian.Uint32(head))
+	if size < frameHeader || size > maxMessage {
+		return Message{}, fmt.Errorf("read link: a frame of %d octets, must be %d to %d", size, frameHeader, maxMessage)
+	}
+	b, err := r.in.Peek(size)
+	if err != nil {
+		return Message{}, cutOff(err, len(b))
+	}
+	r.last = size
+	return parse(b)
+}
+
+// Waiting reports whether octets were read that Next has not returned yet, so that it may not have to wait.
+func (r *Reader) Waiting() bool { return r.in.Buffered() > r.last }
+
+// cutOff tells the end of the stream from an end inside a frame.
+func cutOff(err error, have int) error {
+	if errors.Is(err, io.EOF) && have > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// parse reads a whole frame.
+func parse(b []byte) (m Message, err error) {
+	m.Kind = Kind(b[4])
+	switch n := int(b[5]); n {
+	case 0:
+	case 4, 16:
+		m.Peer, _ = netip.AddrFromSlice(b[6 : 6+n])
+	default:
+		return Message{}, fmt.Errorf("read link: an address of %d octets, must be 0, 4 or 16", n)
+	}
+	if at := int64(binary.BigEndian.Uint64(b[22:])); at != 0 {
+		m.At = time.Unix(0, at)
+	}
+	rest := b[frameHeader:]
+	switch m.Kind {
+	case Up:
+		if len(rest) != 8 {
+			return Message{}, fmt.Errorf("read link: Up of %d octets, must be 8", len(rest))
+		}
+		m.AS, m.RouterID = binary.BigEndian.Uint32(rest), evpn.RouterID(binary.BigEndian.Uint32(rest[4:]))
+	case Down:
+		m.Text = string(rest)
+	case Routes:
+		m.Update = rest
+	case Whole, Resend, Alive:
+	default:
+		return Message{}, fmt.Errorf("read link: kind %d is not known", m.Kind)
+	}
+	return m, nil
+}
