@@ -3,7 +3,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 MODULE  := github.com/tns-project/tns
 LDFLAGS := -s -w -X $(MODULE)/cmd/internal/build.version=$(VERSION)
-TOOLS   := bin/protoc-gen-go bin/protoc-gen-go-grpc bin/staticcheck
+TOOLS   := bin/protoc-gen-go bin/protoc-gen-go-grpc bin/staticcheck bin/benchstat
 FUZZTIME ?= 20s
 # What has tests that the race detector cannot run.
 DAMAGE := ./lifecycle/nve/store ./lifecycle/tes/store
@@ -60,6 +60,11 @@ bench: build ## Measure FRR and ours side by side, into docs/performance (root; 
 .PHONY: bench-go
 bench-go: ## Run the benchmarks of single packages
 	go test -run '^$$' -bench . -benchmem ./...
+
+BASE ?= HEAD~1
+.PHONY: bench-compare
+bench-compare: $(TOOLS) ## Compare the benchmarks of the pure packages with those of BASE (HEAD~1), in turns
+	.ci/bench-compare '$(BASE)' $(if $(PATTERN),'$(PATTERN)')
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (20s)

@@ -1,6 +1,7 @@
 package evpn_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/tns-project/tns/evpn"
@@ -86,5 +87,27 @@ func BenchmarkString(b *testing.B) {
 				_ = v.String()
 			}
 		})
+	}
+}
+
+// The choice among the routes of four edges to one MAC.
+func BenchmarkBetter(b *testing.B) {
+	list := []evpn.Candidate{
+		{Sequence: 3, VTEP: netip.MustParseAddr("192.0.2.4")},
+		{Sequence: 7, VTEP: netip.MustParseAddr("192.0.2.3")},
+		{Sequence: 7, VTEP: netip.MustParseAddr("192.0.2.2")},
+		{Sequence: 6, VTEP: netip.MustParseAddr("2001:db8::1")},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		best := list[0]
+		for _, c := range list[1:] {
+			if evpn.Better(c, best) {
+				best = c
+			}
+		}
+		if best != list[2] {
+			b.Fatal(best)
+		}
 	}
 }
