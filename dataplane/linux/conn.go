@@ -44,43 +44,45 @@ type reply struct {
 
 // conn is a rtnetlink socket that sends many messages with one system call. It is safe for concurrent use.
 type conn struct {
-	mu     sync.Mutex
-	socket *nl.NetlinkSocket
-	fd     int
-	port   uint32 // the socket's address
-	seq    uint32
-	out    []byte
-	in     []byte
+	mu   sync.Mutex
+	fd   int    // -1: closed
+	port uint32 // the socket's address
+	seq  uint32
+	out  []byte
+	in   []byte
 }
 
-// dial opens a socket in a network namespace.
+// dial opens a socket in a network namespace. It is kept from the runtime's poller, which every answer would wake up, though the kernel has answered when send
+// returns.
 func dial(ns netns.NsHandle) (*conn, error) {
 	s, err := nl.GetNetlinkSocketAt(ns, netns.None(), unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}
+	defer s.Close() // the poller's
 	for _, option := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
 		if err := unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, option, 1); err != nil {
-			s.Close()
 			return nil, fmt.Errorf("set netlink socket option %d: %w", option, err)
 		}
 	}
 	if err := s.SetReceiveBufferSize(1<<20, true); err != nil {
-		s.Close()
 		return nil, fmt.Errorf("set the netlink receive buffer to 1 MiB: %w", err)
 	}
 	port, err := s.GetPid()
 	if err != nil {
-		s.Close()
 		return nil, fmt.Errorf("read the netlink socket's address: %w", err)
 	}
-	return &conn{socket: s, fd: s.GetFd(), port: port, in: make([]byte, 64<<10)}, nil
+	fd, err := unix.FcntlInt(uintptr(s.GetFd()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("keep the netlink socket: %w", err)
+	}
+	return &conn{fd: fd, port: port, in: make([]byte, 64<<10)}, nil
 }
 
 func (c *conn) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.socket.Close()
+	unix.Close(c.fd)
 	c.fd = -1
 }
 

@@ -3,7 +3,6 @@ package linux
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -83,8 +82,8 @@ func (e *echoes) close() {
 	e.table.Close()
 }
 
-// expect takes a change of a MAC's entries, which are on one device: in the bridge's table, and with a VTEP in the VXLAN device's, too.
-func (e *echoes) expect(kind uint16, link int, mac dataplane.MAC, vtep netip.Addr) {
+// expect takes a change of a MAC's entries, which are on one device: in the bridge's table, and with a VTEP in the VXLAN device's, too; zero: none.
+func (e *echoes) expect(kind uint16, link int, mac dataplane.MAC, vtep address) {
 	if e == nil {
 		return
 	}
@@ -93,14 +92,12 @@ func (e *echoes) expect(kind uint16, link int, mac dataplane.MAC, vtep netip.Add
 	binary.NativeEndian.PutUint32(b[4:], uint32(link))
 	copy(b[8:], mac[:])
 	switch {
-	case vtep.Is4():
-		a := vtep.As4()
+	case vtep.is4():
 		binary.NativeEndian.PutUint16(b[14:], unix.SizeofRtAttr+4)
-		copy(b[16:], a[:])
-	case vtep.Is6():
-		a := vtep.As16()
+		copy(b[16:], vtep[12:])
+	case vtep.valid():
 		binary.NativeEndian.PutUint16(b[14:], unix.SizeofRtAttr+16)
-		copy(b[16:], a[:])
+		copy(b[16:], vtep[:])
 	}
 	at := int64(echoHash(uint32(link), mac)) * echoElement
 	e.memory.WriteAt(b[:], at)

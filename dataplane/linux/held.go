@@ -28,11 +28,25 @@ type macSlot struct {
 	mac    dataplane.MAC
 }
 
-// macPlace is what the two tables hold of a MAC.
+// macPlace is what the two tables hold of a MAC. Neither it nor macSlot has a pointer, so that the collector passes over all of them.
 type macPlace struct {
-	port int32      // the bridge's: a port or the VXLAN device; 0: none
-	vtep netip.Addr // the VXLAN device's
+	port int32   // the bridge's: a port or the VXLAN device; 0: none
+	vtep address // the VXLAN device's; zero: none
 }
+
+// address is a netip.Addr as 16 octets; zero: none.
+type address [16]byte
+
+func addressOf(a netip.Addr) address {
+	if !a.IsValid() {
+		return address{}
+	}
+	return a.As16()
+}
+
+func (a address) valid() bool { return a != address{} }
+
+func (a address) is4() bool { return netip.AddrFrom16(a).Is4In6() }
 
 // slot is where the kernel holds one thing of the other kinds.
 type slot struct {
@@ -48,8 +62,8 @@ func (h *held) port(s macSlot, port int32) {
 	h.place(s, p)
 }
 
-// vtep notes what the VXLAN device's table holds of a MAC; the zero Addr: nothing.
-func (h *held) vtep(s macSlot, vtep netip.Addr) {
+// vtep notes what the VXLAN device's table holds of a MAC; zero: nothing.
+func (h *held) vtep(s macSlot, vtep address) {
 	p := h.macs[s]
 	p.vtep = vtep
 	h.place(s, p)
@@ -72,7 +86,7 @@ func (h *held) take(n *network, e neigh) {
 	case e.self() && e.mac == (dataplane.MAC{}):
 		h.rest[n.floodSlot(e.dst)] = e.mac
 	case e.self():
-		h.vtep(n.macSlot(e.mac), e.dst)
+		h.vtep(n.macSlot(e.mac), addressOf(e.dst))
 	default:
 		h.port(n.macSlot(e.mac), int32(e.link))
 	}
@@ -87,7 +101,7 @@ func (h *held) drop(n *network, e neigh) {
 		delete(h.rest, n.floodSlot(e.dst))
 	default:
 		if e.flags&netlink.NTF_SELF != 0 {
-			h.vtep(n.macSlot(e.mac), netip.Addr{})
+			h.vtep(n.macSlot(e.mac), address{})
 		}
 		if e.flags&netlink.NTF_MASTER != 0 {
 			h.port(n.macSlot(e.mac), 0)

@@ -113,20 +113,20 @@ func (p *plan) set(h *held, owner int, n *network, e *dataplane.Entry) {
 // device that does not know where to send it and floods it.
 func (p *plan) setMAC(h *held, owner int, n *network, e *dataplane.Entry) {
 	at := n.macSlot(e.MAC)
-	was := h.macs[at]
+	was, vtep := h.macs[at], addressOf(e.VTEP)
 	if e.LocalPort != "" {
 		port := n.ports[e.LocalPort]
 		h.place(at, macPlace{port: int32(port)})
 		p.replace(owner, n, n.inBridge(e.MAC, port))
-		if n.vxlan != 0 && (!h.sure || was.vtep.IsValid()) {
+		if n.vxlan != 0 && (!h.sure || was.vtep.valid()) {
 			p.remove(h, owner, n, n.inVXLAN(e.MAC, netip.Addr{}))
 			return
 		}
-		p.expect(n, unix.RTM_NEWNEIGH, port, e.MAC, netip.Addr{})
+		p.expect(n, unix.RTM_NEWNEIGH, port, e.MAC, address{})
 		return
 	}
-	h.place(at, macPlace{int32(n.vxlan), e.VTEP})
-	p.expect(n, unix.RTM_NEWNEIGH, n.vxlan, e.MAC, e.VTEP)
+	h.place(at, macPlace{int32(n.vxlan), vtep})
+	p.expect(n, unix.RTM_NEWNEIGH, n.vxlan, e.MAC, vtep)
 	if h.sure && (was.port == 0 || was.port == int32(n.vxlan)) {
 		p.replace(owner, n, n.inBoth(e.MAC, e.VTEP))
 		return
@@ -145,15 +145,15 @@ func (p *plan) unset(h *held, owner int, n *network, key dataplane.Key) bool {
 		switch {
 		case !h.sure || was.port == 0:
 			return false
-		case was.port == int32(n.vxlan) && was.vtep.IsValid():
+		case was.port == int32(n.vxlan) && was.vtep.valid():
 			h.place(at, macPlace{})
 			p.expect(n, unix.RTM_DELNEIGH, n.vxlan, key.MAC, was.vtep)
 			e := n.inBoth(key.MAC, netip.Addr{})
 			p.neigh(step{owner: owner, network: n, neigh: e, optional: true, both: true}, unix.RTM_DELNEIGH, 0)
 		default:
-			p.expect(n, unix.RTM_DELNEIGH, int(was.port), key.MAC, netip.Addr{})
+			p.expect(n, unix.RTM_DELNEIGH, int(was.port), key.MAC, address{})
 			p.remove(h, owner, n, n.inBridge(key.MAC, int(was.port)).named())
-			if was.vtep.IsValid() {
+			if was.vtep.valid() {
 				p.remove(h, owner, n, n.inVXLAN(key.MAC, netip.Addr{}).named())
 			}
 		}
@@ -171,7 +171,7 @@ func (p *plan) unset(h *held, owner int, n *network, key dataplane.Key) bool {
 }
 
 // expect has the kernel keep back what it will say of a MAC. What says a VLAN or a VNI, too, is told.
-func (p *plan) expect(n *network, kind uint16, link int, mac dataplane.MAC, vtep netip.Addr) {
+func (p *plan) expect(n *network, kind uint16, link int, mac dataplane.MAC, vtep address) {
 	if n.vlan == 0 {
 		p.echoes.expect(kind, link, mac, vtep)
 	}

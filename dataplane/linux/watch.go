@@ -176,7 +176,7 @@ func (w *watcher) foreignEntry(n neigh, deleted bool) bool {
 			return known == deleted
 		}
 		vtep := w.held.macs[macSlot{int32(d.master), d.vlans[n.vni], n.mac}].vtep
-		return differs(vtep, vtep.IsValid(), n.dst, deleted, n.marked())
+		return differs(vtep, vtep.valid(), addressOf(n.dst), deleted, n.marked())
 	case n.family == unix.AF_BRIDGE:
 		if d.kind == bridgeDevice {
 			return false
