@@ -2,13 +2,12 @@ package gobgp
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"net/netip"
 
 	api "github.com/osrg/gobgp/v3/api"
 
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/link"
 )
 
 // Path attributes as we write them (RFC 4271 §4.3): flags, type, length in one octet or, with the flag, in two, value.
@@ -24,9 +23,8 @@ const (
 	attrLargeCommunities    = 32
 )
 
-// Limits of a route that we announce. GoBGP has no extended messages (RFC 8654), and says nothing when it cannot send one.
+// Limits of a route that we announce beside link.Check. GoBGP has no extended messages (RFC 8654), and says nothing when it cannot send one.
 const (
-	maxCommunities = 32
 	maxMessage     = 4096
 	messageReserve = 256 // header, AS_PATH, LOCAL_PREF, the frame of MP_REACH_NLRI, and what reflectors add
 )
@@ -39,7 +37,7 @@ var (
 // encode is the route as a path for GoBGP, in octets, which costs a fifth of protobuf messages. The ESI is always ten octets there: GoBGP's MAC mobility
 // tells an absent one from zeros. The communities keep their order. ORIGINATOR_ID is for reflectors to set.
 func encode(r evpn.Route) (*api.Path, error) {
-	if err := checkRoute(&r); err != nil {
+	if err := link.Check(&r); err != nil {
 		return nil, fmt.Errorf("announce %v: %w", r.RouteKey, err)
 	}
 	nlri, err := r.AppendNLRI(nil)
@@ -102,30 +100,6 @@ func encodeMembership(as uint32, rt evpn.RouteTarget) *api.Path {
 		},
 	}
 }
-
-// checkRoute refuses what GoBGP would take in but not send, or mistake for another route.
-func checkRoute(r *evpn.Route) error {
-	switch {
-	case r.RD[0] != 0 || r.RD[1] > 2:
-		return fmt.Errorf("route distinguisher of type %d, types 0 to 2 are known", binary.BigEndian.Uint16(r.RD[:]))
-	case !plain(r.IP) && r.IP.IsValid():
-		return fmt.Errorf("address %v: must be an IPv4 or IPv6 address without zone", r.IP)
-	case !plain(r.NextHop):
-		return fmt.Errorf("next hop %v: must be an IPv4 or IPv6 address without zone", r.NextHop)
-	case r.Label > evpn.MaxVNI:
-		return fmt.Errorf("label %d has more than 24 bits", r.Label)
-	case len(r.Communities) > maxCommunities:
-		return fmt.Errorf("%d extended communities, at most %d are sent", len(r.Communities), maxCommunities)
-	case r.PMSI != nil && r.PMSI.Label > evpn.MaxVNI:
-		return fmt.Errorf("PMSI tunnel label %d has more than 24 bits", r.PMSI.Label)
-	case r.PMSI != nil && r.PMSI.Type == evpn.IngressReplication && !plain(r.PMSI.ID):
-		return errors.New("PMSI tunnel with ingress replication needs the VTEP's address")
-	}
-	return nil
-}
-
-// plain reports whether the address goes through GoBGP as it is: it prints an IPv4-mapped one like the IPv4 address.
-func plain(a netip.Addr) bool { return a.IsValid() && !a.Is4In6() && a.Zone() == "" }
 
 func attribute(flags, typ byte, value []byte) []byte {
 	b := make([]byte, 0, 4+len(value))

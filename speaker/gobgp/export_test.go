@@ -25,3 +25,6 @@ func StartPlain(t testing.TB, global *api.Global) *server.BgpServer {
 	}
 	return srv
 }
+
+// Decode is decode.
+var Decode = decode

@@ -19,7 +19,7 @@ const Version = 1
 type Kind uint8
 
 const (
-	Up     Kind = 1 + iota // guard: a session stands. Peer, AS, RouterID
+	Up     Kind = 1 + iota // guard: a session stands. Peer, AS, RouterID, Memberships
 	Down                   // guard: it ended. Peer, Text says why
 	Routes                 // guard: Peer, At, Update; engine: Update, which withdraws or announces its own routes
 	Whole                  // engine: it has announced everything that it has to
@@ -41,11 +41,19 @@ type Message struct {
 	AS       uint32        // of the peer
 	RouterID evpn.RouterID // of the peer
 	Text     string
-	Update   []byte // a whole UPDATE, header included. From a Reader it is valid until the next message
+
+	// Memberships are exchanged with the peer (RFC 4684): it may have sent End-of-RIB with the routes that it had sent so far, before it had read ours and
+	// sent what they ask for (GoBGP does, unless told to wait).
+	Memberships bool
+
+	Update []byte // a whole UPDATE, header included. From a Reader it is valid until the next message
 }
 
 // maxMessage bounds a frame: more than an UPDATE and everything else has.
 const maxMessage = 8 << 10
+
+// flagMemberships is Message.Memberships.
+const flagMemberships = 1
 
 // frameHeader is the octets before what depends on the kind.
 const frameHeader = 4 + 1 + 1 + 16 + 8
@@ -54,10 +62,12 @@ const frameHeader = 4 + 1 + 1 + 16 + 8
 //
 //	 0         4        5           6                   22                 30
 //	+---------+--------+-----------+-------------------+------------------+--------------------------------------+
-//	| size 32 | kind 8 | address 8 | address, padded   | nanoseconds 64   | AS 32, router-id 32 | text | UPDATE  |
+//	| size 32 | kind 8 | address 8 | address, padded   | nanoseconds 64   | AS 32, router-id 32, flags 8 | text  |
+//	|         |        |           |                   |                  | | UPDATE                             |
 //	+---------+--------+-----------+-------------------+------------------+--------------------------------------+
 //
-// Size is of all of it. The address has as many octets as the octet before it says: 0, 4 or 16. Nanoseconds are since 1970, 0 for no time.
+// Size is of all of it. The address has as many octets as the octet before it says: 0, 4 or 16. Nanoseconds are since 1970, 0 for no
+// time. The flags are 1 for Memberships.
 func (m *Message) Append(b []byte) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(m.Kind), 0)
@@ -75,6 +85,11 @@ func (m *Message) Append(b []byte) []byte {
 	case Up:
 		b = binary.BigEndian.AppendUint32(b, m.AS)
 		b = binary.BigEndian.AppendUint32(b, uint32(m.RouterID))
+		var flags byte
+		if m.Memberships {
+			flags |= flagMemberships
+		}
+		b = append(b, flags)
 	case Down:
 		b = append(b, m.Text[:min(len(m.Text), maxMessage-frameHeader)]...)
 	case Routes:
@@ -145,9 +160,10 @@ func parse(b []byte) (m Message, err error) {
 	rest := b[frameHeader:]
 	switch m.Kind {
 	case Up:
-		if len(rest) != 8 {
-			return Message{}, fmt.Errorf("read link: Up of %d octets, must be 8", len(rest))
+		if len(rest) != 9 {
+			return Message{}, fmt.Errorf("read link: Up of %d octets, must be 9", len(rest))
 		}
+		m.Memberships = rest[8]&flagMemberships != 0
 		m.AS, m.RouterID = binary.BigEndian.Uint32(rest), evpn.RouterID(binary.BigEndian.Uint32(rest[4:]))
 	case Down:
 		m.Text = string(rest)

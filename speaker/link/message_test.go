@@ -14,6 +14,7 @@ import (
 
 var samples = []Message{
 	{Kind: Up, Peer: netip.MustParseAddr("192.0.2.1"), AS: 4200000000, RouterID: 0xc0000201},
+	{Kind: Up, Peer: netip.MustParseAddr("192.0.2.2"), AS: 65001, RouterID: 0xc0000202, Memberships: true},
 	{Kind: Routes, Peer: netip.MustParseAddr("2001:db8::1"), At: time.Unix(1, 5), Update: bytes.Repeat([]byte{0xff}, 4096)},
 	{Kind: Routes, Update: []byte{1, 2, 3}},
 	{Kind: Whole},
@@ -62,7 +63,7 @@ func TestFramesThatAreNone(t *testing.T) {
 		{"kind 0", "kind 0 is not known", change(4, 0)},
 		{"kind 7", "kind 7 is not known", change(4, 7)},
 		{"address", "an address of 5 octets", change(5, 5)},
-		{"Up with more", "Up of 9 octets", append(change(3, byte(len(whole)+1)), 0)},
+		{"Up with more", "Up of 10 octets", append(change(3, byte(len(whole)+1)), 0)},
 	} {
 		if _, err := NewReader(bytes.NewReader(c.octets)).Next(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)

@@ -18,6 +18,7 @@ type Verdict struct {
 type Filter struct {
 	session Session
 	trusted bool // ParseUpdate: attributes are not judged
+	bare    bool // Reader.Bare
 
 	msg        []byte
 	verdict    Verdict
@@ -60,7 +61,7 @@ func (f *Filter) start(msg []byte) {
 		Refusals: v.Refusals[:0],
 	}
 	*f = Filter{
-		session: f.session, trusted: f.trusted, msg: msg, verdict: *v,
+		session: f.session, trusted: f.trusted, bare: f.bare, msg: msg, verdict: *v,
 		attributes: f.attributes[:0], values: f.values[:0], writer: f.writer.empty(),
 	}
 }

@@ -193,7 +193,7 @@ func (f *Filter) judgeUnreach(a *attribute) *Error {
 func (f *Filter) judgeFields(l layout) *Error {
 	announces := l.nlri < len(f.msg)
 	f.reachable = f.reachable || announces
-	if f.reachable {
+	if f.reachable && !f.bare {
 		for _, t := range []byte{attrOrigin, attrASPath, attrNextHop} {
 			if f.seen[0]&(1<<t) == 0 && (t != attrNextHop || announces) {
 				f.withdraw(&attribute{typ: t, start: l.attributes, end: l.attributes}, UpdateMissingWellKnown, "missing (RFC 7606 §3 d)")

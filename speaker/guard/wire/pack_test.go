@@ -185,3 +185,20 @@ func TestPackerIsPack(t *testing.T) {
 		}
 	}
 }
+
+// Routes of the engine have no attributes that depend on the peer.
+func TestReaderOfBareUpdates(t *testing.T) {
+	msg := []byte{
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 68, 2, 0, 0, 0, 45,
+		0x80, 14, 42, 0, 25, 70, 4, 192, 0, 2, 1, 0,
+		2, 33, 0, 1, 192, 0, 2, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 2, 0, 0, 0, 0, 1, 0, 0, 39, 116,
+	}
+	msg[17], msg[22], msg[25] = byte(len(msg)), byte(len(msg)-23), byte(len(msg)-26)
+	bare := Reader{Bare: true}
+	if u, err := bare.Update(msg); err != nil || len(u.Announced) != 1 {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if u, err := new(Reader).Update(msg); err == nil {
+		t.Errorf("a reader of whole ones reads %+v", u)
+	}
+}

@@ -106,12 +106,16 @@ func listError(msg []byte, at, size int, format string, args ...any) *Error {
 func ParseUpdate(msg []byte) (*Update, error) { return new(Reader).Update(msg) }
 
 // Reader is ParseUpdate for who reads one after the other, and uses its memory again. The zero value is ready; it is not safe for concurrent use.
-type Reader struct{ filter Filter }
+type Reader struct {
+	Bare bool // attributes that depend on the peer need not be there: ORIGIN, AS_PATH
+
+	filter Filter
+}
 
 // Update is what the UPDATE says; it is valid until the next one.
 func (r *Reader) Update(msg []byte) (*Update, error) {
 	f := &r.filter
-	f.trusted, f.session = true, Session{FourOctetAS: true, Internal: true}
+	f.trusted, f.bare, f.session = true, r.Bare, Session{FourOctetAS: true, Internal: true}
 	f.start(msg)
 	if err := f.judge(); err != nil {
 		return nil, err
