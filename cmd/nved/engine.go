@@ -65,9 +65,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	}
 	started := newStart(table)
 	events := story(parent)
-	following, unfollow := context.WithCancel(context.Background())
-	undo.Add(unfollow)
-	happening := events.Follow(following)
+	happening := events.NewReader()
 	poster, err := hook.New(c.ID, hooks, state, log.WithField("part", "hooks"))
 	if err != nil {
 		return nil, fmt.Errorf("read what hooks have not got yet: %w", err)
@@ -102,10 +100,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		{Name: "forwarding table", Run: table.Run},
 		{Name: "TES plane", Run: tesPlane.Run},
 		{Name: "fabric", Run: fabric.Run},
-		{Name: "story", Run: func(ctx context.Context) error {
-			defer unfollow()
-			return handOn(ctx, happening, parent)
-		}},
+		{Name: "story", Run: func(ctx context.Context) error { return handOn(ctx, happening, parent) }},
 		{Name: "hooks", Run: poster.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},

@@ -30,43 +30,43 @@ func story(parent *supervisor.Parent) *history.Log {
 	return log
 }
 
-// handOnTime is how long events gather after the last were handed on, while many come.
-const handOnTime = 20 * time.Millisecond
+// Events gather for handOnTime after the last were handed on; after many, for handOnShare times as long as those took, so that a flood costs a share of the time only, but not for longer
+// than handOnMost.
+const (
+	handOnTime  = 20 * time.Millisecond
+	handOnShare = 9
+	handOnMost  = 250 * time.Millisecond
+)
 
-// handOn gives each event to the supervisor until ctx ends: at once what comes alone, and together what comes after it, at the end what has gathered.
-func handOn(ctx context.Context, events <-chan history.Event, parent interface{ Keep(all ...any) error }) error {
-	var batch []any
-	gathered := time.NewTimer(0)
-	defer gathered.Stop()
-	due := false // nothing was handed on for handOnTime
+// handOn gives the events to the supervisor until ctx ends: at once what comes alone, and together what comes after it, at the end what has gathered. Of too many the newest are handed on.
+func handOn(ctx context.Context, events *history.Reader, parent interface{ Keep(all ...any) error }) error {
+	hand := func() (time.Duration, error) {
+		began := time.Now()
+		var batch []any
+		for _, e := range events.Newest(eventsHandedOn) {
+			batch = append(batch, e)
+		}
+		if len(batch) == 0 {
+			return 0, nil
+		}
+		err := parent.Keep(batch...)
+		return min(max(handOnTime, handOnShare*time.Since(began)), handOnMost), err
+	}
 	for {
 		select {
 		case <-ctx.Done():
-			if len(batch) > 0 {
-				_ = parent.Keep(batch...) // a supervisor that is gone need not know
-			}
+			_, _ = hand() // a supervisor that is gone need not know
 			return nil
-		case <-gathered.C:
-			due = true
-		case e, ok := <-events:
-			if !ok {
-				<-ctx.Done()
-				return nil
-			}
-			if len(batch) == eventsHandedOn {
-				batch = batch[1:]
-			}
-			batch = append(batch, e)
+		case <-events.Ready():
 		}
-		if !due || len(batch) == 0 {
-			continue
-		}
-		if err := parent.Keep(batch...); err != nil {
+		pause, err := hand()
+		if err != nil {
 			<-ctx.Done() // the supervisor is gone, so this process ends
 			return nil
 		}
-		clear(batch)
-		batch, due = batch[:0], false
-		gathered.Reset(handOnTime)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
 	}
 }

@@ -27,20 +27,21 @@ func (k *keeper) Keep(all ...any) error {
 	return nil
 }
 
-// handsOn hands on to k what comes over events, from a second ago on; stop ends that.
-func handsOn(t *testing.T) (events chan<- history.Event, k *keeper, stop func()) {
+// handsOn hands on to k what is appended to events, from a second ago on; stop ends that.
+func handsOn(t *testing.T) (events *history.Log, k *keeper, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
-	c, k, done := make(chan history.Event), &keeper{}, make(chan struct{})
+	events, k, done := history.New(eventsInAll, eventsPerVM), &keeper{}, make(chan struct{})
+	reader := events.NewReader()
 	go func() {
 		defer close(done)
-		if err := handOn(ctx, c, k); err != nil {
+		if err := handOn(ctx, reader, k); err != nil {
 			t.Error(err)
 		}
 	}()
 	time.Sleep(time.Second)
 	synctest.Wait()
 	k.began = time.Now()
-	return c, k, func() {
+	return events, k, func() {
 		cancel()
 		<-done
 	}
@@ -52,11 +53,13 @@ func TestEventsAreHandedOn(t *testing.T) {
 		events, k, stop := handsOn(t)
 		send := func(name string, n int) {
 			for i := range n {
-				events <- history.Event{Detail: fmt.Sprint(name, i)}
+				events.Append(history.Event{Detail: fmt.Sprint(name, i)})
+				if i == 0 {
+					synctest.Wait() // the first comes alone
+				}
 			}
 		}
 		send("a", 1)
-		synctest.Wait()
 		send("b", 300)
 		time.Sleep(time.Second)
 		send("c", eventsHandedOn+12)
@@ -64,7 +67,6 @@ func TestEventsAreHandedOn(t *testing.T) {
 		synctest.Wait()
 		k.gone = true
 		send("d", 1)
-		synctest.Wait()
 		stop()
 		want := []string{"1 from a0 after 0s", "300 from b0 after 20ms", "1 from c0 after 1s", "4096 from c12 after 1.02s"}
 		if !slices.Equal(k.given, want) {
@@ -78,7 +80,8 @@ func TestEventsThatGatherAreHandedOnAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events, k, stop := handsOn(t)
 		for i := range 3 {
-			events <- history.Event{Detail: fmt.Sprint("a", i)}
+			synctest.Wait()
+			events.Append(history.Event{Detail: fmt.Sprint("a", i)})
 		}
 		synctest.Wait()
 		stop()

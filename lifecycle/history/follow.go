@@ -2,37 +2,77 @@ package history
 
 import "context"
 
-// follower is a reader's place in the log. It has no queue of its own: the log is the queue.
-type follower struct {
-	next   uint64        // number of the event to send next
-	append chan struct{} // of one: something was appended since the follower looked last
+// Reader is a reader's place in the log. It has no queue of its own: the log is the queue. A reader that is too slow loses the oldest, as the log does; the number of the next event tells.
+type Reader struct {
+	log  *Log
+	next uint64        // number of the event to read next
+	more chan struct{} // of one: something was appended since the reader looked last
 }
 
-// wake tells the follower to look; it never waits.
-func (f *follower) wake() {
+// NewReader reads what is appended from now on, until it is closed.
+func (l *Log) NewReader() *Reader {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := &Reader{log: l, next: l.last + 1, more: make(chan struct{}, 1)}
+	l.readers[r] = struct{}{}
+	return r
+}
+
+// Ready signals (capacity 1) that something was appended.
+func (r *Reader) Ready() <-chan struct{} { return r.more }
+
+// wake tells the reader to look; it never waits.
+func (r *Reader) wake() {
 	select {
-	case f.append <- struct{}{}:
+	case r.more <- struct{}{}:
 	default:
 	}
 }
 
-// Follow sends events from now on until ctx ends, when it closes the channel. A reader that is too slow loses the oldest, as the log does;
-// the number of the next event tells.
-func (l *Log) Follow(ctx context.Context) <-chan Event {
+// Newest is what was appended since the reader read last, but of more than so many the newest only.
+func (r *Reader) Newest(most int) []Event {
+	l := r.log
 	l.mu.Lock()
-	f := &follower{next: l.last + 1, append: make(chan struct{}, 1)}
-	l.followers[f] = struct{}{}
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	n := min(l.last+1-r.next, uint64(max(most, 0)))
+	r.next = l.last + 1
+	return l.newest(int(n))
+}
 
+// one is the reader's next event, or the oldest that the log still has; ok is false when there is none yet.
+func (r *Reader) one() (e Event, ok bool) {
+	l := r.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.next > l.last {
+		return Event{}, false
+	}
+	oldest := l.last - uint64(l.events.len()) + 1
+	r.next = max(r.next, oldest)
+	t := l.events.at(int(r.next - oldest))
+	r.next++
+	return l.words.unpack(t.vm, t.packed), true
+}
+
+// Close ends the reading.
+func (r *Reader) Close() {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	delete(r.log.readers, r)
+}
+
+// Follow sends events from now on, one by one, until ctx ends, when it closes the channel. A reader that is too slow loses the oldest.
+func (l *Log) Follow(ctx context.Context) <-chan Event {
+	r := l.NewReader()
 	events := make(chan Event)
 	go func() {
 		defer close(events)
-		defer l.leave(f)
+		defer r.Close()
 		for {
-			e, ok := l.advance(f)
+			e, ok := r.one()
 			if !ok {
 				select {
-				case <-f.append:
+				case <-r.Ready():
 					continue
 				case <-ctx.Done():
 					return
@@ -46,25 +86,4 @@ func (l *Log) Follow(ctx context.Context) <-chan Event {
 		}
 	}()
 	return events
-}
-
-// advance is the follower's next event, or the oldest that the log still has; ok is false when there is none yet.
-func (l *Log) advance(f *follower) (e Event, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if f.next > l.last {
-		return Event{}, false
-	}
-	held := uint64(len(l.events.events))
-	oldest := l.last - held + 1
-	f.next = max(f.next, oldest)
-	e = *l.events.at(int(f.next - oldest))
-	f.next++
-	return e, true
-}
-
-func (l *Log) leave(f *follower) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.followers, f)
 }

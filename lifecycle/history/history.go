@@ -10,18 +10,26 @@ type Log struct {
 	perVM  int
 	maxVMs int
 
-	mu        sync.Mutex
-	last      uint64 // number of the newest event
-	events    ring
-	stories   map[string]*list.Element // of *story, by VM
-	touched   list.List                // the same, the VM that an event was about last in front
-	followers map[*follower]struct{}
+	mu      sync.Mutex
+	last    uint64 // number of the newest event
+	words   words
+	room    []byte // in which the next is packed
+	events  ring[told]
+	stories map[string]*list.Element // of *story, by VM
+	touched list.List                // the same, the VM that an event was about last in front
+	readers map[*Reader]struct{}
+}
+
+// told is an event of a VM, if it is of any.
+type told struct {
+	vm string
+	packed
 }
 
 // story is the events of one VM.
 type story struct {
 	vm     string
-	events ring
+	events ring[packed]
 }
 
 // New makes a log of at most total events, and at most perVM of one VM; of both at least one. Stories outlive the events in whole: those
@@ -29,11 +37,12 @@ type story struct {
 func New(total, perVM int) *Log {
 	total, perVM = max(total, 1), max(perVM, 1)
 	return &Log{
-		perVM:     perVM,
-		maxVMs:    total,
-		events:    ring{limit: total},
-		stories:   make(map[string]*list.Element),
-		followers: make(map[*follower]struct{}),
+		perVM:   perVM,
+		maxVMs:  total,
+		words:   words{numbers: make(map[string]uint64)},
+		events:  ring[told]{limit: total},
+		stories: make(map[string]*list.Element),
+		readers: make(map[*Reader]struct{}),
 	}
 }
 
@@ -43,12 +52,16 @@ func (l *Log) Append(e Event) {
 	defer l.mu.Unlock()
 	l.last++
 	e.Number = l.last
-	l.events.push(&e)
+	l.room = l.words.pack(l.room[:0], &e)
+	new := told{packed: packed(l.room)}
 	if e.VM != "" {
-		l.story(e.VM).events.push(&e)
+		s := l.story(e.VM)
+		s.events.push(new.packed)
+		new.vm = s.vm
 	}
-	for f := range l.followers {
-		f.wake()
+	l.events.push(new)
+	for r := range l.readers {
+		r.wake()
 	}
 }
 
@@ -62,7 +75,7 @@ func (l *Log) story(vm string) *story {
 		oldest := l.touched.Remove(l.touched.Back()).(*story)
 		delete(l.stories, oldest.vm)
 	}
-	s := &story{vm: vm, events: ring{limit: l.perVM}}
+	s := &story{vm: vm, events: ring[packed]{limit: l.perVM}}
 	l.stories[vm] = l.touched.PushFront(s)
 	return s
 }
@@ -75,12 +88,17 @@ func (l *Log) OfVM(vm string) []Event {
 	if !ok {
 		return nil
 	}
-	return at.Value.(*story).events.newest(l.perVM)
+	s := at.Value.(*story)
+	return s.events.newest(l.perVM, func(p packed) Event { return l.words.unpack(s.vm, p) })
 }
 
 // Recent is up to n of the newest events, oldest first.
 func (l *Log) Recent(n int) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.events.newest(n)
+	return l.newest(n)
+}
+
+func (l *Log) newest(n int) []Event {
+	return l.events.newest(n, func(t told) Event { return l.words.unpack(t.vm, t.packed) })
 }

@@ -1,30 +1,32 @@
 package history
 
-// ring holds the newest events up to a limit. It grows as needed and then overwrites the oldest.
-type ring struct {
+// ring holds the newest of something, up to a limit. It grows as needed and then overwrites the oldest.
+type ring[T any] struct {
 	limit  int
-	events []Event
-	oldest int // index of the oldest event; 0 until the ring is full
+	all    []T
+	oldest int // index of the oldest; 0 until the ring is full
 }
 
-func (r *ring) push(e *Event) {
-	if len(r.events) < r.limit {
-		r.events = append(r.events, *e)
+func (r *ring[T]) push(v T) {
+	if len(r.all) < r.limit {
+		r.all = append(r.all, v)
 		return
 	}
-	r.events[r.oldest] = *e
+	r.all[r.oldest] = v
 	r.oldest = (r.oldest + 1) % r.limit
 }
 
-// at is the i-th event, 0 being the oldest.
-func (r *ring) at(i int) *Event { return &r.events[(r.oldest+i)%len(r.events)] }
+// at is the i-th, 0 being the oldest.
+func (r *ring[T]) at(i int) T { return r.all[(r.oldest+i)%len(r.all)] }
 
-// newest copies up to n events, oldest first.
-func (r *ring) newest(n int) []Event {
-	n = min(max(n, 0), len(r.events))
+func (r *ring[T]) len() int { return len(r.all) }
+
+// newest reads up to n of the newest, oldest first.
+func (r *ring[T]) newest(n int, read func(T) Event) []Event {
+	n = min(max(n, 0), len(r.all))
 	events := make([]Event, n)
 	for i := range events {
-		events[i] = *r.at(len(r.events) - n + i)
+		events[i] = read(r.at(len(r.all) - n + i))
 	}
 	return events
 }
