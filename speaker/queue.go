@@ -55,6 +55,19 @@ func (q *Queue) Put(e Event) {
 	q.signal()
 }
 
+// PutAll is Put of many, at once.
+func (q *Queue) PutAll(events []Event) {
+	if len(events) == 0 {
+		return
+	}
+	q.mu.Lock()
+	for i := range events {
+		q.put(events[i])
+	}
+	q.mu.Unlock()
+	q.signal()
+}
+
 func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
