@@ -37,7 +37,7 @@ func (b backend) WatchEvents(_ *tnsv1.WatchEventsRequest, out grpc.ServerStreami
 }
 
 // directory is a folder whose path is short enough for a socket.
-func directory(t *testing.T) string {
+func directory(t testing.TB) string {
 	t.Helper()
 	d, err := os.MkdirTemp("", "control")
 	if err != nil {
@@ -48,7 +48,7 @@ func directory(t *testing.T) string {
 }
 
 // serve serves a backend until the test ends and returns its address.
-func serve(t *testing.T, file string, b Backend) string {
+func serve(t testing.TB, file string, b Backend) string {
 	t.Helper()
 	l, err := Listen("unix://" + file)
 	if err != nil {
@@ -66,7 +66,7 @@ func serve(t *testing.T, file string, b Backend) string {
 	return "unix://" + file
 }
 
-func dial(t *testing.T, address string) *Client {
+func dial(t testing.TB, address string) *Client {
 	t.Helper()
 	c, err := Dial(t.Context(), address)
 	if err != nil {

@@ -15,6 +15,10 @@ import (
 // Backend is what a daemon answers with. It embeds [Unsupported] for the methods that do not apply to it.
 type Backend = tnsv1.ControlServer
 
+// window is how many octets of requests may be on their way. It is fixed: a window that gRPC fits to the way costs a ping and its answer, four wake-ups,
+// for each message, and both ends are on one machine.
+const window = 1 << 20
+
 // Server serves a backend on a socket.
 type Server struct {
 	listener net.Listener
@@ -26,6 +30,7 @@ func NewServer(l net.Listener, b Backend) *Server {
 	s := &Server{
 		listener: l,
 		grpc: grpc.NewServer(
+			grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(window),
 			grpc.ChainUnaryInterceptor(unaryStatus),
 			grpc.ChainStreamInterceptor(streamStatus),
 		),

@@ -18,6 +18,9 @@ import (
 // Patience is how long it waits for an answer.
 const Patience = 15 * time.Second
 
+// window is how many octets of answers may be on their way: fixed, so that no ping goes with each message.
+const window = 1 << 20
+
 // Manager is connected to one daemon. Its methods may be called by several goroutines.
 type Manager struct {
 	node       string
@@ -28,7 +31,8 @@ type Manager struct {
 // New connects to the daemon (tesd or nved) of a node, through the file system that the node has.
 func New(l *clab.Lab, node, daemon string) (*Manager, error) {
 	connection, err := grpc.NewClient("unix://"+l.Path(node, "/run/tns/"+daemon+".sock"),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(window))
 	if err != nil {
 		return nil, fmt.Errorf("%s of %s: %w", daemon, node, err)
 	}
