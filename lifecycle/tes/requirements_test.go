@@ -292,6 +292,25 @@ func TestReq_3_3_9_HypervisorRespondsToAChangedIndicator(t *testing.T) {
 	}
 }
 
+// An operation is two writes of the disk: before its request is announced, and when its answer has come, with the tag that it tells.
+func TestAnOperationIsTwoWrites(t *testing.T) {
+	for _, tag := range []*evpn.LocalTag{nil, {}, {Type: 1, VID: 100}, {Type: 1, VID: 100, Change: 1}} {
+		w := newWorld(t)
+		w.up(edgeID)
+		w.must(Operation{Op: evpn.Associate, VM: vmid(2), NICs: []NIC{nic("blue", 2)}}) // the VN has its number
+		w.edges[edgeID].vms[vmid(1)] = &record{lifetime: 300, tag: tag}
+		for _, o := range []Operation{
+			{Op: evpn.Associate, VM: vmid(1), NICs: []NIC{nic("blue", 1)}}, {Op: evpn.Suspend, VM: vmid(1)}, {Op: evpn.Terminate, VM: vmid(1)},
+		} {
+			before := w.disk.writes
+			w.must(o)
+			if n := w.disk.writes - before; n != 2 {
+				t.Errorf("tag %+v: %v took %d writes, want 2", tag, o.Op, n)
+			}
+		}
+	}
+}
+
 // Who applies tags is told when a MAC has its own no more: with the VM, or when the VM goes on without it.
 func TestTagEndsWithItsMAC(t *testing.T) {
 	a := &applier{}

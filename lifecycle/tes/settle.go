@@ -19,10 +19,9 @@ func (v *vm) outstanding() bool { return !v.Answer.Answered && !v.silent }
 // It may be called at any time.
 func (c *core) settle(now time.Time, v *vm) {
 	for {
-		a := c.answer(v)
-		c.takeTags(now, v)
+		a, tags := c.answer(v), c.takeTags(v)
 		if a.complete && news(v, a) {
-			if err := c.take(now, v, a); err != nil {
+			if err := c.take(now, v, a, tags); err != nil {
 				c.mend(now, v, err)
 				return
 			}
@@ -30,6 +29,12 @@ func (c *core) settle(now time.Time, v *vm) {
 				return // terminated
 			}
 			continue
+		}
+		if tags.changed {
+			if err := c.putTags(now, v, tags); err != nil {
+				c.mend(now, v, err)
+				return
+			}
 		}
 		c.clock(now, v, a)
 		purpose, ok := c.dueRequest(now, v)

@@ -21,34 +21,80 @@ type TagApplier interface {
 	EndTag(vm evpn.VMID, vn string, mac evpn.MAC, tag evpn.LocalTag)
 }
 
-// takeTags takes over the local tags that the responses tell, and has those that changed applied.
-func (c *core) takeTags(now time.Time, v *vm) {
-	draft := v.VM
-	draft.Tags = slices.Clone(v.Tags)
-	var changed []store.Tag
+// tagging is a VM with the tags that its responses tell now, and with what the applier has answered to those that changed.
+type tagging struct {
+	store.VM
+	changed bool
+	applied []applied
+	echoed  []store.Route // of VM.Standing, with another ECHO than they are announced with
+}
+
+// takeTags has the tags applied that the responses tell and the VM has not. Nothing of it is on disk.
+func (c *core) takeTags(v *vm) tagging {
+	t := tagging{VM: v.VM}
 	for _, told := range c.toldTags(v) {
-		i := slices.IndexFunc(draft.Tags, func(t store.Tag) bool { return t.VN == told.VN && t.MAC == told.MAC })
-		switch {
-		case i < 0:
-			draft.Tags = append(draft.Tags, told)
-		case draft.Tags[i].LocalTag == told.LocalTag:
+		i := slices.IndexFunc(t.Tags, func(o store.Tag) bool { return o.VN == told.VN && o.MAC == told.MAC })
+		if i >= 0 && t.Tags[i].LocalTag == told.LocalTag {
 			continue
-		default:
-			told.Echo = draft.Tags[i].Echo
-			draft.Tags[i] = told
 		}
-		changed = append(changed, told)
+		t.Tags = slices.Clone(t.Tags)
+		if i < 0 {
+			t.Tags = append(t.Tags, told)
+		} else {
+			told.Echo = t.Tags[i].Echo
+			t.Tags[i] = told
+		}
+		t.changed = true
+		if answer, at := c.applyTag(v.ID, told); at {
+			t.answer(answer)
+		}
 	}
-	if len(changed) == 0 {
-		return
+	return t
+}
+
+// answer answers a changed tag by ECHO on the standing request, with its sequence: ECHO is no content (§3.3.9, SPEC §2). Nobody answers to what was told first.
+// It returns false where there is nothing to answer.
+func (t *tagging) answer(a applied) bool {
+	i := slices.IndexFunc(t.Tags, func(o store.Tag) bool { return o.VN == a.VN && o.MAC == a.MAC && o.LocalTag == a.Tag })
+	if i < 0 {
+		return false // it is another one by now
 	}
-	if err := c.put(v, draft); err != nil {
-		c.mend(now, v, err)
-		return
+	failed := a.Err != nil
+	if t.Tags[i].Applied && !failed {
+		return false // again, as it was
 	}
-	for _, t := range changed {
-		c.applyTag(now, v.ID, t)
+	t.Tags = slices.Clone(t.Tags)
+	t.Tags[i].Applied = !failed
+	if a.Tag.Change != 0 {
+		t.Tags[i].Echo = &evpn.Echo{Change: a.Tag.Change, Failed: failed}
 	}
+	t.Standing = slices.Clone(t.Standing)
+	for i := range t.Current() {
+		r := &t.Standing[i]
+		if e := echo(t.Tags, r.VN, r.MAC); !sameEcho(e, r.Echo) {
+			r.Echo = e
+			t.echoed = append(t.echoed, *r)
+		}
+	}
+	t.applied = append(t.applied, a)
+	return true
+}
+
+// putTags makes it the VM's state, on disk first, and tells of it.
+func (c *core) putTags(now time.Time, v *vm, t tagging) error {
+	if err := c.put(v, t.VM); err != nil {
+		return err
+	}
+	c.sayTags(now, v, t)
+	return nil
+}
+
+// sayTags tells of tags that are on disk.
+func (c *core) sayTags(now time.Time, v *vm, t tagging) {
+	for _, a := range t.applied {
+		c.tellTag(now, v, a)
+	}
+	c.announce(now, v, t.echoed)
 }
 
 // toldTags is the tag of each (VN, MAC) whose responses agree on one. They differ only while a change arrives route by route.
@@ -75,12 +121,11 @@ func (c *core) toldTags(v *vm) []store.Tag {
 	return slices.DeleteFunc(tags, func(t store.Tag) bool { return torn[place{t.VN, t.MAC}] })
 }
 
-// applyTag hands a tag to the applier, whose answer comes back as an input, or at once.
-func (c *core) applyTag(now time.Time, id evpn.VMID, t store.Tag) {
+// applyTag hands a tag to the applier. What it answers at once is returned; what it answers later comes as an input.
+func (c *core) applyTag(id evpn.VMID, t store.Tag) (answer applied, at bool) {
 	done := applied{VM: id, VN: t.VN, MAC: t.MAC, Tag: t.LocalTag}
 	if c.cfg.Tags == nil {
-		c.tagApplied(now, done)
-		return
+		return done, true
 	}
 	var mu sync.Mutex
 	var answered, later bool
@@ -93,12 +138,9 @@ func (c *core) applyTag(now time.Time, id evpn.VMID, t store.Tag) {
 		}
 	})
 	mu.Lock()
+	defer mu.Unlock()
 	later = true
-	at := answered
-	mu.Unlock()
-	if at {
-		c.tagApplied(now, done)
-	}
+	return done, answered
 }
 
 // endTags ends the tags that a VM had and has not any more.
@@ -124,48 +166,26 @@ func tagsOf(tags []store.Tag, routes []store.Route) []store.Tag {
 func (c *core) applyAll(now time.Time) {
 	for _, v := range c.sorted() {
 		for _, t := range slices.Clone(v.Tags) {
-			c.applyTag(now, v.ID, t)
+			if answer, at := c.applyTag(v.ID, t); at {
+				c.tagApplied(now, answer)
+			}
 		}
 	}
 }
 
-// tagApplied answers a changed tag by ECHO on the standing request, with its sequence: ECHO is no content (§3.3.9, SPEC §2). Nobody answers to what was told first.
+// tagApplied takes in what the applier answers.
 func (c *core) tagApplied(now time.Time, a applied) {
 	v := c.vms[a.VM]
 	if v == nil {
 		return
 	}
-	i := slices.IndexFunc(v.Tags, func(t store.Tag) bool { return t.VN == a.VN && t.MAC == a.MAC && t.LocalTag == a.Tag })
-	if i < 0 {
-		return // it is another one by now
-	}
-	failed := a.Err != nil
-	before := v.Tags[i]
-	if before.Applied && !failed {
-		return // again, as it was
-	}
-	draft := v.VM
-	draft.Tags = slices.Clone(v.Tags)
-	t := &draft.Tags[i]
-	t.Applied = !failed
-	if a.Tag.Change != 0 {
-		t.Echo = &evpn.Echo{Change: a.Tag.Change, Failed: failed}
-	}
-	var echoed []store.Route
-	draft.Standing = slices.Clone(v.Standing)
-	for i := range draft.Standing[:len(v.Current())] {
-		r := &draft.Standing[i]
-		if e := echo(draft.Tags, r.VN, r.MAC); !sameEcho(e, r.Echo) {
-			r.Echo = e
-			echoed = append(echoed, *r)
-		}
-	}
-	c.tellTag(now, v, a)
-	if err := c.put(v, draft); err != nil {
-		c.mend(now, v, err)
+	t := tagging{VM: v.VM}
+	if !t.answer(a) {
 		return
 	}
-	c.announce(now, v, echoed)
+	if err := c.putTags(now, v, t); err != nil {
+		c.mend(now, v, err)
+	}
 }
 
 func sameEcho(a, b *evpn.Echo) bool {

@@ -12,12 +12,12 @@ import (
 // defaultLifetime stands in for a lease that the NVE does not tell.
 const defaultLifetime = 300 * time.Second
 
-// take takes an answer over: the first one to the current request, or what the NVE has done on its own since (SPEC §3 "Response"). On error
-// nothing has changed.
-func (c *core) take(now time.Time, v *vm, a answer) error {
+// take takes an answer over, with the tags that come with it: the first one to the current request, or what the NVE has done on its own since (SPEC §3
+// "Response"). It is one write of the disk. On error nothing has changed.
+func (c *core) take(now time.Time, v *vm, a answer, tags tagging) error {
 	first := !v.Answer.Answered
 	before := v.Acked.State
-	draft := v.VM
+	draft := tags.VM
 	draft.Answer = store.Answer{
 		Answered: true, Status: a.status, Reason: a.reason, State: a.state, Lifetime: a.lifetime, Told: v.Answer.Told,
 	}
@@ -28,19 +28,19 @@ func (c *core) take(now time.Time, v *vm, a answer) error {
 		refuse(&draft, first, before)
 	}
 	if draft.Wish.Op == evpn.Terminate && draft.Wish.Phase == store.Done {
-		return c.forget(now, v, a)
+		return c.forget(now, v, a, tags)
 	}
 	var leftOver []store.Route
 	if a.status == evpn.Success || !draft.Acked.Live() || v.Request.Purpose == store.ForTruth {
 		// The set before is replaced, or has ended, or was never acknowledged.
-		leftOver, draft.Standing = v.LeftOver(), v.Current()
-		draft.Tags = tagsOf(v.Tags, draft.Standing)
+		leftOver, draft.Standing = tags.LeftOver(), tags.Current()
+		draft.Tags = tagsOf(tags.Tags, draft.Standing)
 	}
-	tags := v.Tags
 	if err := c.put(v, draft); err != nil {
 		return err
 	}
-	c.endTags(v.ID, tags, draft.Tags)
+	c.sayTags(now, v, tags)
+	c.endTags(v.ID, tags.Tags, draft.Tags)
 	c.unsayRoutes(leftOver)
 	c.tellAnswer(now, v, a, before, first)
 	c.schedule(now, v, a)
@@ -135,7 +135,7 @@ func (c *core) replyAnswer(now time.Time, v *vm, a answer) {
 }
 
 // forget: the VM is terminated. Its routes go, its sequence is remembered.
-func (c *core) forget(now time.Time, v *vm, a answer) error {
+func (c *core) forget(now time.Time, v *vm, a answer, tags tagging) error {
 	if err := c.store.Forget(v.ID); err != nil {
 		c.stats.StoreErrors++
 		return fmt.Errorf("%w: %w", ErrStore, err)
@@ -145,7 +145,7 @@ func (c *core) forget(now time.Time, v *vm, a answer) error {
 	v.Acked.State = a.state
 	c.unsayRoutes(v.Standing)
 	c.hold(v.ID, v.Standing, nil)
-	c.endTags(v.ID, v.Tags, nil)
+	c.endTags(v.ID, tags.Tags, nil)
 	c.remove(v)
 	c.changed(v)
 	c.tellAnswer(now, v, a, before, true)

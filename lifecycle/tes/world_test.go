@@ -283,7 +283,8 @@ type disk struct {
 		Numbers   map[string]uint16
 		Rebuilt   map[evpn.RouterID]bool
 	}
-	full bool
+	full   bool
+	writes int // that succeeded
 }
 
 var errFull = errors.New("no space left on device")
@@ -306,6 +307,7 @@ func (d *disk) Put(v store.VM) error {
 	if d.full {
 		return errFull
 	}
+	d.writes++
 	d.image.VMs[v.ID], d.image.Sequences[v.ID] = v, v.Request.Sequence
 	return nil
 }
@@ -314,6 +316,7 @@ func (d *disk) Forget(id evpn.VMID) error {
 	if d.full {
 		return errFull
 	}
+	d.writes++
 	delete(d.image.VMs, id)
 	return nil
 }
