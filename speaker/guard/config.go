@@ -21,6 +21,8 @@ type Config struct {
 	Families []wire.Family // EVPN alone if empty
 	Engine   Engine
 
+	Memberships []evpn.RouteTarget // what peers are asked for (RFC 4684), if RouteTargets is among Families
+
 	MaxDynamic int // dynamic peers at a time; those without a connection make place; 0: no limit
 
 	EngineTime time.Duration // sessions are closed (CEASE 8) when no engine is there for that long, 120 s

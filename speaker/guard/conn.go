@@ -43,6 +43,7 @@ type conn struct {
 type chunk struct {
 	from     *conn
 	messages [][]byte
+	at       time.Time // when the last of them was read
 	drained  bool
 	err      error // a *wire.Error where the peer's octets are no message
 }
@@ -143,6 +144,7 @@ func (c *conn) write(ctx context.Context) {
 func (c *conn) read(ctx context.Context) {
 	buf := make([]byte, maxChunk)
 	have := 0
+	var at time.Time
 	for {
 		messages, used, err := split(buf[:have])
 		for len(messages) > 0 {
@@ -150,7 +152,7 @@ func (c *conn) read(ctx context.Context) {
 			if n == 0 {
 				return
 			}
-			c.post(chunk{from: c, messages: messages[:n]})
+			c.post(chunk{from: c, messages: messages[:n], at: at})
 			messages = messages[n:]
 			select {
 			case <-c.resume:
@@ -167,6 +169,7 @@ func (c *conn) read(ctx context.Context) {
 			return
 		}
 		n, err := c.Conn.Read(buf[have:])
+		at = time.Now()
 		have += n
 		if n == 0 && err != nil {
 			if errors.Is(err, io.EOF) && have > 0 {

@@ -18,11 +18,14 @@ import (
 //	{"ask":"peers"}     → {"peers":[…Status…],"totals":{…}}
 //	{"ask":"renewed"}   → {}
 //	{"ask":"call","call":{"addresses":[…],"only":true}} → {"refused":{"192.0.2.9":"why"}}: whom to dial (Guard.Call)
+//	{"ask":"link","version":1} → {}, and then the connection is the engine's link (package link)
 //	{"ask":"notices"}   → {"notice":{…}} again and again, until either side closes. One client at a time hears them.
 
 type question struct {
 	Ask  string   `json:"ask"`
 	Call CallList `json:"call,omitzero"`
+
+	Version int `json:"version,omitempty"` // of the link
 }
 
 type answer struct {
@@ -39,6 +42,7 @@ const (
 	renew   = "renewed"
 	hearing = "notices"
 	calling = "call"
+	linking = "link"
 
 	answerTime = 5 * time.Second
 )
@@ -89,6 +93,9 @@ func (g *Guard) answerAll(ctx context.Context, c net.Conn) {
 				return
 			}
 			a.Refused = g.Call(q.Call.Addresses, q.Call.Only)
+		case linking:
+			g.answerLink(ctx, c, q.Version)
+			return
 		case hearing:
 			g.pass(ctx, c)
 			return

@@ -44,7 +44,7 @@ func (p *peer) openToEngine() *wire.Open {
 		hold = innerHold
 	}
 	open := &wire.Open{
-		AS: o.AS, RouterID: o.RouterID, HoldTime: uint16(hold / time.Second), FourOctetAS: true, Families: p.routes.session.Families,
+		AS: o.AS, RouterID: o.RouterID, HoldTime: uint16(hold / time.Second), FourOctetAS: true, Families: p.innerFamilies(),
 		RouteRefresh: true, GracefulRestart: &wire.GracefulRestart{Time: 1},
 		Unknown: []wire.Capability{{Code: AddressCapability, Value: p.address.AsSlice()}},
 	}
@@ -75,6 +75,11 @@ func (p *peer) checkEngine(m *machine, o *wire.Open) *wire.Error {
 
 // engineUp tells a new engine everything.
 func (p *peer) engineUp(m *machine) {
+	if p.short {
+		m.attempts, m.unanswered = 0, 0
+		p.mirrorUp()
+		return
+	}
 	p.engines++
 	p.count.Engines++
 	if p.engines > 1 {
@@ -94,10 +99,18 @@ func (p *peer) engineDown(m *machine, c cause) {
 	if p.routes == nil {
 		return // the peer is gone, and the engine was told so
 	}
-	p.routes.engineDown()
+	if p.short {
+		p.routes.mirrorDown()
+	} else {
+		p.routes.engineDown()
+	}
 	if c.heard && meansPeer(c.notice) {
 		p.fire(p.session, Stop, cause{notice: c.notice})
 		p.restart()
+		return
+	}
+	if p.short {
+		p.log.WithField("reason", c.String()).Debug("GoBGP is gone, the session and the engine stay")
 		return
 	}
 	p.guard.unrenewed()
@@ -145,6 +158,9 @@ func (p *peer) awaitEngine() {
 // lookForEngine connects to the engine until one answers, and lets sessions begin again.
 func (p *peer) lookForEngine() {
 	p.after(&p.probe, probeTime, func() {
+		if p.short {
+			return // it comes by itself
+		}
 		p.work.Go(func() {
 			c, err := p.dialEngine(p.ctx)
 			if err == nil {
@@ -166,7 +182,15 @@ func (p *peer) lookForEngine() {
 func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
 	x := p.routes
 	if wire.TypeOf(msg) == wire.TypeRouteRefresh {
-		return p.refresh(msg, func(f wire.Family) { x.refresh(x.in, x.toEngine, f) })
+		q := x.toEngine
+		if p.short {
+			q = x.toMirror
+			q.now = p.now().UnixNano()
+		}
+		return p.refresh(msg, func(f wire.Family) { x.refresh(x.in, q, f) })
+	}
+	if p.short {
+		return nil // it is told, and is not asked
 	}
 	p.said = p.now()
 	u, err := x.reader.Update(msg)

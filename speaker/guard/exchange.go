@@ -20,14 +20,17 @@ type exchange struct {
 	filter   *wire.Filter
 	in, out  *wire.Table
 	toEngine *queue
+	toMirror *queue
 	toPeer   *queue
 
 	families []progress // of the session
 	engine   bool       // there is one to be told
+	mirror   bool       // there is a mirror to be told
 
 	// Memory that is used again.
 	reader  wire.Reader // of the engine's UPDATEs
 	packer  wire.Packer
+	own     wire.Packer // of what our own engine announces on the link
 	changes []wire.Change
 }
 
@@ -41,7 +44,8 @@ type progress struct {
 }
 
 func newExchange(s wire.Session) *exchange {
-	x := &exchange{session: s, filter: wire.NewFilter(s), in: wire.NewTable(), out: wire.NewTable(), toEngine: newQueue(), toPeer: newQueue()}
+	x := &exchange{session: s, filter: wire.NewFilter(s), in: wire.NewTable(), out: wire.NewTable(), toEngine: newQueue(), toMirror: newQueue(), toPeer: newQueue()}
+	x.own.Own = true
 	for _, f := range s.Families {
 		x.families = append(x.families, progress{Family: f})
 	}
@@ -172,13 +176,13 @@ func (x *exchange) refresh(t *wire.Table, q *queue, f wire.Family) {
 const batch = 512
 
 // messages appends what is written next, taken from a queue and packed. What does not fit into a message is returned.
-func (x *exchange) messages(b []byte, q *queue, s wire.Session, endOfRIB bool) (_ []byte, updates int, unsent []wire.Change) {
+func (x *exchange) messages(b []byte, q *queue, packer *wire.Packer, s wire.Session, endOfRIB bool) (_ []byte, updates int, unsent []wire.Change) {
 	for start := len(b); q.len() > 0 && len(b)-start < maxChunk/2; {
 		var end wire.Family
 		var packed int
 		var rest []wire.Change
 		x.changes, end = q.take(x.changes[:0], batch)
-		b, packed, rest = x.packer.Append(b, x.changes, s)
+		b, packed, rest = packer.Append(b, x.changes, s)
 		updates += packed
 		unsent = append(unsent, rest...)
 		if end != 0 && endOfRIB {

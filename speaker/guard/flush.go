@@ -4,6 +4,10 @@ import "github.com/tns-project/tns/speaker/guard/wire"
 
 // flush writes what is due as far as the sockets take it, and lets readers go on where there is room for what they bring.
 func (p *peer) flush() {
+	p.heedEngine()
+	p.heedMemberships()
+	p.collect()
+	p.writeLink()
 	for _, m := range p.machines() {
 		p.write(m)
 	}
@@ -45,22 +49,33 @@ func (p *peer) due(m *machine, b []byte) []byte {
 		return b
 	}
 	q, s, endOfRIB := p.routes.toPeer, p.routes.session, p.session != nil && p.session.received.GracefulRestart != nil
-	if m == p.inner {
+	packer := &p.routes.packer
+	switch {
+	case m == p.inner && p.short:
+		q, s, endOfRIB = p.routes.toMirror, wire.Negotiate(m.sent, m.received), true
+	case m == p.inner:
 		q, s, endOfRIB = p.routes.toEngine, wire.Negotiate(m.sent, m.received), true
-	} else if m != p.session {
+	case m != p.session:
 		return b
+	case p.short:
+		packer = &p.routes.own
 	}
-	if q.len() == 0 || m == p.session && p.gathers() {
+	if q.len() == 0 || m == p.session && p.gathers() || m == p.inner && p.short && !p.mirrors() {
 		return b
 	}
 	start := len(b)
-	b, updates, unsent := p.routes.messages(b, q, s, endOfRIB)
+	b, updates, unsent := p.routes.messages(b, q, packer, s, endOfRIB)
 	p.recorded(m, b[start:], true)
 	if m != p.inner {
 		p.count.Sent += uint64(updates)
 	}
-	for _, c := range unsent {
+	p.unsent(unsent)
+	return b
+}
+
+// unsent counts routes that are longer than a message.
+func (p *peer) unsent(changes []wire.Change) {
+	for _, c := range changes {
 		p.refuse(wire.Refusal{Decision: wire.Withdraw, What: "too long", Text: "the route does not fit into a message", Octets: []byte(c.NLRI)})
 	}
-	return b
 }

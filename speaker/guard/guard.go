@@ -24,9 +24,14 @@ type Guard struct {
 	closing   atomic.Bool
 	started   atomic.Bool // Run, or Close
 	renewed   atomic.Bool // the engine that is there has said so
+	linked    atomic.Bool // an engine has come on a link, once
+	engine    atomic.Pointer[engineLink]
+	linking   sync.Mutex // held by an engine that comes, goes, or announces
 	recorder  *recorder
-	unheard   atomic.Uint64
-	running   chan struct{} // closed when Run has begun
+
+	distributor *distributor
+	unheard     atomic.Uint64
+	running     chan struct{} // closed when Run has begun
 
 	mu        sync.Mutex // of what follows
 	peers     map[netip.Addr]*peer
@@ -46,7 +51,10 @@ func New(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine), running: make(chan struct{})}
+	g := &Guard{
+		config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine), running: make(chan struct{}),
+		distributor: newDistributor(),
+	}
 	for _, p := range c.Peers {
 		if !p.Dynamic {
 			if _, err := g.pool.take(p.Prefix.Addr()); err != nil {

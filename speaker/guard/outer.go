@@ -69,13 +69,19 @@ func (p *peer) peerUp(m *machine) {
 	}
 	p.log.WithFields(logrus.Fields{"as": m.received.AS, "router_id": m.received.RouterID, "hold": m.hold}).Info("session is up")
 	p.guard.tell(Notice{Kind: PeerUp, Peer: p.address})
-	p.awaitEngine()
+	switch {
+	case !p.short:
+		p.awaitEngine()
+	default:
+		p.begun()
+	}
 	p.fire(p.inner, Start, cause{})
 }
 
 // peerDown ends it. The engine is told why, as a NOTIFICATION, at which it forgets the peer's routes at once.
 func (p *peer) peerDown(m *machine, c cause) {
 	p.session, p.routes = nil, nil
+	p.over(c.String())
 	p.engineAway.stop()
 	p.stopRenewing()
 	p.gathering.stop()
@@ -106,7 +112,7 @@ func (p *peer) fromPeer(m *machine, msg []byte) (bad *wire.Error) {
 		}
 	}()
 	if wire.TypeOf(msg) == wire.TypeRouteRefresh {
-		return p.refresh(msg, func(f wire.Family) { p.routes.refresh(p.routes.out, p.routes.toPeer, f) })
+		return p.refresh(msg, p.repeat)
 	}
 	p.count.Received++
 	v := p.routes.filter.Update(msg)
@@ -116,7 +122,11 @@ func (p *peer) fromPeer(m *machine, msg []byte) (bad *wire.Error) {
 	if v.Reset != nil {
 		return v.Reset
 	}
-	p.routes.fromPeer(&v.Update)
+	if p.short {
+		p.hear(&v.Update)
+	} else {
+		p.routes.fromPeer(&v.Update)
+	}
 	for _, f := range p.routes.session.Families {
 		if n := p.routes.in.Len(f); n > p.config.MaxRoutes {
 			return &wire.Error{Code: wire.Cease, Subcode: wire.CeaseMaxPrefixes, Text: fmt.Sprintf("%d routes of %v, at most %d are allowed", n, f, p.config.MaxRoutes)}

@@ -28,6 +28,7 @@ type peer struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	inbox chan happening
+	woken chan struct{}  // capacity 1: there is mail, an engine has come or gone, or the link has room
 	work  sync.WaitGroup // what the loop started
 
 	dialler  *machine // nil for one that only we wait for
@@ -37,6 +38,7 @@ type peer struct {
 	routes   *exchange // of the session
 
 	engineAway alarm     // ends the session when no engine comes
+	mirroring  alarm     // has GoBGP told
 	renewal    alarm     // ends the time of a new engine
 	settling   alarm     // ends it earlier
 	forget     alarm     // ends a dynamic peer that does not come back
@@ -47,6 +49,18 @@ type peer struct {
 	engines    int       // inner sessions of this session so far
 	said       time.Time // when the engine announced or withdrew last, or said that it is done
 	whole      bool      // the engine's End-of-RIB alone ends its time
+
+	short        bool          // the engine is on a link, GoBGP a mirror
+	link         *engineLink   // that is told of the peer
+	linkSince    time.Time     // that the link has the session
+	linkBuffer   []byte        // memory that is used again
+	scratch      []byte        // and this, too
+	linkControl  []byte        // messages that wait for it and go before routes
+	subscription *subscriber   // of the session
+	memberships  []wire.Change // that the distributor has not heard of
+	asked        bool          // and their End-of-RIB
+	mail         []wire.Change // memory that is used again
+	read         time.Time     // when the messages in hand were
 
 	limiter    *rate.Limiter // of all its connections together; nil: no limit
 	failure    string        // why there is no session, or was none last
@@ -88,7 +102,7 @@ const (
 
 func newPeer(g *Guard, ctx context.Context, config Peer, address, inside netip.Addr) *peer {
 	p := &peer{
-		guard: g, config: config, address: address, inside: inside, born: time.Now(), ctx: ctx, inbox: make(chan happening),
+		guard: g, config: config, address: address, inside: inside, born: time.Now(), ctx: ctx, inbox: make(chan happening), woken: make(chan struct{}, 1),
 		log: g.config.Log.WithField("peer", address),
 	}
 	if r := config.MessageRate; r > 0 {
@@ -123,10 +137,20 @@ func (p *peer) run() {
 		case h := <-p.inbox:
 			p.handle(h)
 			p.flush()
+		case <-p.woken:
+			p.flush()
 		case <-p.ctx.Done():
 			p.end()
 			return
 		}
+	}
+}
+
+// notify has the loop go round. It does not wait.
+func (p *peer) notify() {
+	select {
+	case p.woken <- struct{}{}:
+	default: // it will
 	}
 }
 
@@ -150,9 +174,10 @@ func (p *peer) end() {
 		}
 		p.fire(m, Stop, c)
 	}
+	p.unsubscribe()
 	p.session, p.routes = nil, nil // so the engine is not lost, but no longer needed
 	p.fire(p.inner, Stop, cause{notice: wire.ShutdownNotification(wire.CeaseAdminShutdown, "the guard ends")})
-	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe, &p.gathering} {
+	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe, &p.gathering, &p.mirroring} {
 		a.stop()
 	}
 }
@@ -206,6 +231,7 @@ func (p *peer) chunk(m *machine, c chunk) {
 		return
 	}
 	c.from.waiting = true
+	p.read = c.at
 	for _, msg := range c.messages {
 		if m.conn != c.from {
 			return // a message before ended it

@@ -8,12 +8,14 @@ type queue struct {
 	order  []due
 	head   int // of order
 	newest map[wire.RouteKey]wire.Change
+	now    int64 // when what is put became due, in nanoseconds of Unix time
 }
 
 // due is a place in the queue: a route, or a mark where end is not 0.
 type due struct {
 	route wire.RouteKey
 	end   wire.Family
+	at    int64
 }
 
 func newQueue() *queue { return &queue{newest: make(map[wire.RouteKey]wire.Change)} }
@@ -23,14 +25,17 @@ func (q *queue) put(changes ...wire.Change) {
 	for _, c := range changes {
 		k := c.Key()
 		if _, ok := q.newest[k]; !ok {
-			q.order = append(q.order, due{route: k})
+			q.order = append(q.order, due{route: k, at: q.now})
 		}
 		q.newest[k] = c
 	}
 }
 
 // mark makes the family's End-of-RIB due after all that is due now.
-func (q *queue) mark(f wire.Family) { q.order = append(q.order, due{end: f}) }
+func (q *queue) mark(f wire.Family) { q.order = append(q.order, due{end: f, at: q.now}) }
+
+// since is when the first that is due became so.
+func (q *queue) since() int64 { return q.order[q.head].at }
 
 // len is how much is due.
 func (q *queue) len() int { return len(q.order) - q.head }

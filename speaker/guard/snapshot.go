@@ -94,6 +94,12 @@ func (p *peer) status() Status {
 		Engine: p.inner.state, EngineSince: p.inner.since, Failure: p.failure, Refusals: p.refused.kinds(),
 		Counters: p.count,
 	}
+	if p.short {
+		s.Engine, s.EngineSince = Idle, p.linkSince
+		if p.link != nil && p.session != nil {
+			s.Engine = Established
+		}
+	}
 	for i, m := range p.machines() {
 		if i == 0 || m.state > s.State {
 			s.State, s.Since = m.state, m.since
@@ -106,6 +112,10 @@ func (p *peer) status() Status {
 			s.RoutesOut += p.routes.out.Len(f)
 		}
 		s.Renewing = p.routes.isRenewing()
+		if p.subscription != nil {
+			s.RoutesOut = int(p.subscription.told.Load())
+			s.Renewing = p.link != nil && p.guard.distributor.renewing()
+		}
 		s.Waiting = p.routes.toPeer.len()
 	}
 	return s

@@ -11,8 +11,8 @@
 // engine begins with everything that it announces; Whole says that this was all, and from then on what an engine before has announced, and this one has
 // not, is withdrawn. The guard hands the engine's routes to each peer that has asked for one of their route targets (RFC 4684), or has asked for nothing.
 //
-// Routes are BGP UPDATEs (RFC 4271 §4.3), End-of-RIB too, with AS numbers of four octets. Those of the guard are as its filter leaves them; those of the
-// engine have no attributes that depend on the peer: no ORIGIN, no AS_PATH, no LOCAL_PREF. The guard adds them.
+// Routes are BGP UPDATEs (RFC 4271 §4.3) of EVPN, End-of-RIB too, with AS numbers of four octets. Those of the guard are as its filter leaves them; those of
+// the engine have no attributes that depend on the peer: no ORIGIN, no AS_PATH, no LOCAL_PREF. The guard adds them.
 //
 // Nothing here opens a socket, keeps a clock or logs.
 package link

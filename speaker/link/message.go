@@ -133,8 +133,15 @@ func (r *Reader) Next() (m Message, err error) {
 	return parse(b)
 }
 
-// Waiting reports whether octets were read that Next has not returned yet, so that it may not have to wait.
-func (r *Reader) Waiting() bool { return r.in.Buffered() > r.last }
+// Waiting reports whether a whole message was read that Next has not returned yet, so that it will not have to wait.
+func (r *Reader) Waiting() bool {
+	have := r.in.Buffered() - r.last
+	if have < 4 {
+		return false
+	}
+	b, err := r.in.Peek(r.last + 4)
+	return err == nil && uint64(have) >= uint64(binary.BigEndian.Uint32(b[r.last:]))
+}
 
 // cutOff tells the end of the stream from an end inside a frame.
 func cutOff(err error, have int) error {

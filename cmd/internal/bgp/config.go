@@ -61,7 +61,7 @@ func (c Config) guard(at guard.Engine) guard.Config {
 		families = append(families, wire.RouteTargets)
 	}
 	return guard.Config{
-		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families,
+		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families, Memberships: c.RouteTargets,
 		Engine: at, Renewal: c.Renewal, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
 	}
 }

@@ -16,6 +16,8 @@ func Pack(changes []Change, s Session) (msgs [][]byte, unsent []Change) {
 // Packer is Pack for who packs again and again: it appends to what there is, and uses its memory again. The zero value is ready; it is not safe for
 // concurrent use.
 type Packer struct {
+	Own bool // the routes are our own, and have no attributes that depend on the peer: they are added (own.go)
+
 	index                map[groupOf]int
 	announced, withdrawn []batch
 	next                 []int // the change that follows in its batch, or -1
@@ -97,6 +99,9 @@ func (p *Packer) write(changes []Change, s Session) (unsent []Change) {
 				group(w, c.Family, "", "")
 			} else {
 				group(w, c.Family, c.Attributes.NextHop(), c.Attributes.Octets())
+				if p.Own {
+					w.attributes = appendOwn(w.attributes[:0], c.Attributes.Octets(), s)
+				}
 				if !s.FourOctetAS {
 					w.attributes = narrow(w.attributes)
 				}

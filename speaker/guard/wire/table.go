@@ -31,17 +31,28 @@ func (t *Table) Apply(changes []Change) (different []Change) {
 
 // Set is Apply of one change.
 func (t *Table) Set(c Change) (different bool) {
+	_, _, different = t.swap(c, false)
+	return different
+}
+
+// Swap is Set, and where it made a difference it tells which route it was, and the attributes that it had: none if it was not there.
+func (t *Table) Swap(c Change) (k RouteKey, old Attributes, different bool) { return t.swap(c, true) }
+
+func (t *Table) swap(c Change, tell bool) (k RouteKey, was Attributes, different bool) {
 	var scratch [64]byte
 	b, n := splitKey(scratch[:0], c.Family, c.NLRI)
 	routes := t.families[c.Family]
 	old, ok := routes[string(b[:n])]
 	if c.Withdrawal() {
 		delete(routes, string(b[:n]))
-		return ok
+		if ok && tell {
+			k = RouteKey{c.Family, string(b[:n])}
+		}
+		return k, old.attributes, ok
 	}
 	same := ok && old.attributes == c.Attributes && old.rest == string(b[n:])
 	if same && old.age == t.age {
-		return false
+		return k, old.attributes, false
 	}
 	if same {
 		c.Attributes = old.attributes // the memory that it may share with other tables
@@ -52,21 +63,32 @@ func (t *Table) Set(c Change) (different bool) {
 	}
 	text := string(b)
 	routes[text[:n]] = entry{text[n:], c.Attributes, t.age}
-	return !same
+	return RouteKey{c.Family, text[:n]}, old.attributes, !same
+}
+
+// At is the announcement of a route, if it is there.
+func (t *Table) At(k RouteKey) (c Change, ok bool) {
+	e, ok := t.families[k.family][k.octets]
+	if !ok {
+		return Change{}, false
+	}
+	return Change{k.family, joinKey(k.family, k.octets, e.rest), e.attributes}, true
 }
 
 // Age makes every route stale until it is announced again.
 func (t *Table) Age() { t.age++ }
 
 // Sweep removes the family's routes that are stale, and returns their withdrawals.
-func (t *Table) Sweep(f Family) (withdrawn []Change) {
+func (t *Table) Sweep(f Family) (withdrawn []Change) { return t.Apply(t.Stale(f)) }
+
+// Stale is the withdrawals of the family's routes that are stale.
+func (t *Table) Stale(f Family) (withdrawals []Change) {
 	for key, e := range t.families[f] {
 		if e.age != t.age {
-			withdrawn = append(withdrawn, Change{Family: f, NLRI: joinKey(f, key, e.rest)})
-			delete(t.families[f], key)
+			withdrawals = append(withdrawals, Change{Family: f, NLRI: joinKey(f, key, e.rest)})
 		}
 	}
-	return withdrawn
+	return withdrawals
 }
 
 // All is every route, as announcements, in no order.

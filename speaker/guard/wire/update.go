@@ -30,6 +30,12 @@ type Update struct {
 //	+----------------+----------+------------------------------------------------+
 type Attributes struct{ octets string }
 
+// NewAttributes joins a next hop of at most 255 octets and path attributes.
+func NewAttributes(nextHop, attributes []byte) Attributes {
+	b := append([]byte{byte(len(nextHop))}, nextHop...)
+	return Attributes{attributesSeen.share(append(b, attributes...))}
+}
+
 // NextHop is the octets of the next hop.
 func (a Attributes) NextHop() string { return a.octets[1 : 1+a.octets[0]] }
 
