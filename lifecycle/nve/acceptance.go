@@ -37,9 +37,11 @@ func (o *offer) bindingKey() BindingKey {
 // accept journals what a set that was applied is accepted with; what the set before had and this one has not is forgotten.
 func (e *Edge) accept(r *record, s *set) {
 	before := e.memory.Acceptances[r.key]
+	if len(before) == 0 && !slices.ContainsFunc(s.offers, func(o *offer) bool { return o.request.Credential != nil }) {
+		return
+	}
 	after := map[BindingKey]Acceptance{}
-	for _, route := range routesOf(s.offers) {
-		o := s.offers[route]
+	for _, o := range s.offers {
 		k, q := o.bindingKey(), &o.request
 		old, honoured := before[k]
 		honoured = honoured && old.Policy == credentialed(q.Policy)

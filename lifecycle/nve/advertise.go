@@ -12,7 +12,7 @@ import (
 
 // advertise sends the fabric routes of a procedure's set. Above: a claim, with a higher sequence than any seen (SPEC §4).
 func (e *Edge) advertise(p *procedure, above bool) {
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		if st.duplicate || p.arrow.To.Emigrating() && st.best != nil {
 			continue // a restored Emigrating one keeps quiet where another edge's route stands
 		}
@@ -43,8 +43,8 @@ func (e *Edge) tellFabric(st *station, r *record, seq uint32) {
 	st.seen = max(st.seen, seq)
 	want := map[netip.Addr]struct{}{}
 	for _, b := range r.bindings {
-		if b.vn == st.vn && b.mac == st.key.MAC {
-			want[b.ip] = struct{}{}
+		if b.vn == st.vn && b.key.MAC == st.key.MAC {
+			want[b.key.IP] = struct{}{}
 		}
 	}
 	for _, ip := range keysOf(want, netip.Addr.Compare) {
@@ -79,8 +79,8 @@ func (e *Edge) refreshRoutes(st *station) {
 	}
 	want := map[netip.Addr]struct{}{}
 	for _, b := range r.bindings {
-		if b.vn == st.vn && b.mac == st.key.MAC {
-			want[b.ip] = struct{}{}
+		if b.vn == st.vn && b.key.MAC == st.key.MAC {
+			want[b.key.IP] = struct{}{}
 		}
 	}
 	e.trim(st, want)

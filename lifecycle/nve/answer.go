@@ -20,6 +20,7 @@ type answer struct {
 
 // decision is what was decided about one route of a record's newest set.
 type decision struct {
+	key     evpn.RouteKey
 	content string
 	refusal evpn.Reason
 	answer  answer
@@ -27,12 +28,11 @@ type decision struct {
 }
 
 // conclude answers one route of the newest set, as far as anybody still asks, and keeps the answer for when the same request comes again.
-func (e *Edge) conclude(r *record, k evpn.RouteKey, a answer) {
-	d := r.decisions[k]
+func (e *Edge) conclude(r *record, d *decision, a answer) {
 	d.answer, d.made = a, true
-	o := r.offers[k]
+	o := r.offers.get(d.key)
 	if o == nil {
-		o = r.kept[k]
+		o = r.kept.get(d.key)
 	}
 	if o != nil && r.decides(o) {
 		e.respond(o, a)
@@ -41,7 +41,7 @@ func (e *Edge) conclude(r *record, k evpn.RouteKey, a answer) {
 
 // decides reports whether the offer is a route of the record's newest decided set.
 func (r *record) decides(o *offer) bool {
-	d := r.decisions[o.route.RouteKey]
+	d := r.decisions.get(o.route.RouteKey)
 	return d != nil && r.decided && o.request.Sequence == r.sequence && o.content == d.content
 }
 
@@ -52,15 +52,15 @@ func (e *Edge) tellState(r *record, status evpn.Status) {
 	if status == evpn.Success {
 		a.reason = evpn.ReasonNone
 	}
-	for _, k := range routesOf(r.decisions) {
+	for _, d := range r.decisions {
 		one := a
-		if why := r.decisions[k].refusal; why != evpn.ReasonNone && status == evpn.Success {
+		if why := d.refusal; why != evpn.ReasonNone && status == evpn.Success {
 			one.status, one.reason = failStatus(r), why
 		}
-		e.conclude(r, k, one)
+		e.conclude(r, d, one)
 	}
-	for _, k := range routesOf(r.kept) {
-		if o := r.kept[k]; !r.decides(o) {
+	for _, o := range r.kept {
+		if !r.decides(o) {
 			e.respond(o, a)
 		}
 	}
@@ -68,14 +68,14 @@ func (e *Edge) tellState(r *record, status evpn.Status) {
 
 // refuseSet answers each route of the newest set with its own reason, and those that nothing speaks against with 18 (SPEC §2, index and count).
 func (e *Edge) refuseSet(r *record, v Verdict) {
-	for _, k := range routesOf(r.decisions) {
-		why, ok := v[k]
+	for _, d := range r.decisions {
+		why, ok := v[d.key]
 		if !ok {
 			why = evpn.IncompleteSet
 		}
-		r.decisions[k].refusal = why
+		d.refusal = why
 		e.stats.unauthorized(r.key.TES, why)
-		e.conclude(r, k, e.refusal(r, why, r.sequence))
+		e.conclude(r, d, e.refusal(r, why, r.sequence))
 	}
 	e.Log.WithFields(map[string]any{"vm": r.key.VM, "tes": r.key.TES, "sequence": r.sequence, "reasons": v}).Info("refused")
 }

@@ -10,25 +10,25 @@ import (
 type set struct {
 	sequence uint32
 	request  evpn.Request // of the first of its routes: op, base, flags and count are equal in all
-	offers   map[evpn.RouteKey]*offer
+	offers   offers
 }
 
 // arrive takes a readable request into its VM's record.
 func (e *Edge) arrive(o *offer) {
 	r := e.record(o.vm)
 	k := o.route.RouteKey
-	r.offers[k] = o
+	r.offers.put(o)
 	e.timers.stop(r.gone)
 	r.gone = nil
-	if old := r.kept[k]; old != nil {
-		delete(r.kept, k)
+	if old := r.kept.get(k); old != nil {
+		r.kept.drop(k)
 		if old.answer != o.answer {
 			e.unsay(old)
 		}
 	}
 	switch seq := o.request.Sequence; {
 	case r.decided && seq == r.sequence:
-		d := r.decisions[k]
+		d := r.decisions.get(k)
 		if !r.decides(o) {
 			e.stale(r, o)
 			return
@@ -46,8 +46,8 @@ func (e *Edge) arrive(o *offer) {
 
 // returned clears the mark when the newest set stands again as a whole.
 func (e *Edge) returned(r *record) {
-	for k := range r.decisions {
-		if o := r.offers[k]; o == nil || !r.decides(o) {
+	for _, d := range r.decisions {
+		if o := r.offers.get(d.key); o == nil || !r.decides(o) {
 			return
 		}
 	}
@@ -85,16 +85,15 @@ func (e *Edge) evaluate(r *record) {
 // newest is the set with the newest sequence that is not decided; nil if there is none.
 func (r *record) newest() *set {
 	var s *set
-	for _, k := range routesOf(r.offers) {
-		o := r.offers[k]
+	for _, o := range r.offers {
 		seq := o.request.Sequence
 		switch {
 		case (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence):
 			continue
 		case s == nil || evpn.SequenceNewer(seq, s.sequence):
-			s = &set{sequence: seq, request: o.request, offers: map[evpn.RouteKey]*offer{k: o}}
+			s = &set{sequence: seq, request: o.request, offers: append(make(offers, 0, len(r.offers)), o)}
 		case seq == s.sequence:
-			s.offers[k] = o
+			s.offers = append(s.offers, o) // in their order
 		}
 	}
 	return s
@@ -111,7 +110,7 @@ func (s *set) whole() bool {
 
 // consistent reports whether the routes agree: one OP value and count, each index once.
 func (s *set) consistent() bool {
-	seen := make(map[uint8]bool, len(s.offers))
+	var seen [256]bool // by index
 	for _, o := range s.offers {
 		q := &o.request
 		if q.Op != s.request.Op || q.Base != s.request.Base || q.Flags != s.request.Flags || q.Count != s.request.Count || seen[q.Index] {
@@ -125,8 +124,8 @@ func (s *set) consistent() bool {
 // all is the verdict that refuses each route with one reason.
 func (s *set) all(reason evpn.Reason) Verdict {
 	v := make(Verdict, len(s.offers))
-	for k := range s.offers {
-		v[k] = reason
+	for _, o := range s.offers {
+		v[o.route.RouteKey] = reason
 	}
 	return v
 }
@@ -157,8 +156,8 @@ func (e *Edge) expectRest(r *record, deadline, then time.Time) {
 				return
 			}
 			e.stats.incomplete++
-			for _, k := range routesOf(s.offers) {
-				e.respond(s.offers[k], e.refusal(r, evpn.IncompleteSet, s.sequence))
+			for _, o := range s.offers {
+				e.respond(o, e.refusal(r, evpn.IncompleteSet, s.sequence))
 			}
 		}
 		e.dropIfEmpty(r)
@@ -173,7 +172,7 @@ const (
 // onItsWay is until when a route that arrived before the deadline, and belongs to these, may be between its session and us; what was before now is over.
 // A speaker that is behind says so of any route that it brings, and brings those of one TES long after those of another. A TES that tells all it has, up to
 // End-of-RIB, tells it in any order.
-func (e *Edge) onItsWay(offers map[evpn.RouteKey]*offer, deadline time.Time) (until time.Time) {
+func (e *Edge) onItsWay(offers offers, deadline time.Time) (until time.Time) {
 	until = e.behind
 	for _, o := range offers {
 		for a := range o.peers {

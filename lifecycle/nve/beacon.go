@@ -125,8 +125,8 @@ func (e *Edge) digestItems(t *tes) []evpn.DigestItem {
 		if r.asksPerVM() {
 			continue
 		}
-		for k, o := range r.offers {
-			items = append(items, evpn.DigestItem{VNI: o.route.Label, Key: k, Sequence: o.request.Sequence})
+		for _, o := range r.offers {
+			items = append(items, evpn.DigestItem{VNI: o.route.Label, Key: o.route.RouteKey, Sequence: o.request.Sequence})
 		}
 	}
 	return items

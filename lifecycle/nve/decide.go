@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/tns-project/tns/evpn"
@@ -21,9 +22,11 @@ func (e *Edge) decide(r *record, s *set) {
 	replay := !r.decided && r.sequence != 0 && r.sequence == s.sequence
 	asked := e.config.Standing && !r.decided && r.sequence != 0 && evpn.SequenceNewer(s.sequence, r.sequence) // while no engine was there
 	r.decided, r.sequence = true, s.sequence
-	r.decisions = make(map[evpn.RouteKey]*decision, len(s.offers))
-	for k, o := range s.offers {
-		r.decisions[k] = &decision{content: o.content}
+	r.decisions = make(decisions, len(s.offers))
+	made := make([]decision, len(s.offers))
+	for i, o := range s.offers {
+		made[i] = decision{key: o.route.RouteKey, content: o.content}
+		r.decisions[i] = &made[i]
 	}
 	e.rememberSequence(r)
 	arrow, verdict := e.judge(r, s)
@@ -92,11 +95,11 @@ func (e *Edge) judge(r *record, s *set) (lifecycle.Arrow, Verdict) {
 
 // same reports whether the set asks for just what is held: the same bindings with the same parameters (§3.3.2).
 func (e *Edge) same(r *record, s *set) bool {
-	if !r.alive() || len(r.params) != len(s.offers) {
+	if !r.alive() || len(r.bindings) != len(s.offers) {
 		return false
 	}
-	for k, o := range s.offers {
-		if p, ok := r.params[k]; !ok || p != parameters(o) {
+	for i, o := range s.offers {
+		if b := r.bindings[i]; b.key != o.route.RouteKey || b.parameters != parametersOf(o) {
 			return false
 		}
 	}
@@ -105,15 +108,14 @@ func (e *Edge) same(r *record, s *set) bool {
 
 // checkCredentials is what is wrong with the credentials that are there.
 func (e *Edge) checkCredentials(s *set) Verdict {
-	v := Verdict{}
-	for _, k := range routesOf(s.offers) {
-		o := s.offers[k]
+	var v Verdict
+	for _, o := range s.offers {
 		if o.vn == nil || o.request.Credential == nil {
 			continue
 		}
 		if why, text := e.vouched(o); why != evpn.ReasonNone {
 			e.unauthorized(o, why, text)
-			v[k] = why
+			v.refuse(o.route.RouteKey, why)
 		}
 	}
 	return v
@@ -121,69 +123,50 @@ func (e *Edge) checkCredentials(s *set) Verdict {
 
 // check is what speaks against the bindings of a set, by route.
 func (e *Edge) check(r *record, s *set, arrow lifecycle.Arrow) Verdict {
-	v := Verdict{}
-	for _, k := range routesOf(s.offers) {
-		if why := e.checkRoute(s.offers[k]); why != evpn.ReasonNone {
-			v[k] = why
+	var v Verdict
+	for _, o := range s.offers {
+		if why := e.checkRoute(o); why != evpn.ReasonNone {
+			v.refuse(o.route.RouteKey, why)
 		}
 	}
-	macs := s.policies(v)
-	for _, k := range routesOf(s.offers) {
+	ask, byItself := asks(&s.request), maps.Clone(v)
+	for _, o := range s.offers {
+		k := o.route.RouteKey
 		if v[k] != evpn.ReasonNone {
 			continue
 		}
-		o := s.offers[k]
-		policies := macs[StationKey{o.vn.VNI, o.route.MAC}]
-		switch {
-		case !policies.mandatory:
-			v[k] = evpn.InvalidFormat // the route without IP is mandatory
-		case policies.conflict:
-			v[k] = evpn.ConflictPolicies
+		switch mandatory, conflict := s.attachment(o, byItself); {
+		case !mandatory:
+			v.refuse(k, evpn.InvalidFormat) // the route without IP is mandatory
+		case conflict:
+			v.refuse(k, evpn.ConflictPolicies)
 			e.unauthorized(o, v[k], "two policies for one MAC")
 		case e.refusesNew(r, o, arrow):
-			v[k] = evpn.Draining
+			v.refuse(k, evpn.Draining)
 		default:
-			if why := e.conflict(r, o, arrow, asks(&s.request)); why != evpn.ReasonNone {
-				v[k] = why
+			if why := e.conflict(r, o, arrow, ask); why != evpn.ReasonNone {
+				v.refuse(k, why)
 			}
 		}
 	}
-	e.contradictions(r, s, v)
+	e.contradictions(r, s, &v)
 	if len(v) == 0 {
 		return e.quotaVerdict(r, s, arrow)
 	}
 	return v
 }
 
-// policies is what the routes of one (VN, MAC) say together.
-type policies struct {
-	mandatory bool // the route without IP is there
-	first     *evpn.Policy
-	some      bool
-	conflict  bool // two policies
-}
-
-// policies sorts the set by (VN, MAC), without the routes that are refused already.
-func (s *set) policies(refused Verdict) map[StationKey]*policies {
-	macs := map[StationKey]*policies{}
-	for k, o := range s.offers {
-		if o.vn == nil {
+// attachment is what the routes of one (VN, MAC), that of an offer, say together: whether the route without IP is there, and whether those that are not refused
+// for themselves have two policies.
+func (s *set) attachment(of *offer, refused Verdict) (mandatory, conflict bool) {
+	for _, o := range s.offers {
+		if o.vn != of.vn || o.route.MAC != of.route.MAC {
 			continue
 		}
-		key := StationKey{o.vn.VNI, o.route.MAC}
-		m := macs[key]
-		if m == nil {
-			m = &policies{}
-			macs[key] = m
-		}
-		m.mandatory = m.mandatory || !o.route.IP.IsValid()
-		if refused[k] != evpn.ReasonNone {
-			continue
-		}
-		m.conflict = m.conflict || m.some && !equalPolicy(m.first, o.request.Policy)
-		m.first, m.some = o.request.Policy, true
+		mandatory = mandatory || !o.route.IP.IsValid()
+		conflict = conflict || refused[o.route.RouteKey] == evpn.ReasonNone && !equalPolicy(of.request.Policy, o.request.Policy)
 	}
-	return macs
+	return mandatory, conflict
 }
 
 // checkRoute is what speaks against one route by itself.
@@ -222,7 +205,7 @@ func (e *Edge) conflict(r *record, o *offer, arrow lifecycle.Arrow, ask lifecycl
 		return evpn.Duplicate
 	}
 	activates := arrow.Does(lifecycle.Forward)
-	if r.bindings[o.route.RouteKey] != nil && !activates {
+	if r.bindings.get(o.route.RouteKey) != nil && !activates {
 		return evpn.ReasonNone
 	}
 	if p := e.ips[ipKey{o.vn.VNI, o.route.IP}]; p != nil {
@@ -268,13 +251,13 @@ func equalPolicy(a, b *evpn.Policy) bool {
 	return a.Type == b.Type && a.Version == b.Version
 }
 
-// bindingsOf is what the set would hold.
-func (e *Edge) bindingsOf(r *record, s *set) (map[evpn.RouteKey]*binding, map[evpn.RouteKey]string) {
-	bs := make(map[evpn.RouteKey]*binding, len(s.offers))
-	ps := make(map[evpn.RouteKey]string, len(s.offers))
-	for k, o := range s.offers {
-		bs[k] = &binding{vn: o.vn, mac: o.route.MAC, ip: o.route.IP, policy: o.request.Policy}
-		ps[k] = parameters(o)
+// bindings is what the set would hold.
+func (s *set) bindings() bindings {
+	bs := make(bindings, len(s.offers))
+	made := make([]binding, len(s.offers))
+	for i, o := range s.offers {
+		made[i] = binding{key: o.route.RouteKey, vn: o.vn, policy: o.request.Policy, parameters: parametersOf(o)}
+		bs[i] = &made[i]
 	}
-	return bs, ps
+	return bs
 }

@@ -26,11 +26,11 @@ func TestDemandsOfPolicies(t *testing.T) {
 			t.Errorf("%s, policy %v: %+v, want %+v", c.vn, c.p, got, c.want)
 		}
 	}
-	b := &binding{vn: w.edge.vns[vnis["blue"]], policy: &evpn.Policy{Type: 7, Version: 1}}
-	if got := w.edge.pcpOf(b); got != 5 {
+	blue := w.edge.vns[vnis["blue"]]
+	if got := w.edge.pcpOf(blue, &evpn.Policy{Type: 7, Version: 1}); got != 5 {
 		t.Errorf("the priority of profile 7 is %d, want 5", got)
 	}
-	if b.policy = nil; w.edge.pcpOf(b) != 0 {
-		t.Errorf("without a profile the priority is %d", w.edge.pcpOf(b))
+	if got := w.edge.pcpOf(blue, nil); got != 0 {
+		t.Errorf("without a profile the priority is %d", got)
 	}
 }

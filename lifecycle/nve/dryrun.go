@@ -10,15 +10,12 @@ import (
 // tried answers a dry run: what the request would lead to, with no record, no memory of its sequence and nothing held (SPEC §3, "Dry run").
 func (e *Edge) tried(o *offer) {
 	all := e.dry[o.vm]
-	if all == nil {
-		all = map[evpn.RouteKey]*offer{}
-		e.dry[o.vm] = all
-	}
-	all[o.route.RouteKey] = o
-	s := &set{sequence: o.request.Sequence, request: o.request, offers: map[evpn.RouteKey]*offer{}}
-	for k, other := range all {
+	all.put(o)
+	e.dry[o.vm] = all
+	s := &set{sequence: o.request.Sequence, request: o.request}
+	for _, other := range all {
 		if other.request.Sequence == s.sequence {
-			s.offers[k] = other
+			s.offers = append(s.offers, other)
 		}
 	}
 	if !s.whole() {
@@ -31,13 +28,13 @@ func (e *Edge) tried(o *offer) {
 		r = &record{key: o.vm}
 	}
 	// judged as if the routes were those of the record: the RD of a dry run is another
-	own := &set{sequence: s.sequence, request: s.request, offers: map[evpn.RouteKey]*offer{}}
+	own := &set{sequence: s.sequence, request: s.request}
 	asked := map[evpn.RouteKey]evpn.RouteKey{}
-	for k, d := range s.offers {
+	for _, d := range s.offers {
 		c := *d
 		c.route.RouteKey = r.keyAt(d)
-		own.offers[c.route.RouteKey] = &c
-		asked[c.route.RouteKey] = k
+		own.offers.put(&c)
+		asked[c.route.RouteKey] = d.route.RouteKey
 	}
 	arrow, verdict := e.judge(r, own)
 	if len(verdict) > 0 || !arrow.MayFail() || e.Authorizer == nil {
@@ -65,8 +62,9 @@ func (e *Edge) awaitTried(o *offer, deadline, then time.Time) {
 
 // triedGone forgets a dry run that was withdrawn.
 func (e *Edge) triedGone(o *offer) {
-	if all := e.dry[o.vm]; all[o.route.RouteKey] == o {
-		delete(all, o.route.RouteKey)
+	if all := e.dry[o.vm]; all.get(o.route.RouteKey) == o {
+		all.drop(o.route.RouteKey)
+		e.dry[o.vm] = all
 		if len(all) == 0 {
 			delete(e.dry, o.vm)
 		}
@@ -79,7 +77,7 @@ func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arro
 	refused := Verdict{}
 	for k, why := range v {
 		refused[asked[k]] = why
-		e.stats.unauthorized(s.offers[asked[k]].vm.TES, why)
+		e.stats.unauthorized(s.offers.get(asked[k]).vm.TES, why)
 	}
 	a := answer{status: evpn.Success, state: arrow.To, sequence: s.sequence}
 	switch {
@@ -88,15 +86,15 @@ func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arro
 	case len(refused) > 0:
 		a.status, a.state = evpn.Fail, lifecycle.Null
 	}
-	for _, k := range routesOf(s.offers) {
-		one := a
+	for _, o := range s.offers {
+		k, one := o.route.RouteKey, a
 		if len(refused) > 0 {
 			one.reason = evpn.IncompleteSet
 			if why, ok := refused[k]; ok {
 				one.reason = why
 			}
 		}
-		if o := s.offers[k]; e.requests[k] == o {
+		if e.requests[k] == o {
 			e.respond(o, one)
 		}
 	}
@@ -104,9 +102,9 @@ func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arro
 
 // keyAt is the NLRI of the record's binding with the (VN, MAC, IP) of an offer, or the offer's own.
 func (r *record) keyAt(o *offer) evpn.RouteKey {
-	for k, b := range r.bindings {
-		if b.vn == o.vn && b.mac == o.route.MAC && b.ip == o.route.IP {
-			return k
+	for _, b := range r.bindings {
+		if b.vn == o.vn && b.key.MAC == o.route.MAC && b.key.IP == o.route.IP {
+			return b.key
 		}
 	}
 	return o.route.RouteKey

@@ -1,6 +1,8 @@
 package nve
 
 import (
+	"slices"
+
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 	"github.com/tns-project/tns/lifecycle/history"
@@ -12,20 +14,19 @@ import (
 // contest counts the moves that activating a set is, where another edge's route stands and nobody signalled an Immigration; the verdict is on the routes of
 // MACs that are duplicates now.
 func (e *Edge) contest(r *record, s *set, ask lifecycle.Request) Verdict {
-	v := Verdict{}
-	counted := map[*station]bool{}
-	for _, k := range routesOf(s.offers) {
-		o := s.offers[k]
+	var v Verdict
+	var counted []*station
+	for _, o := range s.offers {
 		st := o.vn.stations[o.route.MAC]
 		if st == nil || st.best == nil || st.prevails() || st.active() == r || ask.Immigrates() {
 			continue
 		}
-		if !counted[st] {
-			counted[st] = true
+		if !slices.Contains(counted, st) {
+			counted = append(counted, st)
 			e.moved(st)
 		}
 		if st.duplicate {
-			v[k] = evpn.Duplicate
+			v.refuse(o.route.RouteKey, evpn.Duplicate)
 		}
 	}
 	return v
@@ -56,8 +57,8 @@ func (e *Edge) moved(st *station) {
 }
 
 // forgive takes the last move back of each MAC that a record lost: it was signalled after all.
-func (e *Edge) forgive(bs map[evpn.RouteKey]*binding) {
-	for _, st := range stationsOf(bs) {
+func (e *Edge) forgive(bs bindings) {
+	for st := range stationsOf(bs) {
 		st.moves = st.moves[:max(0, len(st.moves)-1)]
 	}
 }

@@ -49,10 +49,10 @@ type Edge struct {
 	requests map[evpn.RouteKey]*offer // standing requests, by NLRI
 	refused  map[foreignKey]*offer    // requests of those who may not speak for the TES-ID
 	records  map[VMKey]*record
-	bound    map[evpn.RouteKey]*record          // who holds a binding, by the request's NLRI
-	dry      map[VMKey]map[evpn.RouteKey]*offer // dry runs that stand
-	stations map[StationKey]*station            // (VN, MAC)
-	answers  map[evpn.RouteKey][]said           // the standing responses, by their own NLRI; the last is told
+	bound    map[evpn.RouteKey]*record // who holds a binding, by the request's NLRI
+	dry      map[VMKey]offers          // dry runs that stand
+	stations map[StationKey]*station   // (VN, MAC)
+	answers  map[evpn.RouteKey][]said  // the standing responses, by their own NLRI; the last is told
 	fabric   map[netip.Addr]*fabricPeer
 
 	express     express
@@ -90,7 +90,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		config: c.withDefaults(), Parts: p,
 		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{},
 		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
-		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]map[evpn.RouteKey]*offer{},
+		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]offers{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
 		express: newExpress(), authorities: map[evpn.RouterID]*fabricPeer{}, mourned: map[evpn.RouterID]*fabricPeer{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},

@@ -2,6 +2,7 @@ package nve
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
@@ -118,13 +119,13 @@ func (e *Edge) handleResult(res dataplane.Result) {
 		e.keeps(res)
 		return
 	}
-	if res.Generation < p.awaited[res.Key] {
+	if slices.ContainsFunc(p.awaited, func(w written) bool { return w.key == res.Key && res.Generation < w.generation }) {
 		return
 	}
 	delete(e.waiting, res.Key)
-	delete(p.awaited, res.Key)
+	p.answered(res.Key)
 	if res.Err != nil && !p.committed {
-		p.refused[stationKey(res.Key)] = res.Err
+		p.refuse(stationKey(res.Key), res.Err)
 	}
 	if len(p.awaited) == 0 {
 		e.advance(p)
@@ -149,7 +150,7 @@ func (e *Edge) keeps(res dataplane.Result) {
 		e.tellState(r, evpn.Fail)
 		return
 	}
-	for _, other := range stationsOf(r.bindings) {
+	for other := range stationsOf(r.bindings) {
 		if other.broken && other.holder == r {
 			return
 		}

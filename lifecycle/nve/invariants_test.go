@@ -19,7 +19,7 @@ func (w *world) accepted(fail func(string, ...any)) {
 	for _, r := range e.records {
 		held := map[BindingKey]evpn.Policy{}
 		for _, b := range r.bindings {
-			k := BindingKey{b.vn.VNI, b.vn.hash, b.mac, b.ip}
+			k := BindingKey{b.vn.VNI, b.vn.hash, b.key.MAC, b.key.IP}
 			held[k] = credentialed(b.policy)
 			if !b.vn.Credentialed || e.ours(r) {
 				continue
@@ -104,8 +104,8 @@ func (w *world) policies(fail func(string, ...any)) {
 		var ips []netip.Addr
 		for _, b := range owner.bindings {
 			if b.station() == key {
-				if asked = b.policy; b.ip.IsValid() {
-					ips = append(ips, b.ip)
+				if asked = b.policy; b.key.IP.IsValid() {
+					ips = append(ips, b.key.IP)
 				}
 			}
 		}
@@ -168,13 +168,13 @@ func (w *world) invariants(after string) {
 	members := map[*vn]int{}
 	for _, r := range e.records {
 		in := map[*vn]bool{}
-		for k, b := range r.bindings {
+		for _, b := range r.bindings {
 			in[b.vn] = true
-			if e.bound[k] != r {
-				fail("%v: binding %s is bound to another", r.key, k)
+			if e.bound[b.key] != r {
+				fail("%v: binding %s is bound to another", r.key, b.key)
 			}
-			if st := b.vn.stations[b.mac]; st == nil {
-				fail("%v: binding %s has no station", r.key, k)
+			if st := b.vn.stations[b.key.MAC]; st == nil {
+				fail("%v: binding %s has no station", r.key, b.key)
 			} else if _, ok := st.records[r]; !ok {
 				fail("%v: station %v does not know it", r.key, st.key)
 			}

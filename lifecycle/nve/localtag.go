@@ -48,12 +48,11 @@ func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	k, tagged := e.tagOf(st, o.vm.TES)
 	told, known := e.memory.Told[o.vm][st]
 	r := e.records[o.vm]
-	b := &binding{vn: o.vn, policy: o.request.Policy}
-	holds := false
+	policy, holds := o.request.Policy, false
 	if held := r.holding(st); held != nil && !o.dryRun() {
-		b, holds = held, true // whatever a request that was refused wanted
+		policy, holds = held.policy, true // whatever a request that was refused wanted
 	}
-	want := evpn.LocalTag{PCP: e.pcpOf(b)}
+	want := evpn.LocalTag{PCP: e.pcpOf(o.vn, policy)}
 	switch t, ok := e.book.Get(k); {
 	case !tagged:
 	case known && told.Type == evpn.TagDot1Q && holds && (told.VID == t.VID || told.VID == t.Old):
@@ -175,9 +174,9 @@ func (e *Edge) respondAgain(k VMKey, st StationKey) {
 	if r == nil {
 		return
 	}
-	for _, all := range []map[evpn.RouteKey]*offer{r.offers, r.kept} {
-		for _, route := range routesOf(all) {
-			if o := all[route]; o.vn != nil && o.vn.VNI == st.VNI && o.route.MAC == st.MAC && o.told != nil {
+	for _, all := range []offers{r.offers, r.kept} {
+		for _, o := range all {
+			if o.vn != nil && o.vn.VNI == st.VNI && o.route.MAC == st.MAC && o.told != nil {
 				e.respond(o, *o.told)
 			}
 		}

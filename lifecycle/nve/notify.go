@@ -1,7 +1,6 @@
 package nve
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
@@ -47,7 +46,7 @@ func (e *Edge) tell(p *procedure, before lifecycle.Association, from End) {
 		return
 	}
 	n := Notice{Event: what, Reason: r.reason}
-	bindings := r.bindings
+	bs := r.bindings
 	switch what {
 	case Immigration:
 		n.From, n.To = from, e.here(r)
@@ -61,14 +60,14 @@ func (e *Edge) tell(p *procedure, before lifecycle.Association, from End) {
 		n.From, n.To = e.here(r), e.elsewhere(r)
 		r.departed = true
 	case Termination:
-		n.From, bindings = e.here(r), p.old
+		n.From, bs = e.here(r), p.old
 	default:
 		n.To = e.here(r)
 	}
 	if what == Association || what == Resumption {
 		r.departed = false
 	}
-	e.notify(r, n, bindings)
+	e.notify(r, n, bs)
 }
 
 // departed tells that an Emigrating VM is seen elsewhere: where it went is known now.
@@ -95,22 +94,22 @@ func (e *Edge) tellRefused(r *record, s *set, v Verdict) {
 	default:
 		return
 	}
-	bindings := map[evpn.RouteKey]*binding{}
-	for _, k := range routesOf(s.offers) {
+	var bs bindings
+	for _, o := range s.offers {
 		if n.Reason == evpn.ReasonNone {
-			n.Reason = v[k]
+			n.Reason = v[o.route.RouteKey]
 		}
-		if o := s.offers[k]; o.vn != nil {
-			bindings[k] = &binding{vn: o.vn, mac: o.route.MAC, ip: o.route.IP}
+		if o.vn != nil {
+			bs = append(bs, &binding{key: o.route.RouteKey, vn: o.vn})
 		}
 	}
-	e.notify(r, n, bindings)
+	e.notify(r, n, bs)
 }
 
 // notify completes a notice and gives it to the middleboxes and, of moves, to people.
-func (e *Edge) notify(r *record, n Notice, bindings map[evpn.RouteKey]*binding) {
+func (e *Edge) notify(r *record, n Notice, bs bindings) {
 	n.At, n.VM, n.TES, n.Sequence, n.State = e.now, r.key.VM, r.key.TES, r.sequence, wireState(r.State)
-	n.Attachments = attachments(bindings)
+	n.Attachments = attachments(bs)
 	n.ID = noticeID(e.config.ID, &n)
 	if e.Middleboxes != nil {
 		e.Middleboxes.Tell(n)
@@ -140,12 +139,12 @@ func (e *Edge) here(r *record) End {
 
 // elsewhere is where else the VM of a record is: at another TES of this edge, or behind the edge whose route for one of its MACs wins.
 func (e *Edge) elsewhere(r *record) End {
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		if a := st.active(); a != nil && a != r && a.key.VM == r.key.VM {
 			return e.here(a)
 		}
 	}
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		if a := st.active(); (a == nil || a == r) && st.outranked() {
 			return st.best.end()
 		}
@@ -155,19 +154,19 @@ func (e *Edge) elsewhere(r *record) End {
 
 // origin is where a VM that a procedure brings was until now: at another TES of this edge, else behind the edge whose route stands.
 func (e *Edge) origin(p *procedure) End {
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		if h := st.holder; h != nil && h != p.record && h.key.VM == p.record.key.VM {
 			return e.here(h)
 		}
 	}
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		for _, other := range recordsOf(st.records) {
 			if other != p.record && other.key.VM == p.record.key.VM && other.alive() && !(other.Outranked && st.best != nil) {
 				return e.here(other)
 			}
 		}
 	}
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		if st.best != nil {
 			return st.best.end()
 		}
@@ -182,25 +181,22 @@ func (r *remote) end() End {
 }
 
 // attachments sorts bindings by (VN, MAC).
-func attachments(bs map[evpn.RouteKey]*binding) []Attachment {
-	byStation := map[StationKey]*Attachment{}
+func attachments(bs bindings) []Attachment {
+	list := make([]Attachment, 0, 1)
 	for _, b := range bs {
-		a := byStation[b.station()]
-		if a == nil {
-			a = &Attachment{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac}
-			byStation[b.station()] = a
+		i := slices.IndexFunc(list, func(a Attachment) bool { return a.VNI == b.vn.VNI && a.MAC == b.key.MAC })
+		if i < 0 {
+			i, list = len(list), append(list, Attachment{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.key.MAC})
 		}
-		if b.ip.IsValid() {
-			a.IPs = append(a.IPs, b.ip)
+		if b.key.IP.IsValid() {
+			list[i].IPs = append(list[i].IPs, b.key.IP)
 		}
 	}
-	list := make([]Attachment, 0, len(byStation))
-	for _, a := range byStation {
+	for _, a := range list {
 		slices.SortFunc(a.IPs, netip.Addr.Compare)
-		list = append(list, *a)
 	}
 	slices.SortFunc(list, func(a, b Attachment) int {
-		return cmp.Or(cmp.Compare(a.VNI, b.VNI), compareStations(StationKey{a.VNI, a.MAC}, StationKey{b.VNI, b.MAC}))
+		return compareStations(StationKey{a.VNI, a.MAC}, StationKey{b.VNI, b.MAC})
 	})
 	return list
 }

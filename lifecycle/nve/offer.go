@@ -235,8 +235,8 @@ func text(label evpn.VNI, cs []evpn.ExtendedCommunity) string {
 	return b.String()
 }
 
-// parameters is the part of a request that makes it "the same" or "changed" (§3.3.2): what is provisioned, not what is asked for.
-func parameters(o *offer) string {
+// parametersOf is the part of a request that makes it "the same" or "changed" (§3.3.2): what is provisioned, not what is asked for.
+func parametersOf(o *offer) string {
 	r := evpn.Request{Op: evpn.Associate, Count: 1, Index: 1, VM: o.request.VM, Policy: o.request.Policy, VNName: o.request.VNName, Proposal: o.request.Proposal}
 	return text(o.route.Label, r.Communities())
 }

@@ -19,7 +19,16 @@ func compareStations(a, b StationKey) int {
 }
 
 func compareRoutes(a, b evpn.RouteKey) int {
-	return cmp.Or(bytes.Compare(a.RD[:], b.RD[:]), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Tag, b.Tag), bytes.Compare(a.MAC[:], b.MAC[:]), a.IP.Compare(b.IP))
+	if c := bytes.Compare(a.RD[:], b.RD[:]); c != 0 {
+		return c
+	}
+	if c := cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Tag, b.Tag)); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(a.MAC[:], b.MAC[:]); c != 0 {
+		return c
+	}
+	return a.IP.Compare(b.IP)
 }
 
 // keysOf is a map's keys in the order of compare.

@@ -1,6 +1,9 @@
 package nve
 
 import (
+	"slices"
+
+	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 )
@@ -27,7 +30,7 @@ func (e *Edge) perform(p *procedure, a lifecycle.Action) (done bool) {
 		e.release(r, p.old, p.bindings)
 	case lifecycle.Release:
 		e.release(r, r.bindings, nil)
-		r.bindings, r.params = nil, nil
+		r.bindings = nil
 	case lifecycle.RefreshLifetime:
 		r.refreshed = e.now
 		e.armLifetime(r)
@@ -69,9 +72,8 @@ func (e *Edge) authorize(p *procedure) bool {
 
 func (e *Edge) question(r *record, s *set) Question {
 	q := Question{VM: r.key.VM, TES: r.key.TES, Op: s.request.Op}
-	for _, k := range routesOf(s.offers) {
-		o := s.offers[k]
-		q.Bindings = append(q.Bindings, QuestionBinding{Key: k, VN: o.vn.Name, VNI: o.vn.VNI, Request: o.request})
+	for _, o := range s.offers {
+		q.Bindings = append(q.Bindings, QuestionBinding{Key: o.route.RouteKey, VN: o.vn.Name, VNI: o.vn.VNI, Request: o.request})
 	}
 	return q
 }
@@ -90,16 +92,15 @@ func (e *Edge) reserve(p *procedure) bool {
 	}
 	e.ledger.Reserve(p.record.key, e.claims(p.record.key, holdingOf(p.bindings))) // it may: the check has just said so
 	p.reserved = true
-	for _, k := range routesOf(p.bindings) {
-		b := p.bindings[k]
+	for _, b := range p.bindings {
 		e.join(b.vn, p.record)
-		e.bound[k] = p.record // also while the kernel is asked
+		e.bound[b.key] = p.record // also while the kernel is asked
 		e.hold(e.station(b.station()), p.record)
 	}
 	if p.arrow.Does(lifecycle.Forward) {
 		return true // which has the policies prepared and in force in one
 	}
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		if st.active() != p.record {
 			e.await(p, e.settlePolicy(st, e.enforcedOf(st)))
 		}
@@ -117,7 +118,7 @@ func (e *Edge) forward(p *procedure) bool {
 			e.station(b.station()).claim(p.record)
 		}
 		e.claimIPs(p.record, p.bindings)
-		for _, st := range stationsOf(p.bindings) {
+		for st := range stationsOf(p.bindings) {
 			if !st.changesPort(p.record) {
 				e.await(p, e.confirmPolicy(st))
 			}
@@ -128,7 +129,7 @@ func (e *Edge) forward(p *procedure) bool {
 		}
 	}
 	e.confirmTags(p)
-	for _, st := range stationsOf(p.bindings) {
+	for st := range stationsOf(p.bindings) {
 		if st.changesPort(p.record) {
 			e.await(p, e.confirmPolicy(st))
 		}
@@ -148,7 +149,7 @@ func (e *Edge) await(p *procedure, w written) {
 		return
 	}
 	if other := e.waiting[w.key]; other != nil && other != p {
-		delete(other.awaited, w.key)
+		other.answered(w.key)
 		if len(other.awaited) == 0 {
 			e.later(func() {
 				if other.record.procedure == other && len(other.awaited) == 0 {
@@ -158,22 +159,28 @@ func (e *Edge) await(p *procedure, w written) {
 		}
 	}
 	e.waiting[w.key] = p
-	p.awaited[w.key] = w.generation
+	p.answered(w.key)
+	p.awaited = append(p.awaited, w)
+}
+
+// answered ends the procedure's wait for an entry.
+func (p *procedure) answered(k dataplane.Key) {
+	p.awaited = slices.DeleteFunc(p.awaited, func(w written) bool { return w.key == k })
 }
 
 // unwait ends all of a procedure's waits.
 func (e *Edge) unwait(p *procedure) {
-	for k := range p.awaited {
-		delete(e.waiting, k)
+	for _, w := range p.awaited {
+		delete(e.waiting, w.key)
 	}
-	clear(p.awaited)
+	p.awaited = nil
 }
 
 // stopForwarding takes the MACs' local entries away and waits until the kernel has.
 func (e *Edge) stopForwarding(p *procedure) bool {
 	r := p.record
 	e.eachIP(p.old, func(ip *place) { ip.leave(r) })
-	for _, st := range stationsOf(p.old) {
+	for st := range stationsOf(p.old) {
 		if st.holder == r {
 			st.leave(r)
 			if st.claimant == nil { // or its procedure waits for the entry
@@ -187,7 +194,7 @@ func (e *Edge) stopForwarding(p *procedure) bool {
 // stopAdvertising withdraws the record's fabric routes: all of them, or, when it is outranked, those of the MACs that it lost.
 func (e *Edge) stopAdvertising(p *procedure) {
 	all := p.event != lifecycle.Outranked && p.event != lifecycle.NewerSeen
-	for _, st := range stationsOf(p.old) {
+	for st := range stationsOf(p.old) {
 		if st.owner == p.record && (all || st.outranked() || st.duplicate) {
 			e.silence(st)
 		}
@@ -195,18 +202,13 @@ func (e *Edge) stopAdvertising(p *procedure) {
 }
 
 // release gives up what is in bs and not in keep. Entries and routes that are another record's by now stay (SPEC §3).
-func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
-	kept := map[StationKey]bool{}
-	keptVN := map[*vn]bool{}
-	keptIP := map[ipKey]bool{}
-	for _, b := range keep {
-		kept[b.station()], keptVN[b.vn] = true, true
-		if k, ok := b.ipOf(); ok {
-			keptIP[k] = true
-		}
+func (e *Edge) release(r *record, bs, keep bindings) {
+	keptVN := func(v *vn) bool { return slices.ContainsFunc(keep, func(b *binding) bool { return b.vn == v }) }
+	keptIP := func(k ipKey) bool {
+		return slices.ContainsFunc(keep, func(b *binding) bool { return ipKey{b.vn.VNI, b.key.IP} == k })
 	}
-	for _, st := range stationsOf(bs) {
-		if kept[st.key] {
+	for st := range stationsOf(bs) {
+		if among(keep, st.key) {
 			if st.owner == r {
 				e.refreshRoutes(st)
 			}
@@ -220,24 +222,18 @@ func (e *Edge) release(r *record, bs, keep map[evpn.RouteKey]*binding) {
 		}
 		e.settle(st)
 	}
-	gone := map[evpn.RouteKey]*binding{}
-	for k, b := range bs {
-		if ip, ok := b.ipOf(); ok && !keptIP[ip] {
-			gone[k] = b
-		}
-	}
+	gone := slices.DeleteFunc(slices.Clone(bs), func(b *binding) bool { return keptIP(ipKey{b.vn.VNI, b.key.IP}) })
 	e.eachIP(gone, func(ip *place) { ip.leave(r) })
-	for _, k := range routesOf(bs) {
-		b := bs[k]
-		if keep[k] == nil {
-			if e.bound[k] == r {
-				delete(e.bound, k)
+	for _, b := range bs {
+		if keep.get(b.key) == nil {
+			if e.bound[b.key] == r {
+				delete(e.bound, b.key)
 			}
 			if keep != nil {
-				e.unkeep(r, k)
+				e.unkeep(r, b.key)
 			}
 		}
-		if !keptVN[b.vn] {
+		if !keptVN(b.vn) {
 			e.leave(b.vn, r)
 		}
 	}
@@ -249,24 +245,21 @@ func (e *Edge) rollBack(p *procedure) {
 	r := p.record
 	e.unwait(p)
 	p.reserved = false
-	held, inOld := map[StationKey]bool{}, map[*vn]bool{}
-	for _, b := range p.old {
-		held[b.station()], inOld[b.vn] = true, true
-	}
+	inOld := func(v *vn) bool { return slices.ContainsFunc(p.old, func(b *binding) bool { return b.vn == v }) }
 	e.eachIP(p.bindings, func(ip *place) { ip.giveUp(r) })
-	for _, st := range stationsOf(p.bindings) {
-		if !held[st.key] {
+	for st := range stationsOf(p.bindings) {
+		if !among(p.old, st.key) {
 			e.letGo(st, r)
 		}
 		st.giveUp(r)
 		e.settle(st)
 		e.reinstateLater(st)
 	}
-	for _, k := range routesOf(p.bindings) {
-		if p.old[k] == nil && e.bound[k] == r {
-			delete(e.bound, k)
+	for _, b := range p.bindings {
+		if p.old.get(b.key) == nil && e.bound[b.key] == r {
+			delete(e.bound, b.key)
 		}
-		if b := p.bindings[k]; !inOld[b.vn] {
+		if !inOld(b.vn) {
 			e.leave(b.vn, r)
 		}
 	}

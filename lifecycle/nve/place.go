@@ -53,13 +53,13 @@ type ipKey struct {
 	ip  netip.Addr
 }
 
-// ipOf is the binding's IP; ok is false when it has none.
+// ipOf is the binding's IP in its VN; ok is false when it has none.
 func (b *binding) ipOf() (k ipKey, ok bool) {
-	return ipKey{b.vn.VNI, b.ip}, b.ip.IsValid()
+	return ipKey{b.vn.VNI, b.key.IP}, b.key.IP.IsValid()
 }
 
 // claimIPs takes the bindings' IPs for a procedure of the record.
-func (e *Edge) claimIPs(r *record, bs map[evpn.RouteKey]*binding) {
+func (e *Edge) claimIPs(r *record, bs bindings) {
 	for _, b := range bs {
 		if k, ok := b.ipOf(); ok {
 			p := e.ips[k]
@@ -73,7 +73,7 @@ func (e *Edge) claimIPs(r *record, bs map[evpn.RouteKey]*binding) {
 }
 
 // eachIP does something to the places of the bindings' IPs, and drops those that are free then.
-func (e *Edge) eachIP(bs map[evpn.RouteKey]*binding, do func(*place)) {
+func (e *Edge) eachIP(bs bindings, do func(*place)) {
 	for _, b := range bs {
 		k, ok := b.ipOf()
 		if p := e.ips[k]; ok && p != nil {

@@ -2,6 +2,7 @@ package nve
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -67,31 +68,35 @@ func (e *Edge) permitted(o *offer) (evpn.Reason, string) {
 
 // contradictions adds to a verdict what the policies of a set's MACs say against each other (two attachments of one VM to one VN), and against the policy that
 // the VM has where it is active at another TES of this edge: a (VN, MAC) has one.
-func (e *Edge) contradictions(r *record, s *set, v Verdict) {
+func (e *Edge) contradictions(r *record, s *set, v *Verdict) {
 	type attachment struct {
 		key    StationKey
 		ruling *ruling
-		routes []evpn.RouteKey
 	}
-	var all []*attachment
-	for _, k := range routesOf(s.offers) {
-		o := s.offers[k]
-		if v[k] != evpn.ReasonNone {
+	all := make([]attachment, 0, 4)
+	for _, o := range s.offers {
+		if (*v)[o.route.RouteKey] != evpn.ReasonNone {
 			continue
 		}
 		key := StationKey{o.vn.VNI, o.route.MAC}
-		i := slices.IndexFunc(all, func(a *attachment) bool { return a.key == key })
-		if i < 0 {
-			r, _, _ := e.rulingOf(o.vn, o.request.Policy)
-			i, all = len(all), append(all, &attachment{key: key, ruling: r})
+		if !slices.ContainsFunc(all, func(a attachment) bool { return a.key == key }) {
+			ruling, _, _ := e.rulingOf(o.vn, o.request.Policy)
+			all = append(all, attachment{key, ruling})
 		}
-		all[i].routes = append(all[i].routes, k)
 	}
-	refuse := func(text string, attachments ...*attachment) {
-		e.unauthorized(s.offers[attachments[0].routes[0]], evpn.ConflictPolicies, text)
+	byItself := maps.Clone(*v)
+	refuse := func(text string, attachments ...attachment) {
+		told := false
 		for _, a := range attachments {
-			for _, k := range a.routes {
-				v[k] = evpn.ConflictPolicies
+			for _, o := range s.offers {
+				if (StationKey{o.vni, o.route.MAC}) != a.key || byItself[o.route.RouteKey] != evpn.ReasonNone {
+					continue
+				}
+				if !told {
+					told = true
+					e.unauthorized(o, evpn.ConflictPolicies, text)
+				}
+				v.refuse(o.route.RouteKey, evpn.ConflictPolicies)
 			}
 		}
 	}
@@ -125,28 +130,26 @@ func (r *ruling) String() string {
 // ruled is what holds for a record's MAC, and the addresses that it may use: those of the set that the record has, or is about to have. Nil if the record
 // has no such MAC.
 func (e *Edge) ruled(r *record, st *station) (*ruling, []netip.Addr) {
-	sets := []map[evpn.RouteKey]*binding{r.bindings}
 	if p := r.procedure; p != nil && p.reserved && (st.active() != r || st.claimant == r) {
-		sets = []map[evpn.RouteKey]*binding{p.bindings, r.bindings}
-	}
-	for _, bs := range sets {
-		var found *ruling
-		var ips []netip.Addr
-		for _, b := range bs {
-			if b.vn != st.vn || b.mac != st.key.MAC {
-				continue
-			}
-			found, _, _ = e.rulingOf(b.vn, b.policy)
-			if b.ip.IsValid() {
-				ips = append(ips, b.ip)
-			}
-		}
-		if found != nil {
-			slices.SortFunc(ips, netip.Addr.Compare)
+		if found, ips := e.ruledBy(p.bindings, st); found != nil {
 			return found, ips
 		}
 	}
-	return nil, nil
+	return e.ruledBy(r.bindings, st)
+}
+
+func (e *Edge) ruledBy(bs bindings, st *station) (found *ruling, ips []netip.Addr) {
+	for _, b := range bs {
+		if b.vn != st.vn || b.key.MAC != st.key.MAC {
+			continue
+		}
+		found, _, _ = e.rulingOf(b.vn, b.policy)
+		if b.key.IP.IsValid() {
+			ips = append(ips, b.key.IP)
+		}
+	}
+	slices.SortFunc(ips, netip.Addr.Compare)
+	return found, ips
 }
 
 // demands is what a MAC with that policy (zero: none) takes of the edge in a VN: ACL rules in the kernel, its VN's baseline's included, and bandwidth that is
@@ -163,9 +166,9 @@ func (e *Edge) demands(vn string, p evpn.Policy) Demand {
 	return Demand{ACLRules: uint64(len(r.inKernel.From.Rules) + len(r.inKernel.To.Rules)), Bandwidth: r.Guaranteed}
 }
 
-// pcpOf is the priority (802.1p) of a binding's frames, 0 where no policy gives one.
-func (e *Edge) pcpOf(b *binding) uint8 {
-	r, _, _ := e.rulingOf(b.vn, b.policy)
+// pcpOf is the priority (802.1p) of frames in a VN under a policy, 0 where that gives none.
+func (e *Edge) pcpOf(v *vn, p *evpn.Policy) uint8 {
+	r, _, _ := e.rulingOf(v, p)
 	if r == nil {
 		return 0
 	}

@@ -48,6 +48,14 @@ type QuestionBinding struct {
 // Verdict is the answer: the routes that are refused, each with its reason; empty means yes.
 type Verdict map[evpn.RouteKey]evpn.Reason
 
+// refuse adds a route that is refused.
+func (v *Verdict) refuse(k evpn.RouteKey, why evpn.Reason) {
+	if *v == nil {
+		*v = Verdict{}
+	}
+	(*v)[k] = why
+}
+
 // Store remembers across restarts what saves the edge from guessing. Nothing in it is needed to come up. Put does not block; what could not be written is
 // reported by the store itself.
 type Store interface {

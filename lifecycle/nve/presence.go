@@ -25,12 +25,12 @@ var becauseOf = [...]string{
 // replaced is Orphaned at once (SPEC §3).
 func (e *Edge) leaveRecord(o *offer, w why) {
 	r := e.records[o.vm]
-	if r == nil || r.offers[o.route.RouteKey] != o {
+	if r == nil || r.offers.get(o.route.RouteKey) != o {
 		e.unsay(o)
 		return
 	}
-	delete(r.offers, o.route.RouteKey)
-	if r.alive() && r.bindings[o.route.RouteKey] != nil {
+	r.offers.drop(o.route.RouteKey)
+	if r.alive() && r.bindings.get(o.route.RouteKey) != nil {
 		e.keepSaid(r, o)
 	} else {
 		e.unsay(o)
@@ -49,9 +49,7 @@ func (e *Edge) presence(r *record) {
 		return
 	}
 	if !r.alive() {
-		for _, k := range routesOf(r.kept) {
-			e.unkeep(r, k)
-		}
+		e.unkeepAll(r)
 		return
 	}
 	switch {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tns-project/tns/dataplane"
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
 )
@@ -22,14 +21,13 @@ type procedure struct {
 	reserved  bool // its bindings count as held
 	claimed   bool // it has its places
 	committed bool
-	bindings  map[evpn.RouteKey]*binding // of the set
-	params    map[evpn.RouteKey]string
-	old       map[evpn.RouteKey]*binding // what the set before held
-	held      Holding                    // what is reserved if it fails
+	bindings  bindings // of the set
+	old       bindings // what the set before held
+	held      Holding  // what is reserved if it fails
 	from      lifecycle.State
 
-	awaited map[dataplane.Key]dataplane.Generation // entries that the kernel has not answered for
-	refused map[StationKey]error                   // those that it refused
+	awaited []written            // entries that the kernel has not answered for
+	refused map[StationKey]error // those that it refused
 }
 
 // ownRetry is the pause before the NVE tries again what the kernel refused it.
@@ -40,11 +38,10 @@ func (e *Edge) begin(p *procedure) {
 	r := p.record
 	p.old, p.held, p.from = r.bindings, e.memory.Holdings[r.key], r.State
 	if p.set != nil && !onlyAccepts(p.arrow) && p.arrow.To.Alive() {
-		p.bindings, p.params = e.bindingsOf(r, p.set)
+		p.bindings = p.set.bindings()
 	} else {
-		p.bindings, p.params = r.bindings, r.params
+		p.bindings = r.bindings
 	}
-	p.awaited, p.refused = map[dataplane.Key]dataplane.Generation{}, map[StationKey]error{}
 	r.procedure = p
 	e.running++
 	e.advance(p)
@@ -75,12 +72,20 @@ func (e *Edge) advance(p *procedure) {
 	e.end(p)
 }
 
+// refuse notes that the kernel refused a station's entry.
+func (p *procedure) refuse(k StationKey, err error) {
+	if p.refused == nil {
+		p.refused = map[StationKey]error{}
+	}
+	p.refused[k] = err
+}
+
 // kernelVerdict names the routes whose entries the kernel refused.
 func (e *Edge) kernelVerdict(p *procedure) Verdict {
-	v := Verdict{}
-	for k, b := range p.bindings {
+	var v Verdict
+	for _, b := range p.bindings {
 		if p.refused[b.station()] != nil || p.refused[StationKey{VNI: b.vn.VNI}] != nil { // the entry, or the VN's tag
-			v[k] = evpn.NonSufficientResources
+			v.refuse(b.key, evpn.NonSufficientResources)
 		}
 	}
 	for _, k := range keysOf(p.refused, compareStations) {
@@ -108,7 +113,7 @@ func (e *Edge) commit(p *procedure) {
 	if p.set != nil && asks(&p.set.request).Immigrates() {
 		from = e.origin(p)
 	}
-	r.bindings, r.params = p.bindings, p.params
+	r.bindings = p.bindings
 	e.untellOthers(r)
 	because := p.event.String()
 	if p.set != nil && asks(&p.set.request).Immigrates() {
@@ -116,8 +121,8 @@ func (e *Edge) commit(p *procedure) {
 		e.stats.immigrations++
 	}
 	e.enter(r, r.Move(p.event, p.arrow), because)
-	for k := range r.bindings {
-		e.bound[k] = r
+	for _, b := range r.bindings {
+		e.bound[b.key] = r
 	}
 	if p.set != nil && r.alive() && !onlyAccepts(p.arrow) {
 		e.accept(r, p.set)
@@ -142,7 +147,7 @@ func (e *Edge) take(p *procedure) {
 	r := p.record
 	r.displaced = false
 	e.eachIP(r.bindings, func(ip *place) { ip.keep(r) })
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		st.keep(r)
 		for _, other := range recordsOf(st.records) {
 			if other != r && other.key.VM == r.key.VM && (other.State == lifecycle.Associated || other.State == lifecycle.Suspended) {
@@ -236,7 +241,7 @@ func (e *Edge) own(r *record, ev lifecycle.Event) {
 
 // displaced reports whether the same VM is active at another TES of this edge.
 func (e *Edge) displaced(r *record) bool {
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		if a := st.active(); a != nil && a != r {
 			return true
 		}
@@ -247,7 +252,7 @@ func (e *Edge) displaced(r *record) bool {
 // outranked reports whether any of the record's MACs has been taken by another edge's better route, by another TES, or is a duplicate. A claim that is not
 // made good yet takes nothing.
 func (e *Edge) outranked(r *record) bool {
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		switch {
 		case st.holder != nil && st.holder != r,
 			st.holder == r && st.duplicate,
@@ -263,7 +268,7 @@ func (e *Edge) contested(r *record) bool {
 	if r.displaced {
 		return true
 	}
-	for _, st := range stationsOf(r.bindings) {
+	for st := range stationsOf(r.bindings) {
 		if a := st.active(); a != nil && a != r || st.duplicate || st.best != nil {
 			return true
 		}

@@ -31,7 +31,7 @@ type Demand struct {
 type Holding map[StationKey]evpn.Policy
 
 // holdingOf is what bindings hold.
-func holdingOf(bs map[evpn.RouteKey]*binding) Holding {
+func holdingOf(bs bindings) Holding {
 	h := make(Holding, len(bs))
 	for _, b := range bs {
 		h[b.station()] = credentialed(b.policy)
@@ -117,7 +117,7 @@ func (e *Edge) quotaVerdict(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 	if !arrow.Does(lifecycle.Reserve) {
 		return nil
 	}
-	v := Verdict{}
+	var v Verdict
 	before := e.memory.Holdings[r.key]
 	for _, x := range e.ledger.Check(r.key, e.claims(r.key, s.holding())) {
 		why := evpn.NonSufficientResources
@@ -127,14 +127,13 @@ func (e *Edge) quotaVerdict(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 		e.overdrawn(r, s, why, x)
 		for _, onlyNew := range []bool{true, false} {
 			blamed := false
-			for _, k := range routesOf(s.offers) {
-				o := s.offers[k]
+			for _, o := range s.offers {
 				if _, old := before[StationKey{o.vn.VNI, o.route.MAC}]; old && onlyNew || !e.concerns(x.Account, o) {
 					continue
 				}
 				blamed = true
-				if v[k] == evpn.ReasonNone {
-					v[k] = why
+				if k := o.route.RouteKey; v[k] == evpn.ReasonNone {
+					v.refuse(k, why)
 				}
 			}
 			if blamed {

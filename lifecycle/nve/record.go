@@ -1,7 +1,6 @@
 package nve
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -12,20 +11,19 @@ import (
 // record is one association: a VM at a TES, the requests that stand for it, and what is held for it. With no request and no association it is dropped.
 type record struct {
 	key    VMKey
-	offers map[evpn.RouteKey]*offer
-	kept   map[evpn.RouteKey]*offer // requests that are gone and whose responses stay, because the binding is held
+	offers offers
+	kept   offers // requests that are gone and whose responses stay, because the binding is held
 
 	lifecycle.Association
 	since     time.Time
 	displaced bool        // outranked by its own VM at another TES of this edge
 	reason    evpn.Reason // why the NVE itself changed the state; 0 if it did not
 
-	bindings map[evpn.RouteKey]*binding // the set in force, by the request's NLRI
-	params   map[evpn.RouteKey]string   // its parameters, to tell same from changed
+	bindings bindings // the set in force
 
-	decided   bool                        // since it is here; else sequence is what is remembered from before a restart
-	sequence  uint32                      // the highest decided
-	decisions map[evpn.RouteKey]*decision // of that sequence
+	decided   bool      // since it is here; else sequence is what is remembered from before a restart
+	sequence  uint32    // the highest decided
+	decisions decisions // of that sequence
 
 	refreshed time.Time
 	lifetime  *timer
@@ -43,19 +41,20 @@ type record struct {
 
 // binding is one (VN, MAC, IP or none) of a record.
 type binding struct {
+	key    evpn.RouteKey // the request's NLRI, with MAC and IP
 	vn     *vn
-	mac    evpn.MAC
-	ip     netip.Addr // invalid: none
 	policy *evpn.Policy
+
+	parameters string // of the request, to tell same from changed
 }
 
-func (b *binding) station() StationKey { return StationKey{b.vn.VNI, b.mac} }
+func (b *binding) station() StationKey { return StationKey{b.vn.VNI, b.key.MAC} }
 
 // record finds or makes the record of a key.
 func (e *Edge) record(k VMKey) *record {
 	r := e.records[k]
 	if r == nil {
-		r = &record{key: k, offers: map[evpn.RouteKey]*offer{}, kept: map[evpn.RouteKey]*offer{}, since: e.now}
+		r = &record{key: k, since: e.now}
 		if s, ok := e.memory.Sequences[k]; ok {
 			r.sequence = s
 		}
@@ -74,9 +73,7 @@ func (e *Edge) dropIfEmpty(r *record) {
 	e.timers.stop(r.gone)
 	e.timers.stop(r.assembly)
 	e.timers.stop(r.retry)
-	for _, k := range routesOf(r.kept) {
-		e.unkeep(r, k)
-	}
+	e.unkeepAll(r)
 	delete(e.records, r.key)
 	if e.completed {
 		e.keep(r.key, nil)

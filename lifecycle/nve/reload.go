@@ -129,10 +129,10 @@ func (e *Edge) vouchedFor(k VMKey, v *vn, mac evpn.MAC) bool {
 		return false
 	}
 	for _, b := range r.bindings {
-		if b.vn != v || b.mac != mac {
+		if b.vn != v || b.key.MAC != mac {
 			continue
 		}
-		if _, ok := e.memory.Acceptances[k][BindingKey{v.VNI, v.hash, b.mac, b.ip}]; !ok {
+		if _, ok := e.memory.Acceptances[k][BindingKey{v.VNI, v.hash, b.key.MAC, b.key.IP}]; !ok {
 			return false
 		}
 	}

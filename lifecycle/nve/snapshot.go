@@ -168,12 +168,12 @@ func (e *Edge) viewVM(r *record) VMView {
 	if d := e.lifetimeOf(r); d > 0 {
 		view.Lifetime = max(e.freshest(r).Add(d).Sub(e.now), 0)
 	}
-	for k, b := range r.bindings {
-		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.mac, IP: b.ip, Policy: b.policy, Port: b.vn.portOf(r.key.TES, b.mac), Reason: r.reason}
-		if o := r.offers[k]; o != nil && o.told != nil {
+	for _, b := range r.bindings {
+		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.key.MAC, IP: b.key.IP, Policy: b.policy, Port: b.vn.portOf(r.key.TES, b.key.MAC), Reason: r.reason}
+		if o := r.offers.get(b.key); o != nil && o.told != nil {
 			route.Reason = o.told.reason
 		}
-		if st := b.vn.stations[b.mac]; st != nil {
+		if st := b.vn.stations[b.key.MAC]; st != nil {
 			route.Active = st.active() == r
 			route.Enforced = e.enforcedText(r, st)
 		}

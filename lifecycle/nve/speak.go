@@ -69,14 +69,21 @@ func (e *Edge) unsay(o *offer) {
 }
 
 // keepSaid leaves the response of a binding when its request is gone: it stays until the record ends (SPEC §3, Response).
-func (e *Edge) keepSaid(r *record, o *offer) { r.kept[o.route.RouteKey] = o }
+func (e *Edge) keepSaid(r *record, o *offer) { r.kept.put(o) }
 
 // unkeep takes such a response back.
 func (e *Edge) unkeep(r *record, k evpn.RouteKey) {
-	if o := r.kept[k]; o != nil {
-		delete(r.kept, k)
+	if o := r.kept.get(k); o != nil {
+		r.kept.drop(k)
 		e.unsay(o)
 	}
+}
+
+func (e *Edge) unkeepAll(r *record) {
+	for _, o := range r.kept {
+		e.unsay(o)
+	}
+	r.kept = nil
 }
 
 // announceTES and withdrawTES are the only ways to the TESs. What is for the edge itself stays here.

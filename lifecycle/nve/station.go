@@ -2,11 +2,9 @@ package nve
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/tns-project/tns/dataplane"
-	"github.com/tns-project/tns/evpn"
 )
 
 // station is a (VN, MAC): who is active for it here, what the fabric is told, and what other edges say. FDB entries and fabric routes belong to it, not to a
@@ -146,18 +144,4 @@ func (e *Edge) forgetLater(st *station) {
 			e.forgetMobility(st.key)
 		}
 	})
-}
-
-// stationsOf is the (VN, MAC)s of bindings, each once, in a fixed order.
-func stationsOf(sets ...map[evpn.RouteKey]*binding) []*station {
-	var sts []*station
-	for _, bs := range sets {
-		for _, b := range bs {
-			if st := b.vn.stations[b.mac]; st != nil && !slices.Contains(sts, st) {
-				sts = append(sts, st)
-			}
-		}
-	}
-	slices.SortFunc(sts, func(a, b *station) int { return compareStations(a.key, b.key) })
-	return sts
 }

@@ -104,15 +104,14 @@ func (e *Edge) tagOf(st StationKey, tes evpn.RouterID) (k tag.Key, ok bool) {
 
 // takeTags has the VNs of a procedure's set be known by a VID on the VM's port. Where there is none, the routes of that VN are refused.
 func (e *Edge) takeTags(p *procedure) Verdict {
-	v := Verdict{}
-	for _, route := range routesOf(p.bindings) {
-		b := p.bindings[route]
+	var v Verdict
+	for _, b := range p.bindings {
 		k, tagged := e.tagOf(b.station(), p.record.key.TES)
 		if !tagged {
 			continue
 		}
 		if _, err := e.book.Take(k, p.set.proposal(b.vn)); err != nil {
-			v[route] = tagReason(err)
+			v.refuse(b.key, tagReason(err))
 			e.Log.WithField("vm", p.record.key.VM).WithError(err).Warn("no local tag")
 		}
 	}
@@ -160,8 +159,8 @@ func (s *set) proposal(v *vn) uint16 {
 	if s == nil {
 		return 0
 	}
-	for _, k := range routesOf(s.offers) {
-		if o := s.offers[k]; o.vn == v && o.proposal() != 0 {
+	for _, o := range s.offers {
+		if o.vn == v && o.proposal() != 0 {
 			return o.proposal()
 		}
 	}
@@ -218,12 +217,11 @@ func (e *Edge) setTag(v *vn, port string) (w written) {
 
 // confirmTags has a procedure wait for the tags of its VNs.
 func (e *Edge) confirmTags(p *procedure) {
-	done := map[dataplane.Key]bool{}
-	for _, k := range routesOf(p.bindings) {
-		b := p.bindings[k]
-		port := b.vn.portOf(p.record.key.TES, b.mac)
-		if key := tagKey(b.vn, port); !done[key] {
-			done[key] = true
+	var done []dataplane.Key
+	for _, b := range p.bindings {
+		port := b.vn.portOf(p.record.key.TES, b.key.MAC)
+		if key := tagKey(b.vn, port); b.vn.segmentOf(port) != "" && !slices.Contains(done, key) {
+			done = append(done, key)
 			e.await(p, e.setTag(b.vn, port))
 		}
 	}

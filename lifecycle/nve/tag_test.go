@@ -84,14 +84,14 @@ func (w *world) tagged(fail func(string, ...any)) {
 	members := map[dataplane.Key]int{}
 	for _, r := range e.records {
 		in := map[StationKey]bool{}
-		for route, b := range r.bindings {
-			if port := b.vn.portOf(r.key.TES, b.mac); b.vn.segmentOf(port) != "" && !in[b.station()] {
+		for _, b := range r.bindings {
+			if port := b.vn.portOf(r.key.TES, b.key.MAC); b.vn.segmentOf(port) != "" && !in[b.station()] {
 				members[tagKey(b.vn, port)]++
 			}
 			in[b.station()] = true
 			k, isTagged := e.tagOf(b.station(), r.key.TES)
 			told, known := e.memory.Told[r.key][b.station()]
-			if o := r.offers[route]; o != nil && o.told != nil && o.told.state.Alive() && !known {
+			if o := r.offers.get(b.key); o != nil && o.told != nil && o.told.state.Alive() && !known {
 				fail("%v: it was told no tag for %v", r.key, b.station())
 			}
 			if !isTagged || !known {
