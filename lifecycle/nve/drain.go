@@ -102,7 +102,7 @@ func (e *Edge) refusesNew(r *record, o *offer, arrow lifecycle.Arrow) bool {
 	if !e.closed(o.vn) {
 		return false
 	}
-	_, held := e.memory.Holdings[r.key][StationKey{o.vn.VNI, o.route.MAC}]
+	_, held := e.memory.Holdings[r.key].Get(StationKey{o.vn.VNI, o.route.MAC})
 	begins := r.State == lifecycle.PreAssociated && arrow.Does(lifecycle.Forward)
 	return !held || begins
 }

@@ -38,6 +38,7 @@ type Edge struct {
 
 	vns    map[evpn.VNI]*vn
 	byName map[evpn.VNName]*vn
+	named  map[string]*vn
 
 	local   *peer                 // the edge itself, as the TES of its servers
 	servers map[evpn.VMID]*server // that nobody else asks for
@@ -63,6 +64,7 @@ type Edge struct {
 	waiting map[dataplane.Key]*procedure // who waits for the kernel
 	memory  Memory
 	ledger  *quota.Ledger[VMKey] // what of the edge is reserved
+	claimed []quota.Claim        // the last claims
 	ports   map[string]Port
 	timers  timers
 
@@ -88,7 +90,7 @@ type Edge struct {
 func New(c Config, p Parts) (*Edge, error) {
 	e := &Edge{
 		config: c.withDefaults(), Parts: p,
-		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{},
+		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{}, named: map[string]*vn{},
 		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
 		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]offers{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},

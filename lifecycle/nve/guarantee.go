@@ -30,8 +30,7 @@ func (e *Edge) promises(c Config, inhabitants map[VMKey]Holding) map[string]prom
 	all := map[string]promise{}
 	judge := &Edge{config: c}
 	for _, k := range keysOf(inhabitants, compareVMKeys) {
-		stations := inhabitants[k]
-		for _, st := range keysOf(stations, compareStations) {
+		for _, st := range inhabitants[k] {
 			v := slices.IndexFunc(c.VNs, func(n VN) bool { return n.VNI == st.VNI })
 			if v < 0 {
 				continue
@@ -42,7 +41,7 @@ func (e *Edge) promises(c Config, inhabitants map[VMKey]Holding) map[string]prom
 			}
 			port := c.VNs[v].Ports[at]
 			var asked *evpn.Policy
-			if has := stations[st]; has != (evpn.Policy{}) {
+			if has := st.Value; has != (evpn.Policy{}) {
 				asked = &has
 			}
 			r, _, _ := judge.rulingOf(&vn{VN: c.VNs[v], rulings: map[policy.ID]*ruling{}}, asked)

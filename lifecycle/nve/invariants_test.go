@@ -61,7 +61,7 @@ func (w *world) reserved(fail func(string, ...any)) {
 	for k, r := range e.records {
 		if len(r.bindings) > 0 {
 			want.Keep(k, e.claims(k, holdingOf(r.bindings)))
-			if !maps.Equal(e.memory.Holdings[k], holdingOf(r.bindings)) {
+			if !slices.Equal(e.memory.Holdings[k], holdingOf(r.bindings)) {
 				fail("%v: the journal has %v, it holds %v", k, e.memory.Holdings[k], holdingOf(r.bindings))
 			}
 		}
@@ -74,7 +74,7 @@ func (w *world) reserved(fail func(string, ...any)) {
 			fail("%s: %d are reserved, the limit is %d", u.Account, u.Used, u.Limit)
 		}
 	}
-	if !maps.EqualFunc(e.memory.Holdings, w.disk.m.Holdings, func(a, b Holding) bool { return maps.Equal(a, b) }) {
+	if !maps.EqualFunc(e.memory.Holdings, w.disk.m.Holdings, func(a, b Holding) bool { return slices.Equal(a, b) }) {
 		fail("the journal of what is held is %v, on disk %v", e.memory.Holdings, w.disk.m.Holdings)
 	}
 }

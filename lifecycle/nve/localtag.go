@@ -2,6 +2,7 @@ package nve
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -46,7 +47,7 @@ func (t Told) Word() string {
 func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	st := StationKey{o.vn.VNI, o.route.MAC}
 	k, tagged := e.tagOf(st, o.vm.TES)
-	told, known := e.memory.Told[o.vm][st]
+	told, known := e.memory.Told[o.vm].Get(st)
 	r := e.records[o.vm]
 	policy, holds := o.request.Policy, false
 	if held := r.holding(st); held != nil && !o.dryRun() {
@@ -93,7 +94,7 @@ func (r *record) holds(st StationKey) bool { return r.holding(st) != nil }
 
 // tellTag notes what a VM is told. What is another than before is a change, with the next number.
 func (e *Edge) tellTag(k VMKey, st StationKey, want evpn.LocalTag) Told {
-	told, known := e.memory.Told[k][st]
+	told, known := e.memory.Told[k].Get(st)
 	switch {
 	case !known:
 		told = Told{LocalTag: want}
@@ -114,10 +115,9 @@ func (e *Edge) tellTag(k VMKey, st StationKey, want evpn.LocalTag) Told {
 }
 
 func (e *Edge) putTold(k VMKey, st StationKey, t Told) {
-	if e.memory.Told[k] == nil {
-		e.memory.Told[k] = map[StationKey]Told{}
-	}
-	e.memory.Told[k][st] = t
+	all := e.memory.Told[k]
+	all.Put(st, t)
+	e.memory.Told[k] = all
 	if e.Store != nil {
 		e.Store.PutTold(k, st, &t)
 	}
@@ -125,12 +125,14 @@ func (e *Edge) putTold(k VMKey, st StationKey, t Told) {
 
 // untell forgets what a VM was told of a (VN, MAC) that it does not hold any more.
 func (e *Edge) untell(k VMKey, st StationKey) {
-	if _, ok := e.memory.Told[k][st]; !ok {
+	all := e.memory.Told[k]
+	if _, ok := all.Get(st); !ok {
 		return
 	}
-	delete(e.memory.Told[k], st)
-	if len(e.memory.Told[k]) == 0 {
+	if all.Drop(st); len(all) == 0 {
 		delete(e.memory.Told, k)
+	} else {
+		e.memory.Told[k] = all
 	}
 	if e.Store != nil {
 		e.Store.PutTold(k, st, nil)
@@ -141,16 +143,16 @@ func (e *Edge) untell(k VMKey, st StationKey) {
 }
 
 func (e *Edge) untellAll(k VMKey) {
-	for _, st := range keysOf(e.memory.Told[k], compareStations) {
-		e.untell(k, st)
+	for _, told := range slices.Clone(e.memory.Told[k]) {
+		e.untell(k, told.StationKey)
 	}
 }
 
 // untellOthers forgets what a VM was told of (VN, MAC)s that are not in its set any more.
 func (e *Edge) untellOthers(r *record) {
-	for _, st := range keysOf(e.memory.Told[r.key], compareStations) {
-		if !r.holds(st) {
-			e.untell(r.key, st)
+	for _, told := range slices.Clone(e.memory.Told[r.key]) {
+		if !r.holds(told.StationKey) {
+			e.untell(r.key, told.StationKey)
 		}
 	}
 }
@@ -158,9 +160,10 @@ func (e *Edge) untellOthers(r *record) {
 // retell tells the VMs of a VN on a segment its new VID: those that are here with a response, the others when they come back.
 func (e *Edge) retell(tk tag.Key, t tag.Tag) {
 	for _, k := range keysOf(e.memory.Told, compareVMKeys) {
-		for _, st := range keysOf(e.memory.Told[k], compareStations) {
+		for _, at := range slices.Clone(e.memory.Told[k]) {
+			st, told := at.StationKey, at.Value
 			of, tagged := e.tagOf(st, k.TES)
-			if told := e.memory.Told[k][st]; tagged && of == tk && (told.VID != t.VID || told.Type != evpn.TagDot1Q) {
+			if tagged && of == tk && (told.VID != t.VID || told.Type != evpn.TagDot1Q) {
 				e.tellTag(k, st, evpn.LocalTag{Type: evpn.TagDot1Q, VID: t.VID, PCP: told.PCP})
 				e.respondAgain(k, st)
 			}
@@ -189,7 +192,7 @@ func (e *Edge) echoed(o *offer) {
 		return
 	}
 	st, echo := StationKey{o.vn.VNI, o.route.MAC}, o.request.Echo
-	told, known := e.memory.Told[o.vm][st]
+	told, known := e.memory.Told[o.vm].Get(st)
 	if !known || told.Changed.IsZero() || told.Change != echo.Change {
 		return
 	}
@@ -216,7 +219,7 @@ func (e *Edge) echoed(o *offer) {
 // awaitEcho has an alarm be raised when a TES does not answer a change in time.
 func (e *Edge) awaitEcho(k VMKey, st StationKey, told Told) {
 	e.timers.after(e.now, max(told.Changed.Add(tag.Patience).Sub(e.now), 0), func() {
-		if now := e.memory.Told[k][st]; now == told {
+		if now, _ := e.memory.Told[k].Get(st); now == told {
 			e.stats.tagsUnanswered++
 			e.noteTag(history.KindAlarm, k, st, fmt.Sprintf("the TES has not answered to %s for %v", tagText(told.LocalTag), tag.Patience))
 		}
@@ -227,8 +230,9 @@ func (e *Edge) awaitEcho(k VMKey, st StationKey, told Told) {
 func (e *Edge) tally(tk tag.Key) (y tag.Tally) {
 	t, _ := e.book.Get(tk)
 	for k, stations := range e.memory.Told {
-		for st, told := range stations {
-			of, tagged := e.tagOf(st, k.TES)
+		for _, at := range stations {
+			told := at.Value
+			of, tagged := e.tagOf(at.StationKey, k.TES)
 			switch {
 			case !tagged || of != tk:
 			case t.Old != 0 && told.VID == t.Old:

@@ -20,9 +20,9 @@ type Memory struct {
 
 	Acceptances map[VMKey]map[BindingKey]Acceptance // of credentials
 	Holdings    map[VMKey]Holding
-	Tags        map[tag.Key]tag.Tag           // of VNs on segments
-	Told        map[VMKey]map[StationKey]Told // the local tags that VMs were told
-	Draining    map[evpn.VNI]struct{}         // VNs that take nobody new
+	Tags        map[tag.Key]tag.Tag       // of VNs on segments
+	Told        map[VMKey]ByStation[Told] // the local tags that VMs were told
+	Draining    map[evpn.VNI]struct{}     // VNs that take nobody new
 }
 
 // VMKey names a record: a VM at a TES.
@@ -72,7 +72,7 @@ func (m *Memory) init() {
 		m.Tags = map[tag.Key]tag.Tag{}
 	}
 	if m.Told == nil {
-		m.Told = map[VMKey]map[StationKey]Told{}
+		m.Told = map[VMKey]ByStation[Told]{}
 	}
 }
 

@@ -113,8 +113,8 @@ func TestModel(t *testing.T) {
 				if set == nil || len(set.routes) == 0 || !up[session[from]] {
 					return
 				}
-				for st, told := range w.edge.memory.Told[VMKey{vmOf(vm), id(names[from].String())}] {
-					do("echo %s %s %d%s vn=%s", from, vm, told.Change, oneOf("result", "", "", ":failed"), vnOf(st.VNI))
+				for _, told := range w.edge.memory.Told[VMKey{vmOf(vm), id(names[from].String())}] {
+					do("echo %s %s %d%s vn=%s", from, vm, told.Value.Change, oneOf("result", "", "", ":failed"), vnOf(told.VNI))
 					break
 				}
 			},

@@ -159,7 +159,7 @@ func (e *Edge) demands(vn string, p evpn.Policy) Demand {
 	if p == (evpn.Policy{}) {
 		asked = nil
 	}
-	r, _, _ := e.rulingOf(e.byName[evpn.HashVNName(vn)], asked)
+	r, _, _ := e.rulingOf(e.named[vn], asked)
 	if r == nil {
 		return Demand{} // it is not in the file any more
 	}

@@ -2,7 +2,7 @@ package nve
 
 import (
 	"fmt"
-	"maps"
+	"slices"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -28,34 +28,36 @@ type Demand struct {
 
 // Holding is what a record holds of the edge: its MACs, each with the type and version of its policy (zero: none). It is journalled: after a restart nobody
 // else gets what a VM held that was there before.
-type Holding map[StationKey]evpn.Policy
+type Holding = ByStation[evpn.Policy]
 
 // holdingOf is what bindings hold.
 func holdingOf(bs bindings) Holding {
-	h := make(Holding, len(bs))
+	var h Holding
 	for _, b := range bs {
-		h[b.station()] = credentialed(b.policy)
+		h.Put(b.station(), credentialed(b.policy))
 	}
 	return h
 }
 
 // holding is what a set would hold.
 func (s *set) holding() Holding {
-	h := make(Holding, len(s.offers))
+	var h Holding
 	for _, o := range s.offers {
-		h[StationKey{o.vn.VNI, o.route.MAC}] = credentialed(o.request.Policy)
+		h.Put(StationKey{o.vn.VNI, o.route.MAC}, credentialed(o.request.Policy))
 	}
 	return h
 }
 
-// claims is what a holding takes from each account. VNs that are not there any more have none.
+// claims is what a holding takes from each account. VNs that are not there any more have none. It is in memory that the next call uses again.
 func (e *Edge) claims(k VMKey, h Holding) []quota.Claim {
-	var cs []quota.Claim
+	cs := e.claimed[:0]
+	defer func() { e.claimed = cs }()
 	vm, tes := quota.Item{VM: k.VM}, uint32(k.TES)
 	if len(h) > 0 {
 		cs = append(cs, quota.Claim{Account: quota.Account{Resource: quota.VMs, TES: tes}, Item: vm, Amount: 1})
 	}
-	for st, policy := range h {
+	for _, held := range h {
+		st, policy := held.StationKey, held.Value
 		v := e.vns[st.VNI]
 		if v == nil {
 			continue
@@ -88,7 +90,7 @@ func (e *Edge) limit(a quota.Account) uint64 {
 	if a.TES == uint32(e.config.ID) {
 		return 0
 	}
-	if v := e.byName[evpn.HashVNName(a.VN)]; v != nil {
+	if v := e.named[a.VN]; v != nil {
 		switch {
 		case a.Resource == quota.MACs:
 			return v.MaxMACs
@@ -128,7 +130,7 @@ func (e *Edge) quotaVerdict(r *record, s *set, arrow lifecycle.Arrow) Verdict {
 		for _, onlyNew := range []bool{true, false} {
 			blamed := false
 			for _, o := range s.offers {
-				if _, old := before[StationKey{o.vn.VNI, o.route.MAC}]; old && onlyNew || !e.concerns(x.Account, o) {
+				if _, old := before.Get(StationKey{o.vn.VNI, o.route.MAC}); old && onlyNew || !e.concerns(x.Account, o) {
 					continue
 				}
 				blamed = true
@@ -164,7 +166,7 @@ func (e *Edge) overdrawn(r *record, s *set, why evpn.Reason, x quota.Excess) {
 func (e *Edge) keep(k VMKey, h Holding) {
 	e.ledger.Keep(k, e.claims(k, h))
 	switch before := e.memory.Holdings[k]; {
-	case maps.Equal(before, h):
+	case slices.Equal(before, h):
 		return
 	case len(h) == 0:
 		delete(e.memory.Holdings, k)
@@ -179,8 +181,7 @@ func (e *Edge) keep(k VMKey, h Holding) {
 // reclaim holds, after a start, what was held before it, whatever the limits are now: what is forwarding is not cut because a limit was lowered.
 func (e *Edge) reclaim() {
 	for _, k := range keysOf(e.memory.Holdings, compareVMKeys) {
-		h := maps.Clone(e.memory.Holdings[k])
-		maps.DeleteFunc(h, func(st StationKey, _ evpn.Policy) bool { return e.vns[st.VNI] == nil })
-		e.keep(k, h)
+		h := slices.Clone(e.memory.Holdings[k])
+		e.keep(k, slices.DeleteFunc(h, func(held AtStation[evpn.Policy]) bool { return e.vns[held.VNI] == nil }))
 	}
 }

@@ -40,14 +40,13 @@ func (e *Edge) against(next Config) []string {
 		if k.TES == e.config.ID {
 			continue // a server: it is where its configuration says, or is no more
 		}
-		stations := inhabitants[k]
 		told := map[string]bool{}
-		for _, st := range keysOf(stations, compareStations) {
+		for _, st := range inhabitants[k] {
 			v := e.vns[st.VNI]
 			if v == nil {
 				continue
 			}
-			if text := e.loses(k, v, st, stations[st], next); text != "" && !told[text] {
+			if text := e.loses(k, v, st.StationKey, st.Value, next); text != "" && !told[text] {
 				told[text] = true
 				vms[text] = append(vms[text], fmt.Sprintf("%s at TES %s", k.VM, k.TES))
 			}
@@ -66,11 +65,10 @@ func (e *Edge) inhabitants() map[VMKey]Holding {
 	all := maps.Clone(e.memory.Holdings)
 	for k, r := range e.records {
 		if r.procedure != nil && len(r.procedure.bindings) > 0 {
-			h := maps.Clone(all[k])
-			if h == nil {
-				h = Holding{}
+			h := slices.Clone(all[k])
+			for _, more := range holdingOf(r.procedure.bindings) {
+				h.Put(more.StationKey, more.Value)
 			}
-			maps.Copy(h, holdingOf(r.procedure.bindings))
 			all[k] = h
 		}
 	}

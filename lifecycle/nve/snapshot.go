@@ -177,7 +177,7 @@ func (e *Edge) viewVM(r *record) VMView {
 			route.Active = st.active() == r
 			route.Enforced = e.enforcedText(r, st)
 		}
-		if told, ok := e.memory.Told[r.key][b.station()]; ok {
+		if told, ok := e.memory.Told[r.key].Get(b.station()); ok {
 			route.Tag = &told
 		}
 		view.Routes = append(view.Routes, route)

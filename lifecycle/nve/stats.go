@@ -117,9 +117,9 @@ func (e *Edge) Stats(ctx context.Context) (Stats, error) {
 		s.Unauthorized = maps.Clone(c.unauthorizedBy)
 		for _, told := range e.memory.Told {
 			for _, t := range told {
-				if t.waits() {
+				if t.Value.waits() {
 					s.Waiting++
-				} else if t.Answer == TagFailed {
+				} else if t.Value.Answer == TagFailed {
 					s.Failed++
 				}
 			}

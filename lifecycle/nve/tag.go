@@ -50,8 +50,8 @@ func (e *Edge) openBook() {
 // wants.
 func (e *Edge) resumeTags() {
 	for _, k := range keysOf(e.memory.Told, compareVMKeys) {
-		for _, st := range keysOf(e.memory.Told[k], compareStations) {
-			told := e.memory.Told[k][st]
+		for _, at := range e.memory.Told[k] {
+			st, told := at.StationKey, at.Value
 			key, tagged := e.tagOf(st, k.TES)
 			if tagged && told.Type == evpn.TagDot1Q && !e.book.Resume(key) {
 				e.Log.WithField("vni", st.VNI).WithField("segment", key.Segment).Warn("the VID of before is not known, or another VN's now")
@@ -256,8 +256,8 @@ func (e *Edge) carries(k tag.Key) bool {
 // expected reports whether VMs of before may come back to a VN on a segment.
 func (e *Edge) expected(k tag.Key) bool {
 	for vm, stations := range e.memory.Told {
-		for st := range stations {
-			if of, ok := e.tagOf(st, vm.TES); ok && of == k {
+		for _, st := range stations {
+			if of, ok := e.tagOf(st.StationKey, vm.TES); ok && of == k {
 				return true
 			}
 		}

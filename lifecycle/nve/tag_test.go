@@ -90,7 +90,7 @@ func (w *world) tagged(fail func(string, ...any)) {
 			}
 			in[b.station()] = true
 			k, isTagged := e.tagOf(b.station(), r.key.TES)
-			told, known := e.memory.Told[r.key][b.station()]
+			told, known := e.memory.Told[r.key].Get(b.station())
 			if o := r.offers.get(b.key); o != nil && o.told != nil && o.told.state.Alive() && !known {
 				fail("%v: it was told no tag for %v", r.key, b.station())
 			}
@@ -105,8 +105,8 @@ func (w *world) tagged(fail func(string, ...any)) {
 				fail("%v: it was told %+v for %v, and the VN has %+v", r.key, told, b.station(), t)
 			}
 		}
-		for st := range e.memory.Told[r.key] {
-			if !r.holds(st) && r.State.Alive() {
+		for _, st := range e.memory.Told[r.key] {
+			if !r.holds(st.StationKey) && r.State.Alive() {
 				fail("%v: it was told a tag for %v, which it does not hold", r.key, st)
 			}
 		}
@@ -142,7 +142,7 @@ func (w *world) tagged(fail func(string, ...any)) {
 	if !maps.Equal(e.memory.Tags, w.disk.m.Tags) {
 		fail("the tags are %v, on disk %v", e.memory.Tags, w.disk.m.Tags)
 	}
-	if !maps.EqualFunc(e.memory.Told, w.disk.m.Told, func(a, b map[StationKey]Told) bool { return maps.Equal(a, b) }) {
+	if !maps.EqualFunc(e.memory.Told, w.disk.m.Told, func(a, b ByStation[Told]) bool { return slices.Equal(a, b) }) {
 		fail("what VMs were told is %v, on disk %v", e.memory.Told, w.disk.m.Told)
 	}
 	for _, k := range e.book.Held() {

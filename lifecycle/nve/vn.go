@@ -56,7 +56,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 		}
 	}
 	e.vns[c.VNI] = v
-	e.byName[v.hash] = v
+	e.byName[v.hash], e.named[c.Name] = v, v
 	return nil
 }
 

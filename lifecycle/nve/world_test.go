@@ -648,13 +648,13 @@ func (d *disk) Load() (Memory, error) {
 		m.Acceptances[k] = maps.Clone(v)
 	}
 	for k, v := range d.m.Holdings {
-		m.Holdings[k] = maps.Clone(v)
+		m.Holdings[k] = slices.Clone(v)
 	}
 	for k, v := range d.m.Tags {
 		m.Tags[k] = v
 	}
 	for k, v := range d.m.Told {
-		m.Told[k] = maps.Clone(v)
+		m.Told[k] = slices.Clone(v)
 	}
 	m.Draining = maps.Clone(d.m.Draining)
 	return m, nil
@@ -669,17 +669,15 @@ func (d *disk) PutTag(k tag.Key, t *tag.Tag) {
 }
 
 func (d *disk) PutTold(k VMKey, st StationKey, t *Told) {
+	all := d.m.Told[k]
 	if t == nil {
-		delete(d.m.Told[k], st)
-		if len(d.m.Told[k]) == 0 {
-			delete(d.m.Told, k)
-		}
-		return
+		all.Drop(st)
+	} else {
+		all.Put(st, *t)
 	}
-	if d.m.Told[k] == nil {
-		d.m.Told[k] = map[StationKey]Told{}
+	if d.m.Told[k] = all; len(all) == 0 {
+		delete(d.m.Told, k)
 	}
-	d.m.Told[k][st] = *t
 }
 
 func (d *disk) PutDraining(v evpn.VNI, on bool) {
@@ -695,7 +693,7 @@ func (d *disk) PutHolding(k VMKey, h Holding) {
 		delete(d.m.Holdings, k)
 		return
 	}
-	d.m.Holdings[k] = maps.Clone(h)
+	d.m.Holdings[k] = slices.Clone(h)
 }
 
 func (d *disk) PutNumber(v evpn.VNI, n uint16)                      { d.m.Numbers[v] = n }

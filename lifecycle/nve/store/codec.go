@@ -97,9 +97,10 @@ const holdingLen = 4 + 6 + 4
 // encodeHolding is nil for nothing.
 func encodeHolding(h nve.Holding) []byte {
 	var b []byte
-	for k, p := range h {
-		b = append(append(b, be32(uint32(k.VNI))...), k.MAC[:]...)
-		b = append(b, be32(p.Type<<8|uint32(p.Version))...)
+	for _, held := range h {
+		b = binary.BigEndian.AppendUint32(b, uint32(held.VNI))
+		b = append(b, held.MAC[:]...)
+		b = binary.BigEndian.AppendUint32(b, held.Value.Type<<8|uint32(held.Value.Version))
 	}
 	return b
 }
@@ -111,7 +112,7 @@ func decodeHolding(b []byte) (nve.Holding, error) {
 	h := nve.Holding{}
 	for ; len(b) > 0; b = b[holdingLen:] {
 		policy := binary.BigEndian.Uint32(b[10:])
-		h[nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(b)), MAC: evpn.MAC(b[4:10])}] = evpn.Policy{Type: policy >> 8, Version: uint8(policy)}
+		h.Put(nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(b)), MAC: evpn.MAC(b[4:10])}, evpn.Policy{Type: policy >> 8, Version: uint8(policy)})
 	}
 	return h, nil
 }
@@ -122,7 +123,7 @@ func (s *Store) Load() (nve.Memory, error) {
 		Numbers: map[evpn.VNI]uint16{}, TESs: map[evpn.RouterID]struct{}{},
 		Sequences: map[nve.VMKey]uint32{}, Mobility: map[nve.StationKey]nve.Mobility{},
 		Acceptances: map[nve.VMKey]map[nve.BindingKey]nve.Acceptance{}, Holdings: map[nve.VMKey]nve.Holding{}, Draining: map[evpn.VNI]struct{}{},
-		Tags: map[tag.Key]tag.Tag{}, Told: map[nve.VMKey]map[nve.StationKey]nve.Told{},
+		Tags: map[tag.Key]tag.Tag{}, Told: map[nve.VMKey]nve.ByStation[nve.Told]{},
 	}
 	odd := 0
 	err := s.db.View(func(tx *bbolt.Tx) error {
@@ -202,10 +203,9 @@ func (s *Store) Load() (nve.Memory, error) {
 				if err != nil {
 					return err
 				}
-				if m.Told[vm] == nil {
-					m.Told[vm] = map[nve.StationKey]nve.Told{}
-				}
-				m.Told[vm][nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k[20:])), MAC: evpn.MAC(k[24:])}] = t
+				all := m.Told[vm]
+				all.Put(nve.StationKey{VNI: evpn.VNI(binary.BigEndian.Uint32(k[20:])), MAC: evpn.MAC(k[24:])}, t)
+				m.Told[vm] = all
 				return nil
 			}),
 			all(acceptanceBucket, func(k, v []byte) error {

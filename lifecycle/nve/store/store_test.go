@@ -3,10 +3,10 @@ package store_test
 import (
 	"context"
 	"io"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +33,7 @@ var (
 	macAlone   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac}
 	withIPv4   = nve.BindingKey{VNI: 10100, Name: evpn.HashVNName("blue"), MAC: mac, IP: netip.MustParseAddr("10.0.0.1")}
 	withIPv6   = nve.BindingKey{VNI: 10200, MAC: mac, IP: netip.MustParseAddr("2001:db8::1")}
-	holding    = nve.Holding{{VNI: 10100, MAC: mac}: {}, {VNI: 1<<24 - 1, MAC: mac}: {Type: 0xabcdef, Version: 255}}
+	holding    = nve.Holding{{StationKey: nve.StationKey{VNI: 10100, MAC: mac}}, {StationKey: nve.StationKey{VNI: 1<<24 - 1, MAC: mac}, Value: evpn.Policy{Type: 0xabcdef, Version: 255}}}
 	onSegment  = tag.Key{Segment: "trunk1", VNI: 10100}
 	elsewhere  = tag.Key{Segment: "s", VNI: 1<<24 - 1}
 	changing   = tag.Tag{VID: 200, Old: 100, Sent: 100, Until: gone.Add(7), Second: true, Next: 4094}
@@ -122,13 +122,13 @@ func isFull(t *testing.T, m nve.Memory) {
 	if len(m.Acceptances) != 1 || len(all) != 3 || all[macAlone] != accepted || all[withIPv4] != acceptedAs || all[withIPv6] != accepted {
 		t.Errorf("acceptances %v", m.Acceptances)
 	}
-	if len(m.Holdings) != 1 || !maps.Equal(m.Holdings[key], holding) {
+	if len(m.Holdings) != 1 || !slices.Equal(m.Holdings[key], holding) {
 		t.Errorf("holdings %v", m.Holdings)
 	}
 	if len(m.Tags) != 2 || m.Tags[onSegment] != changing || m.Tags[elsewhere] != steady {
 		t.Errorf("tags %v", m.Tags)
 	}
-	if len(m.Told) != 1 || !maps.Equal(m.Told[key], map[nve.StationKey]nve.Told{{VNI: 10100, MAC: mac}: told, {VNI: 10200, MAC: mac}: untagged}) {
+	if len(m.Told) != 1 || !slices.Equal(m.Told[key], nve.ByStation[nve.Told]{{StationKey: nve.StationKey{VNI: 10100, MAC: mac}, Value: told}, {StationKey: nve.StationKey{VNI: 10200, MAC: mac}, Value: untagged}}) {
 		t.Errorf("told %v", m.Told)
 	}
 	if _, ok := m.Draining[10100]; !ok || len(m.Draining) != 1 {
