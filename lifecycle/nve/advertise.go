@@ -3,6 +3,8 @@ package nve
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -41,29 +43,33 @@ func (e *Edge) tellFabric(st *station, r *record, seq uint32) {
 	again := seq != st.own || len(st.advertised) == 0
 	st.owner, st.own, st.restored, st.standing = r, seq, false, false
 	st.seen = max(st.seen, seq)
-	want := map[netip.Addr]struct{}{}
-	for _, b := range r.bindings {
-		if b.vn == st.vn && b.key.MAC == st.key.MAC {
-			want[b.key.IP] = struct{}{}
-		}
-	}
-	for _, ip := range keysOf(want, netip.Addr.Compare) {
-		if _, ok := st.advertised[ip]; !ok || again {
-			st.advertised[ip] = struct{}{}
-			e.announceFabric(st.vn, e.macRoute(st, ip))
+	want := r.ipsOf(st)
+	for _, ip := range want {
+		if again || !has(st.advertised, ip, netip.Addr.Compare) {
+			st.advertised = with(st.advertised, ip, netip.Addr.Compare)
+			e.announceFabric(st, e.macRoute(st, ip))
 		}
 	}
 	e.trim(st, want)
 	e.settled(st)
 }
 
-// trim withdraws the station's routes that are not in want.
-func (e *Edge) trim(st *station, want map[netip.Addr]struct{}) {
-	for _, ip := range keysOf(st.advertised, netip.Addr.Compare) {
-		if _, ok := want[ip]; !ok {
-			delete(st.advertised, ip)
-			e.withdrawFabric(st.vn, e.macRoute(st, ip).RouteKey)
+// ipsOf is the IPs of a record's bindings of a station; the invalid one is that without.
+func (r *record) ipsOf(st *station) (ips []netip.Addr) {
+	for _, b := range r.bindings {
+		if b.vn == st.vn && b.key.MAC == st.key.MAC {
+			ips = with(ips, b.key.IP, netip.Addr.Compare)
 		}
+	}
+	return ips
+}
+
+// trim withdraws the station's routes that are not in want.
+func (e *Edge) trim(st *station, want []netip.Addr) {
+	gone := slices.DeleteFunc(slices.Clone(st.advertised), func(ip netip.Addr) bool { return has(want, ip, netip.Addr.Compare) })
+	for _, ip := range gone {
+		st.advertised = without(st.advertised, ip, netip.Addr.Compare)
+		e.withdrawFabric(st, e.macRoute(st, ip).RouteKey)
 	}
 }
 
@@ -77,13 +83,7 @@ func (e *Edge) refreshRoutes(st *station) {
 		e.tellFabric(st, r, st.own)
 		return
 	}
-	want := map[netip.Addr]struct{}{}
-	for _, b := range r.bindings {
-		if b.vn == st.vn && b.key.MAC == st.key.MAC {
-			want[b.key.IP] = struct{}{}
-		}
-	}
-	e.trim(st, want)
+	e.trim(st, r.ipsOf(st))
 	e.settled(st)
 }
 
@@ -123,35 +123,40 @@ func (e *Edge) macRoute(st *station, ip netip.Addr) evpn.Route {
 	}
 }
 
-// announceFabric and withdrawFabric are the only ways to the fabric.
-func (e *Edge) announceFabric(v *vn, r evpn.Route) {
+// announceFabric and withdrawFabric are the only ways of a station's routes to the fabric.
+func (e *Edge) announceFabric(st *station, r evpn.Route) {
+	if e.toFabric(st.key.VNI, r) {
+		e.noteFabric(st, r.IP, "announced, mobility sequence "+strconv.FormatUint(uint64(st.own), 10))
+	}
+}
+
+func (e *Edge) withdrawFabric(st *station, k evpn.RouteKey) {
+	if e.fromFabric(st.key.VNI, k) {
+		e.noteFabric(st, k.IP, "withdrawn")
+	}
+}
+
+func (e *Edge) noteFabric(st *station, ip netip.Addr, detail string) {
+	e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), VNI: uint32(st.key.VNI), MAC: st.key.MAC.String(), IP: addrText(ip), Detail: detail})
+}
+
+// toFabric and fromFabric are the only ways to the fabric at all.
+func (e *Edge) toFabric(vni evpn.VNI, r evpn.Route) (done bool) {
 	if err := e.Fabric.Announce(r); err != nil {
-		e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(v.VNI), Detail: fmt.Sprintf("announce %s to the fabric: %v", r.RouteKey, err)})
-		return
+		e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(vni), Detail: fmt.Sprintf("announce %s to the fabric: %v", r.RouteKey, err)})
+		return false
 	}
 	e.stats.fabricAnnounced++
-	m, _ := r.Mobility()
-	e.noteFabric(v, r.RouteKey, fmt.Sprintf("announced, mobility sequence %d", m.Sequence))
+	return true
 }
 
-func (e *Edge) withdrawFabric(v *vn, k evpn.RouteKey) {
+func (e *Edge) fromFabric(vni evpn.VNI, k evpn.RouteKey) (done bool) {
 	if err := e.Fabric.Withdraw(k); err != nil {
-		e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(v.VNI), Detail: fmt.Sprintf("withdraw %s from the fabric: %v", k, err)})
-		return
+		e.note(history.Event{Kind: history.KindAlarm, VNI: uint32(vni), Detail: fmt.Sprintf("withdraw %s from the fabric: %v", k, err)})
+		return false
 	}
 	e.stats.fabricWithdrawn++
-	e.noteFabric(v, k, "withdrawn")
-}
-
-func (e *Edge) noteFabric(v *vn, k evpn.RouteKey, detail string) {
-	if k.Type != evpn.MACIPAdvertisement {
-		return
-	}
-	ev := history.Event{Kind: history.KindFabric, VNI: uint32(v.VNI), MAC: k.MAC.String(), IP: addrText(k.IP), Detail: detail}
-	if st := v.stations[k.MAC]; st != nil {
-		ev.VM = st.vmText()
-	}
-	e.note(ev)
+	return true
 }
 
 // vmText is the VM whose story the station belongs to, if there is one: the active one first.
@@ -162,8 +167,8 @@ func (st *station) vmText() string {
 	if st.owner != nil {
 		return st.owner.key.VM.String()
 	}
-	for _, r := range recordsOf(st.records) {
-		return r.key.VM.String()
+	if len(st.records) > 0 {
+		return st.records[0].key.VM.String()
 	}
 	return ""
 }

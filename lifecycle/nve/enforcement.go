@@ -35,12 +35,8 @@ func (st *station) policyKey() dataplane.Key {
 // enforcedOf is what the kernel should hold of the station's policy; the zero value is nothing.
 func (e *Edge) enforcedOf(st *station) enforced {
 	r := st.active()
-	if r == nil {
-		for other := range st.records { // the first, whatever the order of the map
-			if r == nil || compareVMKeys(other.key, r.key) < 0 {
-				r = other
-			}
-		}
+	if r == nil && len(st.records) > 0 {
+		r = st.records[0]
 	}
 	if r == nil {
 		return enforced{}

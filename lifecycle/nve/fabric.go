@@ -42,10 +42,15 @@ type remoteKey struct {
 type remote struct {
 	evpn.Candidate
 	from *fabricPeer
-	vtep netip.Addr
-	ip   netip.Addr
-	rd   evpn.RouteDistinguisher
+	key  evpn.RouteKey
 	wins bool // over ours, as far as it is the best of the others
+}
+
+func compareRemotes(a, b *remote) int {
+	if c := compareRoutes(a.key, b.key); c != 0 {
+		return c
+	}
+	return a.from.address.Compare(b.from.address)
 }
 
 // handleFabric is the fabric's input.
@@ -176,9 +181,7 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		}
 		st := e.station(StationKey{v.VNI, r.MAC})
 		m, _ := r.Mobility()
-		st.remotes[remoteKey{p.address, r.RouteKey}] = &remote{
-			Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, vtep: r.NextHop, ip: r.IP, rd: r.RD,
-		}
+		st.remotes = with(st.remotes, &remote{Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, key: r.RouteKey}, compareRemotes)
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
 		if !e.overruled(p, r.RD) {
@@ -238,7 +241,7 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 		if st == nil {
 			return
 		}
-		delete(st.remotes, remoteKey{p.address, key})
+		st.remotes = without(st.remotes, &remote{from: p, key: key}, compareRemotes)
 		e.pin(st, key.IP)
 		if !e.overruled(p, key.RD) {
 			e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
@@ -253,7 +256,7 @@ func (e *Edge) pin(st *station, ip netip.Addr) {
 		return
 	}
 	for _, r := range st.remotes {
-		if r.ip == ip && r.Sticky && !e.overruled(r.from, r.rd) {
+		if r.key.IP == ip && r.Sticky && !e.overruled(r.from, r.key.RD) {
 			st.vn.pinned[ip] = st
 			return
 		}
@@ -267,7 +270,7 @@ func (e *Edge) pin(st *station, ip netip.Addr) {
 func (e *Edge) rankBest(st *station) {
 	st.best = nil
 	for _, r := range st.remotes {
-		if !e.overruled(r.from, r.rd) && (st.best == nil || evpn.Better(r.Candidate, st.best.Candidate)) {
+		if !e.overruled(r.from, r.key.RD) && (st.best == nil || evpn.Better(r.Candidate, st.best.Candidate)) {
 			st.best = r
 		}
 	}
@@ -303,7 +306,7 @@ func (e *Edge) remoteChanged(st *station) {
 		e.reinstate(st)
 		return
 	}
-	for _, r := range recordsOf(st.records) {
+	for _, r := range st.records {
 		e.departed(r)
 	}
 }

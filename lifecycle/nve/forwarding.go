@@ -42,7 +42,7 @@ func (e *Edge) settle(st *station) written {
 	case port != "":
 		want.LocalPort = port
 	case remote:
-		want.VTEP = st.best.vtep
+		want.VTEP = st.best.VTEP
 	default:
 		want = dataplane.Entry{}
 	}
@@ -78,27 +78,29 @@ func (e *Edge) settleNeighbors(st *station, remote bool) {
 	if !remote && len(st.neighbors) == 0 {
 		return
 	}
-	want := map[netip.Addr]struct{}{}
+	var want []netip.Addr
 	if remote {
 		for _, r := range st.remotes {
-			if r.ip.IsValid() && r.vtep == st.best.vtep && !e.overruled(r.from, r.rd) {
-				want[r.ip] = struct{}{}
+			if r.key.IP.IsValid() && r.VTEP == st.best.VTEP && !e.overruled(r.from, r.key.RD) {
+				want = with(want, r.key.IP, netip.Addr.Compare)
 			}
 		}
 	}
-	neighbors := st.vn.neighbors
-	for _, ip := range keysOf(st.neighbors, netip.Addr.Compare) {
-		if _, ok := want[ip]; !ok {
-			delete(st.neighbors, ip)
+	if slices.Equal(want, st.neighbors) {
+		return
+	}
+	before, neighbors := st.neighbors, st.vn.neighbors
+	st.neighbors = want
+	for _, ip := range before {
+		if !has(want, ip, netip.Addr.Compare) {
 			if neighbors[ip] == st { // not another MAC's by now
 				delete(neighbors, ip)
 				e.Forwarder.Unset(dataplane.Key{Kind: dataplane.Neighbor, VNI: dataplane.VNI(st.key.VNI), IP: ip})
 			}
 		}
 	}
-	for _, ip := range keysOf(want, netip.Addr.Compare) {
-		if _, ok := st.neighbors[ip]; !ok {
-			st.neighbors[ip] = struct{}{}
+	for _, ip := range want {
+		if !has(before, ip, netip.Addr.Compare) {
 			neighbors[ip] = st
 			e.Forwarder.Set(dataplane.Entry{Key: dataplane.Key{Kind: dataplane.Neighbor, VNI: dataplane.VNI(st.key.VNI), IP: ip}, LinkAddr: dataplane.MAC(st.key.MAC)})
 		}
@@ -196,7 +198,7 @@ func (e *Edge) noteKernel(res dataplane.Result) {
 		return
 	}
 	told := map[evpn.VMID]bool{} // once in each VM's story, though it may have records at several TESs
-	for _, r := range recordsOf(st.records) {
+	for _, r := range st.records {
 		if told[r.key.VM] {
 			continue
 		}

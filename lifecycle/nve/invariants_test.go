@@ -85,7 +85,7 @@ func (w *world) policies(fail func(string, ...any)) {
 	e, n := w.edge, 0
 	for key, st := range e.stations {
 		owner := st.holder
-		for r := range st.records {
+		for _, r := range st.records {
 			if owner == nil || st.holder == nil && compareVMKeys(r.key, owner.key) < 0 {
 				owner = r
 			}
@@ -175,7 +175,7 @@ func (w *world) invariants(after string) {
 			}
 			if st := b.vn.stations[b.key.MAC]; st == nil {
 				fail("%v: binding %s has no station", r.key, b.key)
-			} else if _, ok := st.records[r]; !ok {
+			} else if !slices.Contains(st.records, r) {
 				fail("%v: station %v does not know it", r.key, st.key)
 			}
 		}
@@ -205,7 +205,7 @@ func (w *world) invariants(after string) {
 	routes, entries, ports := 0, 0, map[dataplane.Key]bool{}
 	for key, st := range e.stations {
 		var active []*record
-		for r := range st.records {
+		for _, r := range st.records {
 			if e.records[r.key] != r {
 				fail("station %v knows a record that is no more", key)
 			}
@@ -240,7 +240,7 @@ func (w *world) invariants(after string) {
 				fail("station %v is active and not advertised", key)
 			}
 		case st.best != nil && len(st.vn.members) > 0 && !st.duplicate && (len(st.advertised) == 0 && !st.standing || st.best.wins):
-			want.VTEP = st.best.vtep
+			want.VTEP = st.best.VTEP
 		default:
 			want = dataplane.Entry{}
 		}
@@ -260,7 +260,7 @@ func (w *world) invariants(after string) {
 			fail("station %v: the Emigrating one is advertised although a newer route stands", key)
 		}
 		routes += len(st.advertised)
-		for ip := range st.advertised {
+		for _, ip := range st.advertised {
 			if _, ok := w.fabric.routes[e.macRoute(st, ip).RouteKey]; !ok {
 				fail("station %v: route of %v is not announced", key, ip)
 			}

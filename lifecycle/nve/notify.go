@@ -160,7 +160,7 @@ func (e *Edge) origin(p *procedure) End {
 		}
 	}
 	for st := range stationsOf(p.bindings) {
-		for _, other := range recordsOf(st.records) {
+		for _, other := range st.records {
 			if other != p.record && other.key.VM == p.record.key.VM && other.alive() && !(other.Outranked && st.best != nil) {
 				return e.here(other)
 			}
@@ -176,8 +176,8 @@ func (e *Edge) origin(p *procedure) End {
 
 // end is the edge that a route is of; its NVE-ID is in the RD, where that is of type 1.
 func (r *remote) end() End {
-	nve, _, _ := r.rd.Split()
-	return End{NVE: nve, VTEP: r.vtep}
+	nve, _, _ := r.key.RD.Split()
+	return End{NVE: nve, VTEP: r.VTEP}
 }
 
 // attachments sorts bindings by (VN, MAC).

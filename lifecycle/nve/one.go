@@ -98,8 +98,8 @@ func (e *Edge) weighAgain(edge evpn.RouterID) {
 	}
 	for _, k := range keysOf(stations, compareStations) {
 		st := stations[k]
-		for key := range st.remotes {
-			e.pin(st, key.key.IP)
+		for _, r := range st.remotes {
+			e.pin(st, r.key.IP)
 		}
 		e.remoteChanged(st)
 	}

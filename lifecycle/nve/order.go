@@ -11,7 +11,10 @@ import (
 // What goes out goes out in a fixed order, whatever the order of the maps it comes from.
 
 func compareVMKeys(a, b VMKey) int {
-	return cmp.Or(bytes.Compare(a.VM[:], b.VM[:]), cmp.Compare(a.TES, b.TES))
+	if c := bytes.Compare(a.VM[:], b.VM[:]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.TES, b.TES)
 }
 
 func compareStations(a, b StationKey) int {
@@ -47,6 +50,29 @@ func keysOf[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 func routesOf[V any](m map[evpn.RouteKey]V) []evpn.RouteKey { return keysOf(m, compareRoutes) }
 
 // recordsOf is a set of records in the order of their keys.
-func recordsOf(m map[*record]struct{}) []*record {
-	return keysOf(m, func(a, b *record) int { return compareVMKeys(a.key, b.key) })
+func recordsOf(m map[*record]struct{}) []*record { return keysOf(m, compareRecords) }
+
+func compareRecords(a, b *record) int { return compareVMKeys(a.key, b.key) }
+
+// A set of a few is sorted, too: has, with and without are its verbs.
+
+func has[T any](all []T, one T, compare func(a, b T) int) bool {
+	_, found := slices.BinarySearchFunc(all, one, compare)
+	return found
+}
+
+func with[T any](all []T, one T, compare func(a, b T) int) []T {
+	at, found := slices.BinarySearchFunc(all, one, compare)
+	if found {
+		all[at] = one
+		return all
+	}
+	return slices.Insert(all, at, one)
+}
+
+func without[T any](all []T, one T, compare func(a, b T) int) []T {
+	if at, found := slices.BinarySearchFunc(all, one, compare); found {
+		return slices.Delete(all, at, at+1)
+	}
+	return all
 }

@@ -149,7 +149,7 @@ func (e *Edge) take(p *procedure) {
 	e.eachIP(r.bindings, func(ip *place) { ip.keep(r) })
 	for st := range stationsOf(r.bindings) {
 		st.keep(r)
-		for _, other := range recordsOf(st.records) {
+		for _, other := range st.records {
 			if other != r && other.key.VM == r.key.VM && (other.State == lifecycle.Associated || other.State == lifecycle.Suspended) {
 				e.later(func() { e.own(other, lifecycle.Outranked) })
 			}
@@ -284,7 +284,7 @@ func (e *Edge) contested(r *record) bool {
 // reinstateLater has the records of a station, whose place a procedure had and gave up, look again after a pause: its own, which the kernel refused, and
 // those that it was in the way of. Nobody asks for them.
 func (e *Edge) reinstateLater(st *station) {
-	for _, r := range recordsOf(st.records) {
+	for _, r := range st.records {
 		if r.Outranked && r.State == lifecycle.EmigratingAssociated && r.retry == nil {
 			r.retry = e.timers.after(e.now, ownRetry, func() {
 				r.retry = nil
@@ -296,7 +296,7 @@ func (e *Edge) reinstateLater(st *station) {
 
 // reinstate looks whether records that were outranked for a station can be active again.
 func (e *Edge) reinstate(st *station) {
-	for _, r := range recordsOf(st.records) {
+	for _, r := range st.records {
 		if r.Outranked && r.State == lifecycle.EmigratingAssociated {
 			e.later(func() { e.own(r, lifecycle.Reinstated) })
 		}

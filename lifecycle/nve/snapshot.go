@@ -201,14 +201,14 @@ func (e *Edge) viewStation(st *station) StationView {
 	case st.active() != nil:
 		v.Port = st.local()
 		v.VM = &VMKey{st.active().key.VM, st.active().key.TES}
-		for ip := range st.advertised {
+		for _, ip := range st.advertised {
 			ips[ip] = struct{}{}
 		}
 	case st.best != nil:
-		v.VTEP, v.Sequence, v.Sticky = st.best.vtep, st.best.Sequence, st.best.Sticky
+		v.VTEP, v.Sequence, v.Sticky = st.best.VTEP, st.best.Sequence, st.best.Sticky
 		for _, r := range st.remotes {
-			if !e.overruled(r.from, r.rd) {
-				ips[r.ip] = struct{}{}
+			if !e.overruled(r.from, r.key.RD) {
+				ips[r.key.IP] = struct{}{}
 			}
 		}
 	}

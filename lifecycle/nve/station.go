@@ -13,16 +13,16 @@ type station struct {
 	key StationKey
 	vn  *vn
 
-	place                        // whose frames are forwarded here
-	records map[*record]struct{} // that hold it
-	owner   *record              // whose fabric routes stand: active, or Emigrating from here
+	place             // whose frames are forwarded here
+	records []*record // that hold it
+	owner   *record   // whose fabric routes stand: active, or Emigrating from here
 
-	advertised map[netip.Addr]struct{} // by IP; the invalid one is the route without IP
-	own        uint32                  // the sequence that we advertise or advertised last
-	restored   bool                    // own is from before a restart, and was advertised then
-	standing   bool                    // and other edges have it still
+	advertised []netip.Addr // the IPs of our routes; the invalid one is the route without IP
+	own        uint32       // the sequence that we advertise or advertised last
+	restored   bool         // own is from before a restart, and was advertised then
+	standing   bool         // and other edges have it still
 
-	remotes map[remoteKey]*remote
+	remotes []*remote
 	best    *remote // of the other edges' routes, the one that wins
 
 	seen  uint32    // the highest sequence seen, ours included
@@ -33,7 +33,7 @@ type station struct {
 	broken    bool            // the kernel refused to keep it
 	policy    enforced        // what was asked of the kernel; the zero value is nothing
 	policed   bool            // the kernel has it in force
-	neighbors map[netip.Addr]struct{}
+	neighbors []netip.Addr
 
 	policyWritten dataplane.Generation // the last that was asked for
 
@@ -48,7 +48,7 @@ func (e *Edge) station(k StationKey) *station {
 	st := e.stations[k]
 	if st == nil {
 		v := e.vns[k.VNI]
-		st = &station{key: k, vn: v, records: map[*record]struct{}{}, advertised: map[netip.Addr]struct{}{}, remotes: map[remoteKey]*remote{}, neighbors: map[netip.Addr]struct{}{}}
+		st = &station{key: k, vn: v}
 		e.stations[k] = st
 		v.stations[k.MAC] = st
 		e.forgetLater(st)

@@ -169,16 +169,16 @@ func (s *set) proposal(v *vn) uint16 {
 
 // hold makes the record one of those that hold the station.
 func (e *Edge) hold(st *station, r *record) {
-	if _, ok := st.records[r]; !ok {
-		st.records[r] = struct{}{}
+	if !has(st.records, r, compareRecords) {
+		st.records = with(st.records, r, compareRecords)
 		e.carry(st.vn, st.vn.portOf(r.key.TES, st.key.MAC), 1)
 	}
 }
 
 // letGo makes it none of those.
 func (e *Edge) letGo(st *station, r *record) {
-	if _, ok := st.records[r]; ok {
-		delete(st.records, r)
+	if has(st.records, r, compareRecords) {
+		st.records = without(st.records, r, compareRecords)
 		e.carry(st.vn, st.vn.portOf(r.key.TES, st.key.MAC), -1)
 	}
 }

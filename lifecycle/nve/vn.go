@@ -100,7 +100,7 @@ func (e *Edge) join(v *vn, r *record) {
 	if len(v.members) > 1 {
 		return
 	}
-	e.announceFabric(v, e.multicastRoute(v))
+	e.toFabric(v.VNI, e.multicastRoute(v))
 	e.syncRemotes(v)
 }
 
@@ -113,7 +113,7 @@ func (e *Edge) leave(v *vn, r *record) {
 	if len(v.members) > 0 {
 		return
 	}
-	e.withdrawFabric(v, e.multicastRoute(v).RouteKey)
+	e.fromFabric(v.VNI, e.multicastRoute(v).RouteKey)
 	e.syncRemotes(v)
 }
 
