@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -22,9 +24,9 @@ type MAC [6]byte
 // was made: it never reads a table. Its methods may be called by several goroutines.
 type Observer struct {
 	namespace *netns.Namespace
-	fd        int
+	file      *os.File
+	socket    syscall.RawConn
 	devices   map[int32]string // VXLAN devices by index
-	done      chan struct{}
 
 	mu      sync.Mutex
 	macs    map[key]*held
@@ -33,6 +35,7 @@ type Observer struct {
 	lowest  map[netip.Addr]int // that behind was since it was asked
 	wake    chan struct{}      // closed at the next change that somebody waits for
 	waiting int
+	news    bool // there was one
 	failed  error
 }
 
@@ -59,7 +62,7 @@ const receiveBuffer = 256 << 20
 // Observe starts an observer of VXLAN devices.
 func Observe(n *netns.Namespace, devices ...string) (*Observer, error) {
 	o := &Observer{
-		namespace: n, devices: make(map[int32]string), done: make(chan struct{}),
+		namespace: n, devices: make(map[int32]string),
 		macs: make(map[key]*held), behind: make(map[netip.Addr]int), changed: make(map[netip.Addr]time.Time), lowest: make(map[netip.Addr]int),
 		wake: make(chan struct{}),
 	}
@@ -75,47 +78,69 @@ func Observe(n *netns.Namespace, devices ...string) (*Observer, error) {
 		}
 		o.devices[int32(link.Attrs().Index)] = device
 	}
-	err = n.Do(func() (err error) {
-		o.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	err = n.Do(func() error {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 		if err != nil {
 			return err
 		}
-		err = errors.Join(
-			unix.SetsockoptInt(o.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
-			unix.SetsockoptTimeval(o.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}), // how soon Close is noticed
-			unix.Bind(o.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.RTNLGRP_NEIGH - 1)}))
-		if err != nil {
-			unix.Close(o.fd)
-		}
-		return err
+		o.file = os.NewFile(uintptr(fd), "notifications")
+		return errors.Join(
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
+			unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.RTNLGRP_NEIGH - 1)}))
 	})
+	if err == nil {
+		o.socket, err = o.file.SyscallConn()
+	}
 	if err != nil {
+		o.file.Close()
 		return nil, fmt.Errorf("observe the FDB of %s: %w", n.Name(), err)
 	}
 	go o.run()
 	return o, nil
 }
 
+// run takes notifications until the observer is closed. It waits in the poller: a thread that waits in the kernel keeps the one alive that looks after
+// threads, which wakes up every 20 µs then, beside what is measured.
 func (o *Observer) run() {
-	defer unix.Close(o.fd)
 	buffer := make([]byte, 64<<10)
 	for {
-		select {
-		case <-o.done:
-			return
-		default:
-		}
-		n, _, err := unix.Recvfrom(o.fd, buffer, 0)
-		now := time.Now()
+		var failed error
+		err := o.socket.Read(func(fd uintptr) bool {
+			for {
+				n, _, err := unix.Recvfrom(int(fd), buffer, 0)
+				switch {
+				case errors.Is(err, unix.EINTR):
+				case errors.Is(err, unix.EAGAIN):
+					o.tell()
+					return false
+				case err != nil: // ENOBUFS too: what was not told cannot be known
+					failed = err
+					return true
+				default:
+					o.take(buffer[:n], time.Now())
+				}
+			}
+		})
 		switch {
-		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-		case err != nil: // ENOBUFS too: what was not told cannot be known
-			o.fail(fmt.Errorf("observe the FDB of %s: %w", o.namespace.Name(), err))
+		case failed != nil:
+			o.fail(fmt.Errorf("observe the FDB of %s: %w", o.namespace.Name(), failed))
 			return
-		default:
-			o.take(buffer[:n], now)
+		case err != nil:
+			return // it is closed
 		}
 	}
+}
+
+// tell wakes those who wait, once for all that has come.
+func (o *Observer) tell() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.news && o.waiting > 0 {
+		close(o.wake)
+		o.wake = make(chan struct{})
+		o.waiting = 0
+	}
+	o.news = false
 }
 
 func (o *Observer) fail(err error) {
@@ -194,11 +219,7 @@ func (o *Observer) notice(there bool, body []byte, now time.Time) {
 	if place, whole := h.place(); whole {
 		o.behind[place]++
 		o.changed[place] = now
-		if o.waiting > 0 {
-			close(o.wake)
-			o.wake = make(chan struct{})
-			o.waiting = 0
-		}
+		o.news = true
 	}
 }
 
@@ -211,14 +232,19 @@ func (o *Observer) Await(ctx context.Context, device string, mac MAC, vtep netip
 			k = key{index, mac}
 		}
 	}
-	err = o.until(ctx, func() (bool, string) {
-		h := o.macs[k]
-		if h == nil {
-			return false, "it never was there"
+	h := func() *held { return o.macs[k] }
+	err = o.until(ctx, func() bool {
+		if h() == nil {
+			return false
 		}
-		place, whole := h.place()
-		at = h.at
-		return whole && place == vtep, h.Remote.String()
+		place, whole := h().place()
+		at = h().at
+		return whole && place == vtep
+	}, func() string {
+		if h() == nil {
+			return "it never was there"
+		}
+		return h().Remote.String()
 	})
 	if err != nil {
 		return at, fmt.Errorf("%x on %s:%s to be %s: %w", mac, o.namespace.Name(), device, whither(vtep), err)
@@ -229,10 +255,10 @@ func (o *Observer) Await(ctx context.Context, device string, mac MAC, vtep netip
 // AwaitCount returns when both tables have exactly n MACs behind a VTEP, over all devices, with the time since when; with the zero Addr when n that were
 // there are gone.
 func (o *Observer) AwaitCount(ctx context.Context, vtep netip.Addr, n int) (at time.Time, err error) {
-	err = o.until(ctx, func() (bool, string) {
+	err = o.until(ctx, func() bool {
 		at = o.changed[vtep]
-		return o.behind[vtep] == n, fmt.Sprintf("%d of %d", o.behind[vtep], n)
-	})
+		return o.behind[vtep] == n
+	}, func() string { return fmt.Sprintf("%d of %d", o.behind[vtep], n) })
 	if err != nil {
 		return at, fmt.Errorf("MACs on %s to be %s: %w", o.namespace.Name(), whither(vtep), err)
 	}
@@ -263,12 +289,11 @@ func (o *Observer) Lowest(vtep netip.Addr) int {
 	return lowest
 }
 
-// until waits for what changes make true.
-func (o *Observer) until(ctx context.Context, condition func() (ok bool, found string)) error {
+// until waits for what changes make true. Where it does not become so, the error has what was found.
+func (o *Observer) until(ctx context.Context, condition func() bool, found func() string) error {
 	for {
 		o.mu.Lock()
-		ok, found := condition()
-		failed, wake := o.failed, o.wake
+		ok, failed, wake := condition(), o.failed, o.wake
 		if !ok && failed == nil {
 			o.waiting++
 		}
@@ -282,10 +307,12 @@ func (o *Observer) until(ctx context.Context, condition func() (ok bool, found s
 		select {
 		case <-wake:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %s", context.Cause(ctx), found)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return fmt.Errorf("%w: %s", context.Cause(ctx), found())
 		}
 	}
 }
 
 // Close ends the observer.
-func (o *Observer) Close() { close(o.done) }
+func (o *Observer) Close() { o.file.Close() }
