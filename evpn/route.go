@@ -64,6 +64,16 @@ func (r *Route) RouteTargets() []RouteTarget {
 	return targets
 }
 
+// CountRouteTargets is how many targets the route has.
+func (r *Route) CountRouteTargets() (n int) {
+	for _, c := range r.Communities {
+		if _, ok := c.RouteTarget(); ok {
+			n++
+		}
+	}
+	return n
+}
+
 // HasRouteTarget reports whether rt is one of the route's targets.
 func (r *Route) HasRouteTarget(rt RouteTarget) bool {
 	for _, c := range r.Communities {

@@ -1,6 +1,7 @@
 package nve
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -37,7 +38,7 @@ func (e *Edge) arrive(o *offer) {
 			e.respond(o, d.answer) // the standing response is the answer
 		}
 		e.returned(r)
-	case (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence):
+	case r.past(seq):
 		e.stale(r, o)
 	default:
 		e.evaluate(r)
@@ -69,34 +70,41 @@ func (e *Edge) evaluate(r *record) {
 		e.deferred[r.key] = struct{}{}
 		return
 	}
-	s := r.newest()
-	if s == nil {
+	s, ok := r.newest()
+	if !ok {
 		return
 	}
 	if !s.whole() {
-		e.awaitRest(r, s)
+		e.awaitRest(r, &s)
 		return
 	}
 	e.timers.stop(r.assembly)
 	r.assembly = nil
-	e.decide(r, s)
+	s.offers = slices.Clone(s.offers) // the record's go on
+	e.decide(r, &s)
 }
 
-// newest is the set with the newest sequence that is not decided; nil if there is none.
-func (r *record) newest() *set {
-	var s *set
+// newest is the set with the newest sequence that is not decided; none, if there is none. It has the record's own list where that is all of one set.
+func (r *record) newest() (s set, ok bool) {
+	n := 0
 	for _, o := range r.offers {
-		seq := o.request.Sequence
-		switch {
-		case (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence):
-			continue
-		case s == nil || evpn.SequenceNewer(seq, s.sequence):
-			s = &set{sequence: seq, request: o.request, offers: append(make(offers, 0, len(r.offers)), o)}
+		switch seq := o.request.Sequence; {
+		case r.past(seq):
+		case n == 0 || evpn.SequenceNewer(seq, s.sequence):
+			s, n = set{sequence: seq, request: o.request}, 1
 		case seq == s.sequence:
-			s.offers = append(s.offers, o) // in their order
+			n++
 		}
 	}
-	return s
+	if s.offers = r.offers; n < len(r.offers) {
+		s.offers = slices.DeleteFunc(slices.Clone(r.offers), func(o *offer) bool { return o.request.Sequence != s.sequence })
+	}
+	return s, n > 0
+}
+
+// past reports whether a sequence is not newer than what was decided.
+func (r *record) past(seq uint32) bool {
+	return (r.decided || r.sequence != 0 && seq != r.sequence) && !evpn.SequenceNewer(seq, r.sequence)
 }
 
 // whole reports whether as many routes are there as the one that counts most says.
@@ -150,7 +158,7 @@ func (e *Edge) awaitRest(r *record, s *set) {
 func (e *Edge) expectRest(r *record, deadline, then time.Time) {
 	r.assembly = e.timers.at(then, func() {
 		r.assembly = nil
-		if s := r.newest(); s != nil && s.sequence == r.assembled && !s.whole() {
+		if s, ok := r.newest(); ok && s.sequence == r.assembled && !s.whole() {
 			if until := e.onItsWay(s.offers, deadline); until.After(e.now) {
 				e.expectRest(r, deadline, until)
 				return
@@ -175,7 +183,7 @@ const (
 func (e *Edge) onItsWay(offers offers, deadline time.Time) (until time.Time) {
 	until = e.behind
 	for _, o := range offers {
-		for a := range o.peers {
+		for _, a := range append(o.also[:len(o.also):len(o.also)], o.from) {
 			if p := e.peers[a]; p != nil && !p.ended && p.heard.Add(flowPause).After(until) {
 				until = p.heard.Add(flowPause)
 			}

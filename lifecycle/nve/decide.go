@@ -99,7 +99,7 @@ func (e *Edge) same(r *record, s *set) bool {
 		return false
 	}
 	for i, o := range s.offers {
-		if b := r.bindings[i]; b.key != o.route.RouteKey || b.parameters != parametersOf(o) {
+		if b := r.bindings[i]; b.key != o.route.RouteKey || b.parameters != o.parameters() {
 			return false
 		}
 	}
@@ -256,7 +256,7 @@ func (s *set) bindings() bindings {
 	bs := make(bindings, len(s.offers))
 	made := make([]binding, len(s.offers))
 	for i, o := range s.offers {
-		made[i] = binding{key: o.route.RouteKey, vn: o.vn, policy: o.request.Policy, parameters: parametersOf(o)}
+		made[i] = binding{key: o.route.RouteKey, vn: o.vn, policy: o.request.Policy, parameters: o.parameters()}
 		bs[i] = &made[i]
 	}
 	return bs

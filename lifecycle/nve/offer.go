@@ -17,15 +17,15 @@ type offer struct {
 	request evpn.Request
 	vm      VMKey
 	vn      *vn
-	vni     evpn.VNI                // resolved; 0 = unknown VN
-	content string                  // what must be equal for an equal sequence (SPEC §2)
-	at      time.Time               // when it arrived
-	early   bool                    // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
-	peers   map[netip.Addr]struct{} // that bring it
-	from    netip.Addr              // the peer that brought it last
-	foreign bool                    // of somebody who may not speak for its TES-ID
-	answer  evpn.RouteKey           // its response's NLRI
-	told    *answer                 // the response; nil: none yet
+	vni     evpn.VNI      // resolved; 0 = unknown VN
+	content string        // what must be equal for an equal sequence (SPEC §2)
+	at      time.Time     // when it arrived
+	early   bool          // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
+	from    netip.Addr    // the peer that brought it last
+	also    []netip.Addr  // the others that bring it
+	foreign bool          // of somebody who may not speak for its TES-ID
+	answer  evpn.RouteKey // its response's NLRI
+	told    *answer       // the response; nil: none yet
 }
 
 // foreignKey names a request of someone who may not speak for its TES-ID.
@@ -41,7 +41,7 @@ func (o *offer) sameRequest(p *offer) bool {
 
 // offered takes a type 2 route of the TES plane.
 func (e *Edge) offered(p *peer, r evpn.Route) {
-	if !slices.Contains(r.RouteTargets(), evpn.RequestTarget(e.config.ID)) {
+	if !r.HasRouteTarget(evpn.RequestTarget(e.config.ID)) {
 		e.stats.ignored++ // not for us
 		e.withdrawn(p, r.RouteKey)
 		return
@@ -50,7 +50,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	if p.local {
 		p.heard = e.now
 	}
-	o := &offer{route: r, at: p.heard, early: !p.ended, from: p.address, peers: map[netip.Addr]struct{}{p.address: {}}}
+	o := &offer{route: r, at: p.heard, early: !p.ended, from: p.address}
 	req, err := evpn.DecodeRequest(r.Communities)
 	o.request = req
 	if r.Label == 0 {
@@ -88,8 +88,9 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	e.present(id)
 	old := e.requests[r.RouteKey]
 	if old != nil {
-		for a := range old.peers {
-			o.peers[a] = struct{}{}
+		o.also = old.also
+		if old.from != p.address {
+			o.also = append(slices.DeleteFunc(slices.Clone(old.also), func(a netip.Addr) bool { return a == p.address }), old.from)
 		}
 		if old.answer != o.answer {
 			e.unsay(old)
@@ -135,7 +136,7 @@ func badRoute(o *offer) string {
 		return "ESI is not 0"
 	case r.Tag != 0:
 		return "Ethernet tag is not 0"
-	case len(r.RouteTargets()) != 1:
+	case r.CountRouteTargets() != 1:
 		return "a request carries one route target"
 	case dry != (number == evpn.DryRunRD):
 		return "a dry run has RD number 65535, and nothing else has"
@@ -186,8 +187,7 @@ func (e *Edge) dropFrom(p *peer, key evpn.RouteKey, w why) {
 	}
 	delete(p.offers, key)
 	o := e.requests[key]
-	delete(o.peers, p.address)
-	if len(o.peers) > 0 {
+	if o.drop(p.address) {
 		return
 	}
 	delete(e.requests, key)
@@ -195,6 +195,20 @@ func (e *Edge) dropFrom(p *peer, key evpn.RouteKey, w why) {
 	t.offers--
 	e.gone(o, w)
 	e.dropTES(t)
+}
+
+// drop takes a peer from those that bring the request; left reports whether another does.
+func (o *offer) drop(peer netip.Addr) (left bool) {
+	switch {
+	case o.from != peer:
+		o.also = slices.DeleteFunc(o.also, func(a netip.Addr) bool { return a == peer })
+	case len(o.also) == 0:
+		return false
+	default:
+		last := len(o.also) - 1
+		o.from, o.also = o.also[last], o.also[:last]
+	}
+	return true
 }
 
 // gone draws the consequences of a request that is there no more.
@@ -235,10 +249,27 @@ func text(label evpn.VNI, cs []evpn.ExtendedCommunity) string {
 	return b.String()
 }
 
-// parametersOf is the part of a request that makes it "the same" or "changed" (§3.3.2): what is provisioned, not what is asked for.
-func parametersOf(o *offer) string {
-	r := evpn.Request{Op: evpn.Associate, Count: 1, Index: 1, VM: o.request.VM, Policy: o.request.Policy, VNName: o.request.VNName, Proposal: o.request.Proposal}
-	return text(o.route.Label, r.Communities())
+// parameters is the part of a request that makes it "the same" or "changed" (§3.3.2): what is provisioned, not what is asked for. What is not there is zero.
+type parameters struct {
+	label    evpn.VNI
+	policy   evpn.Policy
+	name     evpn.VNName
+	proposal evpn.LocalTag
+	has      struct{ policy, name, proposal bool }
+}
+
+func (o *offer) parameters() (p parameters) {
+	p.label = o.route.Label
+	if q := o.request.Policy; q != nil {
+		p.policy, p.has.policy = *q, true
+	}
+	if n := o.request.VNName; n != nil {
+		p.name, p.has.name = *n, true
+	}
+	if t := o.request.Proposal; t != nil {
+		p.proposal, p.has.proposal = *t, true
+	}
+	return p
 }
 
 func opText(r *evpn.Request) string {

@@ -45,7 +45,7 @@ type binding struct {
 	vn     *vn
 	policy *evpn.Policy
 
-	parameters string // of the request, to tell same from changed
+	parameters parameters // of the request, to tell same from changed
 }
 
 func (b *binding) station() StationKey { return StationKey{b.vn.VNI, b.key.MAC} }
