@@ -8,7 +8,7 @@ import (
 // Content is what of a request's communities makes two requests of one sequence equal (SPEC §2): those of type 0x88 but ECHO, reserved bits
 // cleared, each once, sorted. Compare with slices.Equal; NLRI and label belong to the content too and are the caller's to compare.
 func Content(cs []ExtendedCommunity) []ExtendedCommunity {
-	var content []ExtendedCommunity
+	content := make([]ExtendedCommunity, 0, len(cs))
 	for _, c := range cs {
 		sub, v := c.split()
 		switch {

@@ -16,7 +16,11 @@ type Response struct {
 
 // Communities is the response as extended communities, in SPEC's order. What does not fit its field is cut off.
 func (r *Response) Communities() []ExtendedCommunity {
-	cs := make([]ExtendedCommunity, 0, 8)
+	return r.AppendCommunities(make([]ExtendedCommunity, 0, 8))
+}
+
+// AppendCommunities appends what Communities is.
+func (r *Response) AppendCommunities(cs []ExtendedCommunity) []ExtendedCommunity {
 	if r.VM != nil {
 		cs = appendVMID(cs, *r.VM, r.Index, r.Count)
 	}

@@ -46,6 +46,9 @@ func (e *Edge) tellFabric(st *station, r *record, seq uint32) {
 	want := r.ipsOf(st)
 	for _, ip := range want {
 		if again || !has(st.advertised, ip, netip.Addr.Compare) {
+			if st.advertised == nil {
+				st.advertised = make([]netip.Addr, 0, len(want))
+			}
 			st.advertised = with(st.advertised, ip, netip.Addr.Compare)
 			e.announceFabric(st, e.macRoute(st, ip))
 		}
@@ -56,6 +59,7 @@ func (e *Edge) tellFabric(st *station, r *record, seq uint32) {
 
 // ipsOf is the IPs of a record's bindings of a station; the invalid one is that without.
 func (r *record) ipsOf(st *station) (ips []netip.Addr) {
+	ips = make([]netip.Addr, 0, len(r.bindings))
 	for _, b := range r.bindings {
 		if b.vn == st.vn && b.key.MAC == st.key.MAC {
 			ips = with(ips, b.key.IP, netip.Addr.Compare)
@@ -66,10 +70,14 @@ func (r *record) ipsOf(st *station) (ips []netip.Addr) {
 
 // trim withdraws the station's routes that are not in want.
 func (e *Edge) trim(st *station, want []netip.Addr) {
-	gone := slices.DeleteFunc(slices.Clone(st.advertised), func(ip netip.Addr) bool { return has(want, ip, netip.Addr.Compare) })
-	for _, ip := range gone {
-		st.advertised = without(st.advertised, ip, netip.Addr.Compare)
-		e.withdrawFabric(st, e.macRoute(st, ip).RouteKey)
+	if slices.Equal(st.advertised, want) {
+		return
+	}
+	for _, ip := range slices.Clone(st.advertised) {
+		if !has(want, ip, netip.Addr.Compare) {
+			st.advertised = without(st.advertised, ip, netip.Addr.Compare)
+			e.withdrawFabric(st, e.macRoute(st, ip).RouteKey)
+		}
 	}
 }
 
@@ -113,9 +121,9 @@ func (e *Edge) candidate(st *station) evpn.Candidate {
 
 // macRoute is the station's type 2 route (RFC 7432 §7.2, §15; RFC 8365 §5.1.3).
 func (e *Edge) macRoute(st *station, ip netip.Addr) evpn.Route {
-	cs := e.fabricCommunities(st.vn)
+	cs := st.vn.communities
 	if st.own > 0 {
-		cs = append(cs, evpn.MACMobility{Sequence: st.own}.Community())
+		cs = append(slices.Clone(cs), evpn.MACMobility{Sequence: st.own}.Community())
 	}
 	return evpn.Route{
 		RouteKey: evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: st.vn.fabricRD, MAC: st.key.MAC, IP: ip},

@@ -135,9 +135,11 @@ func (e *Edge) respond(o *offer, a answer) {
 		e.answeredServer(o)
 	}
 	e.stats.answered(a.status, a.reason)
+	cs := make([]evpn.ExtendedCommunity, 1, 9)
+	cs[0] = evpn.ExtendedCommunity(evpn.ResponseTarget(o.vm.TES))
 	e.say(o, evpn.Route{
 		RouteKey: o.answer, Label: o.vni, NextHop: e.nextHop(),
-		Communities:      append([]evpn.ExtendedCommunity{evpn.ExtendedCommunity(evpn.ResponseTarget(o.vm.TES))}, r.Communities()...),
+		Communities:      r.AppendCommunities(cs),
 		LargeCommunities: []evpn.LargeCommunity{r.Mirror(e.config.AS)},
 	})
 	e.note(history.Event{Kind: history.KindResponse, VM: vmText(o.vm.VM), TES: o.vm.TES.String(), VNI: uint32(o.vni), MAC: o.route.MAC.String(), IP: addrText(o.route.IP),

@@ -65,6 +65,7 @@ type Edge struct {
 	memory  Memory
 	ledger  *quota.Ledger[VMKey] // what of the edge is reserved
 	claimed []quota.Claim        // the last claims
+	sources []netip.Addr         // the last that were ruled on
 	ports   map[string]Port
 	timers  timers
 

@@ -32,7 +32,7 @@ func (st *station) policyKey() dataplane.Key {
 	return dataplane.Key{Kind: dataplane.Policy, VNI: dataplane.VNI(st.key.VNI), MAC: dataplane.MAC(st.key.MAC)}
 }
 
-// enforcedOf is what the kernel should hold of the station's policy; the zero value is nothing.
+// enforcedOf is what the kernel should hold of the station's policy; the zero value is nothing. It is good until the next is asked for.
 func (e *Edge) enforcedOf(st *station) enforced {
 	r := st.active()
 	if r == nil && len(st.records) > 0 {
@@ -66,6 +66,7 @@ func (e *Edge) settlePolicy(st *station, want enforced) written {
 		st.policed = true // what goes on without a policy does so until it has one
 	}
 	st.policy = want
+	st.policy.sources = slices.Clone(want.sources)
 	if !want.asks() {
 		w.generation = e.Forwarder.Unset(w.key)
 	} else {

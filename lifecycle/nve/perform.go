@@ -52,6 +52,7 @@ func (e *Edge) authorize(p *procedure) bool {
 		return true
 	}
 	next := p.next
+	p.waited = true
 	e.Authorizer.Authorize(e.question(p.record, p.set), func(v Verdict) {
 		e.mail.post(func() {
 			if p.record.procedure != p || p.next != next {
@@ -78,9 +79,9 @@ func (e *Edge) question(r *record, s *set) Question {
 	return q
 }
 
-// reserve holds the VNs of the set. Between the check and now others may have come: the facts are looked at again.
+// reserve holds the VNs of the set. Where it waited, others may have come since the check: the facts are looked at again.
 func (e *Edge) reserve(p *procedure) bool {
-	if p.set != nil {
+	if p.waited {
 		if v := e.check(p.record, p.set, p.arrow); len(v) > 0 {
 			e.fail(p, v)
 			return false

@@ -73,7 +73,7 @@ func (e *Edge) contradictions(r *record, s *set, v *Verdict) {
 		key    StationKey
 		ruling *ruling
 	}
-	all := make([]attachment, 0, 4)
+	var all []attachment
 	for _, o := range s.offers {
 		if (*v)[o.route.RouteKey] != evpn.ReasonNone {
 			continue
@@ -128,7 +128,7 @@ func (r *ruling) String() string {
 }
 
 // ruled is what holds for a record's MAC, and the addresses that it may use: those of the set that the record has, or is about to have. Nil if the record
-// has no such MAC.
+// has no such MAC. The addresses are in memory that the next call uses again.
 func (e *Edge) ruled(r *record, st *station) (*ruling, []netip.Addr) {
 	if p := r.procedure; p != nil && p.reserved && (st.active() != r || st.claimant == r) {
 		if found, ips := e.ruledBy(p.bindings, st); found != nil {
@@ -139,6 +139,8 @@ func (e *Edge) ruled(r *record, st *station) (*ruling, []netip.Addr) {
 }
 
 func (e *Edge) ruledBy(bs bindings, st *station) (found *ruling, ips []netip.Addr) {
+	ips = e.sources[:0]
+	defer func() { e.sources = ips }()
 	for _, b := range bs {
 		if b.vn != st.vn || b.key.MAC != st.key.MAC {
 			continue

@@ -17,6 +17,7 @@ type procedure struct {
 	arrow  lifecycle.Arrow
 	next   int
 	replay bool // the request was decided before a restart
+	waited bool // since it was checked
 
 	reserved  bool // its bindings count as held
 	claimed   bool // it has its places

@@ -31,6 +31,8 @@ type vn struct {
 	leaving   bool                    // it is not in the next configuration, which takes over at once
 	pinned    map[netip.Addr]*station // IPs in sticky routes of other edges
 
+	communities []evpn.ExtendedCommunity // of each of its fabric routes
+
 	rulings map[policy.ID]*ruling // that were asked for; the zero ID is no profile
 }
 
@@ -49,6 +51,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 	if len(v.Export) == 0 {
 		v.Export = []evpn.RouteTarget{evpn.AutoRouteTarget(e.config.AS, c.VNI)}
 	}
+	v.communities = communitiesOf(v.Export)
 	for _, p := range c.Ports {
 		e.ports[p.Name] = p
 		for _, id := range p.TES {
@@ -71,7 +74,11 @@ func (e *Edge) imports(r *evpn.Route) *vn {
 	if v == nil {
 		return nil
 	}
-	for _, rt := range r.RouteTargets() {
+	for _, c := range r.Communities {
+		rt, ok := c.RouteTarget()
+		if !ok {
+			continue
+		}
 		if len(v.Import) == 0 {
 			if vni, ok := automatic(rt); ok && vni == v.VNI {
 				return v
@@ -123,14 +130,14 @@ func (e *Edge) multicastRoute(v *vn) evpn.Route {
 		RouteKey:    evpn.RouteKey{Type: evpn.InclusiveMulticast, RD: v.fabricRD, IP: e.config.VTEP},
 		NextHop:     e.config.VTEP,
 		PMSI:        &evpn.PMSITunnel{Type: evpn.IngressReplication, Label: v.VNI, ID: e.config.VTEP},
-		Communities: append(e.fabricCommunities(v), e.edgeCommunity()...),
+		Communities: slices.Concat(v.communities, e.edgeCommunity()),
 	}
 }
 
-// fabricCommunities is what every fabric route of the VN carries.
-func (e *Edge) fabricCommunities(v *vn) []evpn.ExtendedCommunity {
-	cs := make([]evpn.ExtendedCommunity, 0, len(v.Export)+2)
-	for _, rt := range v.Export {
+// communitiesOf is what every fabric route of a VN carries.
+func communitiesOf(export []evpn.RouteTarget) []evpn.ExtendedCommunity {
+	cs := make([]evpn.ExtendedCommunity, 0, len(export)+1)
+	for _, rt := range export {
 		cs = append(cs, evpn.ExtendedCommunity(rt))
 	}
 	return append(cs, evpn.EncapsulationVXLAN)
