@@ -145,7 +145,7 @@ func (e *Edge) withdrawFabric(st *station, k evpn.RouteKey) {
 }
 
 func (e *Edge) noteFabric(st *station, ip netip.Addr, detail string) {
-	e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), VNI: uint32(st.key.VNI), MAC: st.key.MAC.String(), IP: addrText(ip), Detail: detail})
+	e.noteOf(whom{vm: st.vm(), mac: st.key.MAC, ip: ip}, history.Event{Kind: history.KindFabric, VNI: uint32(st.key.VNI), Detail: detail})
 }
 
 // toFabric and fromFabric are the only ways to the fabric at all.
@@ -167,16 +167,15 @@ func (e *Edge) fromFabric(vni evpn.VNI, k evpn.RouteKey) (done bool) {
 	return true
 }
 
-// vmText is the VM whose story the station belongs to, if there is one: the active one first.
-func (st *station) vmText() string {
-	if r := st.active(); r != nil {
-		return r.key.VM.String()
+// vm is the VM whose story the station belongs to, zero if there is none: the active one first.
+func (st *station) vm() (vm evpn.VMID) {
+	switch r := st.active(); {
+	case r != nil:
+		return r.key.VM
+	case st.owner != nil:
+		return st.owner.key.VM
+	case len(st.records) > 0:
+		return st.records[0].key.VM
 	}
-	if st.owner != nil {
-		return st.owner.key.VM.String()
-	}
-	if len(st.records) > 0 {
-		return st.records[0].key.VM.String()
-	}
-	return ""
+	return vm
 }

@@ -142,7 +142,7 @@ func (e *Edge) respond(o *offer, a answer) {
 		Communities:      r.AppendCommunities(cs),
 		LargeCommunities: []evpn.LargeCommunity{r.Mirror(e.config.AS)},
 	})
-	e.note(history.Event{Kind: history.KindResponse, VM: vmText(o.vm.VM), TES: o.vm.TES.String(), VNI: uint32(o.vni), MAC: o.route.MAC.String(), IP: addrText(o.route.IP),
+	e.noteOf(whom{vm: o.vm.VM, tes: o.vm.TES, mac: o.route.MAC, ip: o.route.IP}, history.Event{Kind: history.KindResponse, VNI: uint32(o.vni),
 		Op: o.request.Op.String(), State: wireState(a.state).String(), Status: a.status.String(), Reason: reasonText(a.reason), Sequence: a.sequence})
 }
 

@@ -46,7 +46,7 @@ func (e *Edge) moved(st *station) {
 	}
 	st.duplicate = true
 	e.stats.duplicates++
-	e.note(history.Event{Kind: history.KindAlarm, VM: st.vmText(), VNI: uint32(st.key.VNI), MAC: st.key.MAC.String(), Detail: "duplicate MAC: it moved too often"})
+	e.noteOf(whom{vm: st.vm(), mac: st.key.MAC}, history.Event{Kind: history.KindAlarm, VNI: uint32(st.key.VNI), Detail: "duplicate MAC: it moved too often"})
 	e.silence(st)
 	if r := st.holder; r != nil {
 		e.later(func() { e.own(r, lifecycle.Outranked) })
@@ -70,7 +70,7 @@ func (e *Edge) recover(st *station) {
 	}
 	e.timers.stop(st.recovery)
 	st.duplicate, st.moves, st.recovery = false, nil, nil
-	e.note(history.Event{Kind: history.KindState, VM: st.vmText(), VNI: uint32(st.key.VNI), MAC: st.key.MAC.String(), Detail: "no duplicate any more"})
+	e.noteOf(whom{vm: st.vm(), mac: st.key.MAC}, history.Event{Kind: history.KindState, VNI: uint32(st.key.VNI), Detail: "no duplicate any more"})
 	e.settle(st)
 	e.reinstate(st)
 }

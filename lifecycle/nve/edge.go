@@ -85,6 +85,7 @@ type Edge struct {
 	mail       mailbox   // from other goroutines
 	queue      []func()  // what this turn leaves to do
 	stats      counters
+	names      []byte // of the last event
 }
 
 // New makes an edge; nothing is sent before Run.

@@ -1,7 +1,6 @@
 package nve
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -122,11 +121,11 @@ func (st *station) policyText() string {
 	if !st.policy.asks() {
 		return "policy"
 	}
-	where := "prepared for port " + st.policy.port
+	where := ", prepared for port "
 	if st.policy.inForce {
-		where = "in force on port " + st.policy.port
+		where = ", in force on port "
 	}
-	return fmt.Sprintf("policy, %s, %s", st.policy.ruling, where)
+	return "policy, " + st.policy.ruling.String() + where + st.policy.port
 }
 
 // prepareHeld has, at the end of a start, the policies prepared of what is held and not active. What the kernel forwards for it from a run before ends first.

@@ -3,6 +3,7 @@ package nve
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -185,8 +186,8 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
 		if !e.overruled(p, r.RD) {
-			e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(v.VNI), MAC: r.MAC.String(), IP: addrText(r.IP),
-				Detail: fmt.Sprintf("seen at %s, mobility sequence %d", r.NextHop, m.Sequence)})
+			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: r.MAC, ip: r.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(v.VNI),
+				Detail: "seen at " + r.NextHop.String() + ", mobility sequence " + strconv.FormatUint(uint64(m.Sequence), 10)})
 		}
 		defer e.remoteChanged(st)
 	}
@@ -244,7 +245,7 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 		st.remotes = without(st.remotes, &remote{from: p, key: key}, compareRemotes)
 		e.pin(st, key.IP)
 		if !e.overruled(p, key.RD) {
-			e.note(history.Event{Kind: history.KindFabric, VM: st.vmText(), Peer: p.address.String(), VNI: uint32(r.vn.VNI), MAC: key.MAC.String(), IP: addrText(key.IP), Detail: "gone from " + r.vtep.String()})
+			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: key.MAC, ip: key.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(r.vn.VNI), Detail: "gone from " + r.vtep.String()})
 		}
 		e.remoteChanged(st)
 	}

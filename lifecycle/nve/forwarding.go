@@ -176,7 +176,7 @@ func (e *Edge) noteKernel(res dataplane.Result) {
 		return
 	}
 	st := e.stations[stationKey(res.Key)]
-	ev := history.Event{Kind: history.KindFDB, VNI: uint32(res.Key.VNI), MAC: evpn.MAC(res.Key.MAC).String()}
+	ev, about := history.Event{Kind: history.KindFDB, VNI: uint32(res.Key.VNI)}, whom{mac: evpn.MAC(res.Key.MAC)}
 	switch {
 	case res.Key.Kind == dataplane.Policy && res.Removed:
 		ev.Detail = "policy removed"
@@ -194,19 +194,17 @@ func (e *Edge) noteKernel(res dataplane.Result) {
 		ev.Detail = "behind " + addrText(st.entry.VTEP)
 	}
 	if st == nil || len(st.records) == 0 {
-		e.note(ev)
+		e.noteOf(about, ev)
 		return
 	}
-	told := map[evpn.VMID]bool{} // once in each VM's story, though it may have records at several TESs
-	for _, r := range st.records {
-		if told[r.key.VM] {
-			continue
+	for i, r := range st.records {
+		if i > 0 && st.records[i-1].key.VM == r.key.VM {
+			continue // once in each VM's story, though it may have records at several TESs
 		}
-		told[r.key.VM] = true
-		ev.VM, ev.TES = r.key.VM.String(), ""
+		about.vm, about.tes = r.key.VM, 0
 		if a := st.active(); a != nil && a.key.VM == r.key.VM {
-			ev.TES = a.key.TES.String()
+			about.tes = a.key.TES
 		}
-		e.note(ev)
+		e.noteOf(about, ev)
 	}
 }

@@ -116,7 +116,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	if old != nil && old.content != "" && (old.vm != o.vm || old.dryRun() != o.dryRun()) {
 		e.gone(old, replaced)
 	}
-	e.note(history.Event{Kind: history.KindRequest, VM: o.vm.VM.String(), TES: id.String(), Peer: addrText(p.address), VNI: uint32(o.vni), MAC: r.MAC.String(), IP: addrText(r.IP),
+	e.noteOf(whom{o.vm.VM, id, p.address, r.MAC, r.IP}, history.Event{Kind: history.KindRequest, VNI: uint32(o.vni),
 		Op: opText(&o.request), State: o.request.Base.String(), Sequence: o.request.Sequence})
 	if o.dryRun() {
 		e.tried(o)

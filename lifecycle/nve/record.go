@@ -110,7 +110,7 @@ func (e *Edge) enter(r *record, a lifecycle.Association, because string) {
 		r.refreshed = e.now
 		e.armLifetime(r)
 	}
-	e.note(history.Event{Kind: history.KindState, VM: r.key.VM.String(), TES: r.key.TES.String(), State: wireState(r.State).String(), Reason: reasonText(r.reason), Sequence: r.sequence, Detail: because})
+	e.noteOf(whom{vm: r.key.VM, tes: r.key.TES}, history.Event{Kind: history.KindState, State: wireState(r.State).String(), Reason: reasonText(r.reason), Sequence: r.sequence, Detail: because})
 }
 
 func reasonText(r evpn.Reason) string {
