@@ -13,18 +13,27 @@ import (
 	"github.com/tns-project/tns/speaker/gobgp"
 )
 
-// path is two speakers with a session between them, or two sessions and a guard.
+// path is two speakers with a session between them, or a session, a guard and a link.
 type path struct {
 	name         string
-	engine, peer *talking
+	engine, peer end
 }
 
-// paths is GoBGP with GoBGP, and the same with a guard between.
+// end is one of them.
+type end interface {
+	announce(testing.TB, evpn.Route)
+	Seen() ([]speakerEvent, <-chan struct{})
+	Wait(testing.TB, int, string, func(speakerEvent) bool) (speakerEvent, int)
+	WaitRoute(testing.TB, int, evpn.RouteKey) (speakerEvent, int)
+}
+
+// paths is GoBGP with GoBGP, and GoBGP with a guard and an engine on its link, behind which there is GoBGP as the mirror.
 func paths(t testing.TB) []path {
 	c := setting(anyone())
 	a := address()
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
+	talk(t, engineOf(c))
 	peer := talk(t, neighbour(a, c))
 	peer.waitEnd(t, 0)
 	g.waitUp(t, a)
@@ -73,7 +82,7 @@ func BenchmarkGuard(b *testing.B) {
 }
 
 // ends are the side that announces and the one that hears: "in" is from the peer to the engine.
-func (p path) ends(direction string) (from, to *talking) {
+func (p path) ends(direction string) (from, to end) {
 	if direction == "out" {
 		return p.engine, p.peer
 	}
