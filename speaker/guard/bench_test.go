@@ -89,6 +89,9 @@ func (p path) ends(direction string) (from, to end) {
 	return p.peer, p.engine
 }
 
+// rest is the pause before a change at rest: package guarded gathers what comes more often.
+const rest = 2 * time.Millisecond
+
 // latencies is how long each of b.N changes of one route took on each path.
 func latencies(b *testing.B, ways []path, direction string) [2][]time.Duration {
 	var took [2][]time.Duration
@@ -99,9 +102,12 @@ func latencies(b *testing.B, ways []path, direction string) [2][]time.Duration {
 		events, _ := to.Seen()
 		next[i] = len(events)
 	}
+	tick := time.NewTicker(rest)
+	defer tick.Stop()
 	for range b.N {
 		r.Label = label()
 		for i, w := range ways {
+			<-tick.C
 			from, to := w.ends(direction)
 			start := time.Now()
 			from.announce(b, r)
