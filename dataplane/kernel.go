@@ -13,7 +13,7 @@ type Kernel interface {
 	// given. An entry that is only half there (in one of two tables) is listed without its place, so that it equals nothing
 	// that could be wanted. Closed ports are not listed.
 	List(ctx context.Context) ([]Entry, error)
-	// Apply sets, then deletes; errs has one element per element of set, then of del. Deleting what is gone is success,
+	// Apply sets, then deletes; errs has one element per element of set, then of del, and neither is kept. Deleting what is gone is success,
 	// deleting what does not carry our mark does nothing and is success. A Unicast entry that changes its place is
 	// replaced: at no time is there none.
 	// A Tag entry that changes takes effect in one step: a VID that is in both its old and its new value never fails.

@@ -64,11 +64,11 @@ func (r *Reconciler) compare(ctx context.Context) passed {
 	set, surplus := Diff(r.table.want(), have)
 	changes := make([]change, 0, len(set)+len(surplus))
 	for _, e := range set {
-		changes = append(changes, r.table.take(r.table.records[e.Key]))
+		changes = append(changes, r.table.take(r.table.find(&e.Key)))
 	}
 	var del, prune []Key
 	for _, k := range surplus {
-		if rec, unset := r.table.records[k]; unset {
+		if rec := r.table.find(&k); rec != nil && !rec.gone() {
 			del = append(del, k)
 			changes = append(changes, r.table.take(rec))
 		} else if r.complete {
@@ -76,8 +76,9 @@ func (r *Reconciler) compare(ctx context.Context) passed {
 		}
 	}
 	for _, rec := range r.table.rest(changes) {
-		r.done(rec)
+		r.table.done(rec)
 	}
+	poke(r.results.ready)
 	r.mu.Unlock()
 
 	if len(set)+len(del)+len(prune) == 0 {

@@ -25,6 +25,8 @@ type Reconciler struct {
 	table    table
 	complete bool
 	held     bool            // what is asked for waits for Release
+	before   int             // of the dirty records: those that do not, while it is held
+	ended    bool            // Run has returned
 	waiting  []chan<- passed // Resyncs
 	stats    Stats
 
@@ -48,12 +50,12 @@ func NewReconciler(k Kernel, opts ...Option) *Reconciler {
 	r := &Reconciler{
 		kernel:  k,
 		options: defaults(),
-		results: newAnswers(),
 		wake:    make(chan struct{}, 1),
 		pass:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		table:   newTable(),
 	}
+	r.results = &Answers{r, make(chan struct{}, 1)}
 	for _, o := range opts {
 		o(&r.options)
 	}
@@ -66,9 +68,11 @@ func NewReconciler(k Kernel, opts ...Option) *Reconciler {
 func (r *Reconciler) Set(e Entry) Generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rec, done := r.table.set(e.canonical())
+	e = e.canonical()
+	rec, done := r.table.set(&e)
 	if done {
-		r.tell(rec)
+		r.table.tell(rec)
+		poke(r.results.ready)
 	} else {
 		r.rouse()
 	}
@@ -79,7 +83,7 @@ func (r *Reconciler) Set(e Entry) Generation {
 func (r *Reconciler) Unset(k Key) Generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rec := r.table.unset(k)
+	rec := r.table.unset(&k)
 	r.rouse()
 	return rec.generation
 }
@@ -88,7 +92,9 @@ func (r *Reconciler) Unset(k Key) Generation {
 func (r *Reconciler) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held = true
+	if !r.held {
+		r.held, r.before = true, len(r.table.dirty)
+	}
 }
 
 // Release ends that: what was asked for is written at once.
@@ -137,16 +143,6 @@ func (r *Reconciler) Resync(ctx context.Context) (set, removed int, err error) {
 	}
 }
 
-// Results is closed when Run returns. It never blocks the reconciler: results wait, coalesced by key. A failure is told
-// once, and then when it becomes another or is overcome.
-func (r *Reconciler) Results() <-chan Result {
-	r.results.wanted()
-	return r.results.out
-}
-
-// Answers is the results, for a reader that takes many at a time instead of reading Results.
-func (r *Reconciler) Answers() *Answers { return r.results }
-
 // Stats is a copy of the counters.
 func (r *Reconciler) Stats() Stats {
 	r.mu.Lock()
@@ -155,20 +151,8 @@ func (r *Reconciler) Stats() Stats {
 }
 
 // Run makes it so until ctx ends, then returns nil; what the kernel holds stays. It may be called once.
-//
-// One goroutine hands out the results; all else happens in the calling one.
 func (r *Reconciler) Run(ctx context.Context) error {
-	stop, delivered := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(delivered)
-		r.results.deliver(stop)
-	}()
-	defer func() {
-		close(r.stopped)
-		close(stop)
-		<-delivered
-	}()
-
+	defer r.end()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	poke(r.pass)
@@ -187,6 +171,15 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		r.arm(timer)
 	}
 	return nil
+}
+
+// end has whoever waits know that nothing more comes.
+func (r *Reconciler) end() {
+	close(r.stopped)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+	poke(r.results.ready)
 }
 
 // arm sets the timer to the next retry or full pass, whichever is first.
@@ -215,14 +208,29 @@ func (r *Reconciler) due(ctx context.Context, now time.Time) {
 	r.applyDirty(ctx)
 }
 
-// applyDirty writes all that was asked for since the last write, in one Apply.
+// applyDirty writes what was asked for since the last write, in one Apply, or the first of very much.
 func (r *Reconciler) applyDirty(ctx context.Context) {
-	r.mu.Lock()
-	set, del, changes := r.table.takeDirty()
-	r.mu.Unlock()
+	set, del, changes := r.takeDirty()
 	if len(changes) > 0 {
 		r.settle(ctx, changes, r.kernel.Apply(ctx, set, del))
 	}
+}
+
+// takeDirty takes what is to be written, and has the loop come again for what is left.
+func (r *Reconciler) takeDirty() (set []Entry, del []Key, changes []change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := len(r.table.dirty)
+	first := all
+	if r.held {
+		first = r.before
+	}
+	set, del, changes = r.table.takeDirty(first)
+	taken := all - len(r.table.dirty)
+	if r.before = first - taken; r.before > 0 {
+		poke(r.wake)
+	}
+	return set, del, changes
 }
 
 // settle takes the outcome of an Apply. What was asked for anew meanwhile is dirty, and not settled by it.
@@ -245,31 +253,13 @@ func (r *Reconciler) settle(ctx context.Context, changes []change, errs []error)
 			continue
 		}
 		if err == nil {
-			r.done(rec)
+			r.table.done(rec)
 			continue
 		}
 		r.table.failed(rec, err, now, r.options)
 		if ctx.Err() == nil {
-			r.tell(rec)
+			r.table.tell(rec)
 		}
 	}
-}
-
-// done notes that the kernel has what the record asks for.
-func (r *Reconciler) done(rec *record) {
-	r.table.done(rec)
-	r.tell(rec)
-}
-
-// tell puts the record's result into the queue, unless the last one said the same.
-func (r *Reconciler) tell(rec *record) {
-	now := report{generation: rec.generation}
-	if rec.err != nil {
-		now.err = rec.err.Error()
-	}
-	if rec.told == now {
-		return
-	}
-	rec.told = now
-	rec.result = r.results.put(rec.result, Result{Key: rec.entry.Key, Generation: rec.generation, Removed: rec.removed, Err: rec.err})
+	poke(r.results.ready)
 }

@@ -56,8 +56,6 @@ func in(t *testing.T, k dataplane.Kernel, body func(t *testing.T, r *dataplane.R
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		for range r.Results() { // closed, or this never ends
-		}
 		for open := true; open; { // closed, or this never ends
 			_, open = r.Answers().Take(nil, 3)
 		}
@@ -291,9 +289,13 @@ func TestWhatTheLastRunLeftIsAdoptedWithoutAWrite(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go r.Run(ctx)
-	for range all {
-		if res := <-r.Results(); res.Err != nil {
-			t.Error(res.Err)
+	for got := []dataplane.Result(nil); len(got) < len(all); {
+		<-r.Answers().Ready()
+		got, _ = r.Answers().Take(got, len(all))
+		for _, res := range got {
+			if res.Err != nil {
+				t.Error(res.Err)
+			}
 		}
 	}
 	if set, removed, err := r.Resync(t.Context()); set+removed != 0 || err != nil {
@@ -662,6 +664,68 @@ func TestHeldIsWrittenInOne(t *testing.T) {
 		}
 		if got := len(results(r)); got != 3 { // by key: remote and other as they are last, and known
 			t.Errorf("%d results", got)
+		}
+	})
+}
+
+// Very much is written in pieces, so that the results of one are there while the next is written; with a policy among it in one, whose order counts. What is
+// asked for after Hold waits for Release, also while pieces of what was asked for before are written.
+func TestVeryMuchIsWrittenInPieces(t *testing.T) {
+	k := &applied{Kernel: twin(t)}
+	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
+		const many = 5000
+		flood := func(vtep netip.Addr) {
+			for i := range many {
+				r.Set(dataplanetest.Remote(10100, dataplane.MAC{2, 0, 0, 1, byte(i >> 8), byte(i)}, vtep))
+			}
+		}
+		r.Hold()
+		flood(vtep2)
+		r.Release()
+		r.Hold()
+		r.Set(other)
+		synctest.Wait()
+		if len(k.sizes) != 3 || k.sizes[0]+k.sizes[1]+k.sizes[2] != many {
+			t.Errorf("writes of %v entries, want three of %d", k.sizes, many)
+		}
+		r.Release()
+		if got := len(results(r)); got != many+1 {
+			t.Errorf("%d results, want %d", got, many+1)
+		}
+
+		k.sizes = nil
+		r.Hold()
+		flood(vtep3)
+		r.Set(dataplanetest.Policed(10100, mac2, "blue1", dataplanetest.Web()))
+		r.Release()
+		synctest.Wait()
+		if want := []int{many + 1}; !slices.Equal(k.sizes, want) {
+			t.Errorf("with a policy writes of %v entries, want %v", k.sizes, want)
+		}
+	})
+}
+
+// An entry that was removed is in no table, even if nobody takes its result, and what the kernel then has under its key is not taken for it.
+func TestRemovedAndNotTaken(t *testing.T) {
+	k := twin(t)
+	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
+		r.Set(remote)
+		synctest.Wait()
+		r.Unset(remote.Key)
+		synctest.Wait()
+		if got := r.Table(); len(got) != 0 {
+			t.Errorf("the table still has %v", got)
+		}
+		k.Stale(remote) // as of a run before, and nothing is complete yet
+		if set, removed, err := r.Resync(t.Context()); set+removed != 0 || err != nil {
+			t.Errorf("a pass set %d and removed %d, %v", set, removed, err)
+		}
+		if !k.Holds(remote) {
+			t.Error("what nobody asked for was removed before Complete")
+		}
+		g := r.Set(remote)
+		if res := result(t, r); res.Generation != g || res.Removed || res.Err != nil {
+			t.Errorf("%+v, want success of generation %d", res, g)
 		}
 	})
 }

@@ -15,17 +15,20 @@ func (r *Reconciler) Table() []Status {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]Status, 0, len(r.table.records))
-	for k, rec := range r.table.records {
+	all := make([]Status, 0, r.table.len())
+	for rec := range r.table.all() {
+		if rec.gone() {
+			continue
+		}
 		s := Status{Entry: rec.entry, Generation: rec.generation, InKernel: rec.inKernel}
-		if rec.err != nil {
-			s.Err = rec.err.Error()
+		if err := rec.error(); err != nil {
+			s.Err = err.Error()
 		}
 		if rec.removed {
 			s.InKernel = true
 		}
-		if k.Kind == Port {
-			s.Drops = drops[k]
+		if s.Kind == Port {
+			s.Drops = drops[s.Key]
 		}
 		all = append(all, s)
 	}

@@ -2,35 +2,58 @@ package dataplane
 
 import "time"
 
+// atOnce is how many changes one Apply gets, unless a policy is among them: then what waits goes in one. Their results are told while the next are written.
+const atOnce = 2048
+
 // table is the desired table and what is known of each entry. It is not safe for concurrent use.
 type table struct {
-	records map[Key]*record
-	dirty   []*record       // to be written; one that is not dirty any more is passed over
-	failing map[Key]*record // to be tried again
-	last    Generation
+	records
+	dirty    []*record // to be written; one that is not dirty any more is passed over
+	policies bool      // a policy is among them
+	failing  map[*record]struct{}
+	told     []*record // those whose answer waits
+	taken    int       // of told
+	last     Generation
+	work     work
 }
 
 // record is one key: what was asked for last, and how far that has come. A key that was unset stays until it is gone
-// from the kernel.
+// from the kernel, and its answer is taken.
 type record struct {
 	entry      Entry
-	removed    bool // Unset was last
 	generation Generation
+	removed    bool // Unset was last
 
 	dirty    bool
 	inKernel bool // the kernel has what this generation asks for
-	err      error
-	failures int // in a row
-	retry    time.Time
+	waits    bool // it is among told
+	failure  *failure
+	told     report
+}
 
-	told   report
-	result *waitingResult // the newest
+// gone reports whether all that is left of a record is its answer.
+func (rec *record) gone() bool { return rec.removed && rec.inKernel }
+
+// failure is what the kernel said last; nil: nothing bad.
+type failure struct {
+	err   error
+	count int // in a row
+	retry time.Time
+}
+
+// error is the failure's, or nil.
+func (rec *record) error() error {
+	if rec.failure == nil {
+		return nil
+	}
+	return rec.failure.err
 }
 
 // report is what the last Result of a key said.
 type report struct {
 	generation Generation
-	err        string
+	removed    bool
+	err        error
 }
 
 // change is what a record asked for when the loop looked.
@@ -40,15 +63,23 @@ type change struct {
 	removed    bool
 }
 
+// work is the changes of one Apply: what to set and what to delete, and an element of changes for each of both. Its memory is used again.
+type work struct {
+	set     []Entry
+	del     []Key
+	changes []change
+	removed []change
+}
+
 func newTable() table {
-	return table{records: make(map[Key]*record), failing: make(map[Key]*record)}
+	return table{records: newRecords(), failing: make(map[*record]struct{})}
 }
 
 // set takes a wish for an entry. It reports whether the kernel is known to have it.
-func (t *table) set(e Entry) (rec *record, done bool) {
-	rec = t.touch(e.Key)
-	done = rec.inKernel && rec.entry.Equal(e)
-	rec.entry, rec.removed = e, false
+func (t *table) set(e *Entry) (rec *record, done bool) {
+	rec = t.touch(&e.Key)
+	done = rec.inKernel && !rec.removed && rec.entry.Equal(*e)
+	rec.entry, rec.removed = *e, false
 	if !done {
 		rec.inKernel = false
 		t.mark(rec)
@@ -57,60 +88,79 @@ func (t *table) set(e Entry) (rec *record, done bool) {
 }
 
 // unset takes a wish that there be no entry.
-func (t *table) unset(k Key) *record {
+func (t *table) unset(k *Key) *record {
 	rec := t.touch(k)
-	rec.entry, rec.removed, rec.inKernel = Entry{Key: k}, true, false
+	rec.entry, rec.removed, rec.inKernel = Entry{Key: *k}, true, false
 	t.mark(rec)
 	return rec
 }
 
 // touch is the key's record, with a new generation for the wish that follows.
-func (t *table) touch(k Key) *record {
-	rec, ok := t.records[k]
-	if !ok {
-		rec = &record{entry: Entry{Key: k}}
-		t.records[k] = rec
+func (t *table) touch(k *Key) *record {
+	rec := t.find(k)
+	if rec == nil {
+		rec = &record{entry: Entry{Key: *k}}
+		t.add(rec)
 	}
 	t.last++
-	rec.generation, rec.failures = t.last, 0
+	rec.generation = t.last
+	if rec.failure != nil {
+		rec.failure.count = 0
+	}
 	return rec
 }
 
 // mark makes a record dirty, to be tried at once.
 func (t *table) mark(rec *record) {
-	delete(t.failing, rec.entry.Key)
+	t.tried(rec)
 	if !rec.dirty {
 		rec.dirty = true
 		t.dirty = append(t.dirty, rec)
+		t.policies = t.policies || rec.entry.Kind == Policy
 	}
 }
 
 // take is the change that a record stands for; it is not dirty any more.
 func (t *table) take(rec *record) change {
 	rec.dirty = false
-	delete(t.failing, rec.entry.Key)
+	t.tried(rec)
 	return change{rec, rec.generation, rec.removed}
 }
 
-// takeDirty empties the list of dirty records into what to set and what to delete; changes has an element for each of both. A record may be listed twice: it was dirty,
-// was settled by a pass, and is dirty again.
-func (t *table) takeDirty() (set []Entry, del []Key, changes []change) {
-	set, changes = make([]Entry, 0, len(t.dirty)), make([]change, 0, len(t.dirty))
-	var removed []change
-	for _, rec := range t.dirty {
+// tried takes a record from those to be tried again.
+func (t *table) tried(rec *record) {
+	if rec.failure != nil {
+		delete(t.failing, rec)
+	}
+}
+
+// takeDirty takes of the first so many dirty records as many as one Apply gets, until the next call. A record may be listed twice: it was dirty, was settled by a pass, and is
+// dirty again.
+func (t *table) takeDirty(first int) (set []Entry, del []Key, changes []change) {
+	if !t.policies {
+		first = min(first, atOnce)
+	}
+	w := &t.work
+	w.set, w.del, w.changes, w.removed = w.set[:0], w.del[:0], w.changes[:0], w.removed[:0]
+	for _, rec := range t.dirty[:first] {
 		switch {
 		case !rec.dirty:
 		case rec.removed:
-			removed = append(removed, t.take(rec))
-			del = append(del, rec.entry.Key)
+			w.removed = append(w.removed, t.take(rec))
+			w.del = append(w.del, rec.entry.Key)
 		default:
-			changes = append(changes, t.take(rec))
-			set = append(set, rec.entry)
+			w.changes = append(w.changes, t.take(rec))
+			w.set = append(w.set, rec.entry)
 		}
 	}
-	clear(t.dirty)
-	t.dirty = t.dirty[:0]
-	return set, del, append(changes, removed...)
+	clear(t.dirty[:first])
+	if first < len(t.dirty) {
+		t.dirty = t.dirty[first:]
+	} else {
+		t.dirty, t.policies = t.dirty[:0], false
+	}
+	w.changes = append(w.changes, w.removed...)
+	return w.set, w.del, w.changes
 }
 
 // rest is every record that is not among the changes.
@@ -119,8 +169,8 @@ func (t *table) rest(changes []change) []*record {
 	for _, c := range changes {
 		changing[c.record] = true
 	}
-	rest := make([]*record, 0, len(t.records))
-	for _, rec := range t.records {
+	rest := make([]*record, 0, t.len())
+	for rec := range t.all() {
 		if !changing[rec] {
 			rest = append(rest, rec)
 		}
@@ -130,37 +180,42 @@ func (t *table) rest(changes []change) []*record {
 
 // want is a copy of the wishes.
 func (t *table) want() map[Key]Entry {
-	want := make(map[Key]Entry, len(t.records))
-	for k, rec := range t.records {
+	want := make(map[Key]Entry, t.len())
+	for rec := range t.all() {
 		if !rec.removed {
-			want[k] = rec.entry
+			want[rec.entry.Key] = rec.entry
 		}
 	}
 	return want
 }
 
-// done notes that the kernel has what the record asks for.
+// done notes that the kernel has what the record asks for, and has that told.
 func (t *table) done(rec *record) {
-	k := rec.entry.Key
-	delete(t.failing, k)
-	rec.dirty, rec.inKernel, rec.err, rec.failures = false, true, nil, 0
-	if rec.removed {
-		delete(t.records, k)
+	t.tried(rec)
+	rec.dirty, rec.inKernel, rec.failure = false, true, nil
+	t.tell(rec)
+	if rec.removed && !rec.waits {
+		t.remove(rec)
 	}
 }
 
 // failed notes that the kernel has it not, and when to try again.
 func (t *table) failed(rec *record, err error, now time.Time, o options) {
-	rec.inKernel, rec.err = false, err
-	rec.failures++
-	rec.retry = now.Add(o.delay(rec.failures))
-	t.failing[rec.entry.Key] = rec
+	f := rec.failure
+	if f == nil {
+		f = new(failure)
+		rec.failure = f
+	}
+	rec.inKernel, f.err = false, err
+	f.count++
+	f.retry = now.Add(o.delay(f.count))
+	t.failing[rec] = struct{}{}
 }
 
 // retryDue makes the failing records dirty whose time has come.
 func (t *table) retryDue(now time.Time) {
-	for _, rec := range t.failing {
-		if !rec.retry.After(now) {
+	for rec := range t.failing {
+		if !rec.failure.retry.After(now) {
 			t.mark(rec)
 		}
 	}
@@ -168,10 +223,50 @@ func (t *table) retryDue(now time.Time) {
 
 // nextRetry is the earliest time at which a failing record is to be tried again, or zero.
 func (t *table) nextRetry() (next time.Time) {
-	for _, rec := range t.failing {
-		if next.IsZero() || rec.retry.Before(next) {
-			next = rec.retry
+	for rec := range t.failing {
+		if retry := rec.failure.retry; next.IsZero() || retry.Before(next) {
+			next = retry
 		}
 	}
 	return next
 }
+
+// tell has a record's result wait to be taken, unless the last one said the same. One that waits already keeps its turn.
+func (t *table) tell(rec *record) {
+	now := report{rec.generation, rec.removed, rec.error()}
+	if now.same(rec.told) {
+		return
+	}
+	rec.told = now
+	if !rec.waits {
+		rec.waits = true
+		t.told = append(t.told, rec)
+	}
+}
+
+func (r report) same(o report) bool {
+	return r.generation == o.generation && (r.err == nil) == (o.err == nil) && (r.err == nil || r.err.Error() == o.err.Error())
+}
+
+// answers appends to into what waits, the oldest first, at most so many.
+func (t *table) answers(into []Result, most int) []Result {
+	some := t.told[t.taken:]
+	some = some[:min(most, len(some))]
+	for _, rec := range some {
+		rec.waits = false
+		into = append(into, Result{rec.entry.Key, rec.told.generation, rec.told.removed, rec.told.err})
+		if rec.gone() {
+			t.remove(rec)
+		}
+	}
+	clear(some)
+	if t.taken += len(some); t.taken > len(t.told)/2 { // what is taken is let go of when it is half of all
+		left := copy(t.told, t.told[t.taken:])
+		clear(t.told[left:])
+		t.told, t.taken = t.told[:left], 0
+	}
+	return into
+}
+
+// answered reports whether no answer waits.
+func (t *table) answered() bool { return t.taken == len(t.told) }

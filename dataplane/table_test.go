@@ -8,18 +8,18 @@ import (
 // TestDirtyTwice: a record that a pass has settled, and that is asked for again before the next write, is written once, and each change stands where its error will.
 func TestDirtyTwice(t *testing.T) {
 	table := newTable()
-	here := func(n byte) Entry {
-		return Entry{Key: Key{Kind: Unicast, VNI: 10100, MAC: MAC{2, 0, 0, 0, 0, n}}, VTEP: netip.MustParseAddr("192.0.2.2")}
+	here := func(n byte) *Entry {
+		return &Entry{Key: Key{Kind: Unicast, VNI: 10100, MAC: MAC{2, 0, 0, 0, 0, n}}, VTEP: netip.MustParseAddr("192.0.2.2")}
 	}
 	rec, _ := table.set(here(1))
-	gone := table.unset(here(2).Key)
+	gone := table.unset(&here(2).Key)
 	table.done(rec)
 	table.done(gone)
 	table.set(here(3))
-	table.unset(here(1).Key)
-	gone = table.unset(here(2).Key)
+	table.unset(&here(1).Key)
+	gone = table.unset(&here(2).Key)
 	rec, _ = table.set(here(1))
-	set, del, changes := table.takeDirty()
+	set, del, changes := table.takeDirty(len(table.dirty))
 	if len(set) != 2 || len(del) != 1 || len(changes) != 3 {
 		t.Fatalf("%d to set, %d to delete, %d changes; want 2, 1 and 3", len(set), len(del), len(changes))
 	}
@@ -34,7 +34,7 @@ func TestDirtyTwice(t *testing.T) {
 			t.Errorf("change %d is %+v, want one of %v", i, c, want)
 		}
 	}
-	if set, del, changes := table.takeDirty(); len(set)+len(del)+len(changes) > 0 {
+	if set, del, changes := table.takeDirty(len(table.dirty)); len(set)+len(del)+len(changes) > 0 {
 		t.Errorf("then %v, %v, %v", set, del, changes)
 	}
 	if rec.dirty || gone.dirty {

@@ -27,27 +27,49 @@ func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []datapla
 		k.delete(ctx, del, errs[len(set):])
 	}
 	k.withdrawPolicies(ctx, set, del, errs)
-	for i, e := range set {
-		if errs[i] != nil {
-			errs[i] = fmt.Errorf("set %v: %w", e, errs[i])
-		}
-	}
-	for i, key := range del {
-		if err := errs[len(set)+i]; err != nil {
-			errs[len(set)+i] = fmt.Errorf("delete %v: %w", key, err)
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case i < len(set):
+			errs[i] = fmt.Errorf("set %v: %w", set[i], err)
+		default:
+			errs[i] = fmt.Errorf("delete %v: %w", del[i-len(set)], err)
 		}
 	}
 	return errs
 }
 
 func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
-	for i, e := range set {
-		errs[i] = k.settable(e)
+	for i := range set {
+		errs[i] = k.settable(&set[i])
 	}
 	k.enforcePolicies(ctx, set, errs)
-	var in, out []nft.Source
-	for i, e := range set {
-		if errs[i] != nil || k.table == nil || e.Kind != dataplane.Unicast {
+	in, out := k.sources(set, errs)
+	k.setVIDs(ctx, set, errs)
+	k.filter(set, errs, in, nil)
+
+	next := 0
+	k.write(ctx, errs, func(p *plan, h *held) bool {
+		places := p.look(h, k.networks, min(len(set)-next, p.room), func(i int) *dataplane.Key { return &set[next+i].Key })
+		for i := 0; i < len(places) && !p.full(); i++ {
+			if errs[next] == nil {
+				p.set(h, next, &places[i], &set[next])
+			}
+			next++
+		}
+		return next < len(set)
+	})
+	k.filter(set, errs, nil, out)
+}
+
+// sources is the active sources that entries bring in, and those that they drive out of other ports.
+func (k *Kernel) sources(set []dataplane.Entry, errs []error) (in, out []nft.Source) {
+	if k.table == nil {
+		return nil, nil
+	}
+	for i := range set {
+		e := &set[i]
+		if errs[i] != nil || e.Kind != dataplane.Unicast {
 			continue
 		}
 		n := k.networks[e.VNI]
@@ -60,19 +82,7 @@ func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
 			}
 		}
 	}
-	k.setVIDs(ctx, set, errs)
-	k.filter(set, errs, in, nil)
-
-	for next := 0; next < len(set); {
-		k.write(ctx, errs, func(p *plan, h *held) {
-			for ; next < len(set) && !p.full(); next++ {
-				if errs[next] == nil {
-					p.set(h, next, k.networks[set[next].VNI], &set[next])
-				}
-			}
-		})
-	}
-	k.filter(set, errs, nil, out)
+	return in, out
 }
 
 // filter changes the active sources. Where that fails, so do the unicast entries; as somebody may have removed our table,
@@ -83,8 +93,8 @@ func (k *Kernel) filter(set []dataplane.Entry, errs []error, in, out []nft.Sourc
 	}
 	if err := k.table.Change(in, out); err != nil {
 		k.watch.signal()
-		for i, e := range set {
-			if e.Kind == dataplane.Unicast && errs[i] == nil {
+		for i := range set {
+			if set[i].Kind == dataplane.Unicast && errs[i] == nil {
 				errs[i] = err
 			}
 		}
@@ -92,7 +102,7 @@ func (k *Kernel) filter(set []dataplane.Entry, errs []error, in, out []nft.Sourc
 }
 
 // settable tells why an entry cannot be set, or nil.
-func (k *Kernel) settable(e dataplane.Entry) error {
+func (k *Kernel) settable(e *dataplane.Entry) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
@@ -119,12 +129,13 @@ func (k *Kernel) settable(e dataplane.Entry) error {
 
 func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) {
 	var out []nft.Source
-	for _, key := range del {
-		if n := k.networks[key.VNI]; n != nil && k.table != nil && key.Kind == dataplane.Unicast {
-			out = append(out, k.table.Where(key.MAC, n.sources)...)
-		}
-	}
 	if k.table != nil {
+		for i := range del {
+			key := &del[i]
+			if n := k.networks[key.VNI]; n != nil && key.Kind == dataplane.Unicast {
+				out = append(out, k.table.Where(key.MAC, n.sources)...)
+			}
+		}
 		if err := k.table.Change(nil, out); err != nil {
 			k.watch.signal()
 			for i, key := range del {
@@ -136,26 +147,28 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 	}
 
 	var ask []int
-	for next := 0; next < len(del); {
-		lost := k.write(ctx, errs, func(p *plan, h *held) {
-			for ; next < len(del) && !p.full(); next++ {
-				if !p.unset(h, next, k.networks[del[next].VNI], del[next]) {
-					ask = append(ask, next)
-				}
+	next := 0
+	lost := k.write(ctx, errs, func(p *plan, h *held) bool {
+		places := p.look(h, k.networks, min(len(del)-next, p.room), func(i int) *dataplane.Key { return &del[next+i] })
+		for i := 0; i < len(places) && !p.full(); i++ {
+			if !p.unset(h, next, &places[i], &del[next]) {
+				ask = append(ask, next)
 			}
-		})
-		ask = append(ask, lost...)
-	}
-	for len(ask) > 0 {
+			next++
+		}
+		return next < len(del)
+	})
+	for ask = append(ask, lost...); len(ask) > 0; {
 		some := ask[:min(len(ask), batch/2)]
 		ask = ask[len(some):]
 		found := k.find(ctx, del, some, errs)
-		k.write(ctx, errs, func(p *plan, h *held) {
+		k.write(ctx, errs, func(p *plan, h *held) bool {
 			for j, i := range some {
 				for _, e := range found[j] {
 					p.remove(h, i, k.networks[del[i].VNI], e)
 				}
 			}
+			return false
 		})
 	}
 	k.unsetVIDs(ctx, del, errs)

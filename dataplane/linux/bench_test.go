@@ -145,9 +145,7 @@ func BenchmarkSetToResult(b *testing.B) {
 	there := dataplanetest.Remote(10100, here.MAC, netip.MustParseAddr("192.0.2.2"))
 	for i := 0; b.Loop(); i++ {
 		r.Set([]dataplane.Entry{here, there}[i%2])
-		if res := <-r.Results(); res.Err != nil {
-			b.Fatal(res.Err)
-		}
+		results(b, r, 1)
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -70,11 +70,13 @@
 // # What is known
 //
 // What a full pass found and what was written since is kept. As long as nobody else has changed anything of it, which notifications tell, it is what the kernel
-// would say, and an entry is deleted without asking whose it is. Before each batch, whatever was notified is read, so that only what others do in the same
-// moment can be missed, as it could with asking. After a foreign change or an overrun the kernel is asked, until the next full pass.
+// would say, and an entry is deleted without asking whose it is. Before some hundred entries are planned, whatever was notified is read, so that only what others do in the
+// moment until those are written can be missed, as it could with asking; then, too, a deletion names the device that the entry was on. After a foreign change or an overrun the kernel is asked, until the next full pass.
 //
 // Notifications of our own writes do not get as far as that: a program on the socket drops what says exactly what the batch under way writes (echoes.go).
 // Where it cannot be loaded, they are read and compared.
+//
+// Of many entries, some hundred are planned while those before them are written: the kernel takes longer for an entry than everything else, and need not wait for it (plan.go).
 //
 // # Repair
 //

@@ -35,8 +35,10 @@ type echoes struct {
 	table   *ebpf.Map
 	memory  *ebpf.Memory
 	program *ebpf.Program
-	used    []int64 // offsets of elements
 }
+
+// echo is an element of the table; zero: nothing is expected.
+type echo [echoElement]byte
 
 const (
 	echoElement = 32
@@ -82,38 +84,50 @@ func (e *echoes) close() {
 	e.table.Close()
 }
 
-// expect takes a change of a MAC's entries, which are on one device: in the bridge's table, and with a VTEP in the VXLAN device's, too; zero: none.
-func (e *echoes) expect(kind uint16, link int, mac dataplane.MAC, vtep address) {
+// echoOf is what the kernel says of a change of a MAC's entries, which are on one device: in the bridge's table, and with a VTEP in the VXLAN device's, too; zero: none.
+func echoOf(kind uint16, link int, mac dataplane.MAC, vtep address) (e echo) {
+	binary.NativeEndian.PutUint32(e[0:], uint32(kind))
+	binary.NativeEndian.PutUint32(e[4:], uint32(link))
+	copy(e[8:], mac[:])
+	switch {
+	case vtep.is4():
+		binary.NativeEndian.PutUint16(e[14:], unix.SizeofRtAttr+4)
+		copy(e[16:], vtep[12:])
+	case vtep.valid():
+		binary.NativeEndian.PutUint16(e[14:], unix.SizeofRtAttr+16)
+		copy(e[16:], vtep[:])
+	}
+	return e
+}
+
+// at is where in the table an element is.
+func (e *echo) at() int64 {
+	return int64(echoHash(binary.NativeEndian.Uint32(e[4:]), dataplane.MAC(e[8:14]))) * echoElement
+}
+
+// expect has the kernel keep back what says the same.
+func (e *echoes) expect(all []echo) {
 	if e == nil {
 		return
 	}
-	var b [echoElement]byte
-	binary.NativeEndian.PutUint32(b[0:], uint32(kind))
-	binary.NativeEndian.PutUint32(b[4:], uint32(link))
-	copy(b[8:], mac[:])
-	switch {
-	case vtep.is4():
-		binary.NativeEndian.PutUint16(b[14:], unix.SizeofRtAttr+4)
-		copy(b[16:], vtep[12:])
-	case vtep.valid():
-		binary.NativeEndian.PutUint16(b[14:], unix.SizeofRtAttr+16)
-		copy(b[16:], vtep[:])
+	for i := range all {
+		if all[i] != (echo{}) {
+			e.memory.WriteAt(all[i][:], all[i].at())
+		}
 	}
-	at := int64(echoHash(uint32(link), mac)) * echoElement
-	e.memory.WriteAt(b[:], at)
-	e.used = append(e.used, at)
 }
 
-// forget takes back all that was expected.
-func (e *echoes) forget() {
+// forget takes that back.
+func (e *echoes) forget(all []echo) {
 	if e == nil {
 		return
 	}
 	var none [4]byte
-	for _, at := range e.used {
-		e.memory.WriteAt(none[:], at)
+	for i := range all {
+		if all[i] != (echo{}) {
+			e.memory.WriteAt(none[:], all[i].at())
+		}
 	}
-	e.used = e.used[:0]
 }
 
 // echoHash is where in the table a MAC on a device is.

@@ -158,7 +158,7 @@ func TestOnlyWhatIsExpectedIsKeptBack(t *testing.T) {
 	l := kept(t, s, k)
 	mac, vxlan := dataplane.MAC{2, 0, 0, 0, 0, 9}, k.networks[10100].vxlan
 	k.watch.mu.Lock()
-	k.watch.echoes.expect(unix.RTM_NEWNEIGH, vxlan, mac, addressOf(netip.MustParseAddr("192.0.2.2")))
+	k.watch.echoes.expect([]echo{echoOf(unix.RTM_NEWNEIGH, vxlan, mac, addressOf(netip.MustParseAddr("192.0.2.2")))})
 	k.watch.mu.Unlock()
 	for _, c := range []struct {
 		command string

@@ -7,18 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/internal/flat"
 )
 
 // held is what the kernel holds of ours as far as we know: what the last full pass found, and what was written since.
 type held struct {
 	// sure: nobody else has changed anything of it since the full pass. Only then may it stand for what the kernel would say.
 	sure bool
-	macs map[macSlot]macPlace
+	macs flat.Map[macSlot, macPlace]
 	rest map[slot]dataplane.MAC // the flood list; neighbours, with their link address
 }
 
 func newHeld() held {
-	return held{macs: make(map[macSlot]macPlace), rest: make(map[slot]dataplane.MAC)}
+	return held{rest: make(map[slot]dataplane.MAC)}
 }
 
 // macSlot is where the kernel holds one MAC of a VN.
@@ -57,14 +58,14 @@ type slot struct {
 
 // port notes what the bridge's table holds of a MAC; 0: nothing.
 func (h *held) port(s macSlot, port int32) {
-	p := h.macs[s]
+	p := h.macs.Get(s)
 	p.port = port
 	h.place(s, p)
 }
 
 // vtep notes what the VXLAN device's table holds of a MAC; zero: nothing.
 func (h *held) vtep(s macSlot, vtep address) {
-	p := h.macs[s]
+	p := h.macs.Get(s)
 	p.vtep = vtep
 	h.place(s, p)
 }
@@ -72,10 +73,10 @@ func (h *held) vtep(s macSlot, vtep address) {
 // place notes what both hold.
 func (h *held) place(s macSlot, p macPlace) {
 	if p == (macPlace{}) {
-		delete(h.macs, s)
+		h.macs.Delete(s)
 		return
 	}
-	h.macs[s] = p
+	h.macs.Set(s, p)
 }
 
 // take notes an entry of a network that a full pass found.

@@ -215,10 +215,6 @@ func TestPortThatComesBackIsAPortAgain(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	go func() {
-		for range r.Results() {
-		}
-	}()
 	resync(t, r)
 	for _, command := range []string{"ip link del blue1", "ip link del vx10100", "ip link del br10100", "bridge link set dev blue1 locked off", "nft delete table netdev tns"} {
 		s.run(t, "%s", command)

@@ -10,14 +10,19 @@ import (
 	"github.com/tns-project/tns/dataplane"
 )
 
-// plan is the messages of several entries, in order: those of one system call. Its memory is used again and again.
+// plan is the messages of several entries, in order. Its memory is used again and again.
 type plan struct {
+	room     int // for so many messages
+	places   []place
 	messages []message
-	steps    []step
+	steps    []step // an element a message, as of the following
+	echoes   []echo
 	replies  []reply
 	body     []byte // of all messages, one after the other
-	echoes   *echoes
 }
+
+// planned is how many messages are planned ahead while others are written. Each time one goroutine wakes the other.
+const planned = 4 * batch
 
 // step is what a message is for.
 type step struct {
@@ -28,24 +33,92 @@ type step struct {
 	neigh    neigh
 }
 
-// full reports whether there may be no place for the messages of one more entry.
-func (p *plan) full() bool { return len(p.messages) > batch-2 }
+// place is where an entry is, and what is held of its MAC.
+type place struct {
+	*network // nil: there is none
+	at       macSlot
+	was      macPlace
+}
 
-// write sends the messages that fill plans, with what is held up to then, and notes what they change. Each entry gets the first error of its messages. The
-// answer is the owners of what was to be deleted from both tables and was not there: somebody else has been at it.
-func (k *Kernel) write(ctx context.Context, errs []error, fill func(p *plan, h *held)) (lost []int) {
-	p := &k.plan
-	p.messages, p.steps, p.body, p.echoes = p.messages[:0], p.steps[:0], p.body[:0], k.watch.echoes
-	k.watch.mu.Lock()
-	k.watch.drain()
-	fill(p, &k.watch.held)
-	k.watch.mu.Unlock()
-	if len(p.messages) == 0 {
-		return nil
+// look finds what is held under some keys, before any of them is worked on: with nothing in between, the processor waits for the memory of several of them at once.
+func (p *plan) look(h *held, networks map[dataplane.VNI]*network, some int, key func(int) *dataplane.Key) []place {
+	p.places = p.places[:0]
+	var n *network
+	for i := range some {
+		k := key(i)
+		if n == nil || n.VNI != k.VNI {
+			n = networks[k.VNI]
+		}
+		at := place{network: n}
+		if n != nil && k.Kind == dataplane.Unicast {
+			at.at = n.macSlot(k.MAC)
+			at.was = h.macs.Get(at.at)
+		}
+		p.places = append(p.places, at)
 	}
+	return p.places
+}
+
+// full reports whether there may be no place for the messages of one more entry.
+func (p *plan) full() bool { return len(p.messages) > p.room-2 }
+
+// write sends the messages that fill plans, as long as there are more, and notes what they change. Each entry gets the first error of its messages. The
+// answer is the owners of what was to be deleted from both tables and was not there: somebody else has been at it.
+//
+// While the kernel works on one plan, the next is made.
+func (k *Kernel) write(ctx context.Context, errs []error, fill func(p *plan, h *held) (more bool)) (lost []int) {
+	p := &k.plans[0]
+	more := k.make(p, batch, fill)
+	if !more {
+		k.send(ctx, p)
+		return k.settle(p, errs, nil)
+	}
+	made, sent := make(chan *plan, 1), make(chan *plan, len(k.plans))
+	go func() {
+		defer close(sent)
+		for p := range made {
+			k.send(ctx, p)
+			sent <- p
+		}
+	}()
+	made <- p
+	for i := 1; more; i++ {
+		p := &k.plans[i%len(k.plans)]
+		if i >= len(k.plans) {
+			lost = k.settle(<-sent, errs, lost) // p, as it was
+		}
+		more = k.make(p, planned, fill)
+		made <- p
+	}
+	close(made)
+	for p := range sent {
+		lost = k.settle(p, errs, lost)
+	}
+	return lost
+}
+
+// make fills a plan, with what is held now.
+func (k *Kernel) make(p *plan, room int, fill func(p *plan, h *held) (more bool)) (more bool) {
+	p.room, p.messages, p.steps, p.echoes, p.body = room, p.messages[:0], p.steps[:0], p.echoes[:0], p.body[:0]
+	k.watch.mu.Lock()
+	defer k.watch.mu.Unlock()
+	k.watch.drain()
+	return fill(p, &k.watch.held)
+}
+
+// send hands a plan to the kernel, which has done what it asks for then.
+func (k *Kernel) send(ctx context.Context, p *plan) {
 	p.replies = append(p.replies[:0], make([]reply, len(p.messages))...)
-	k.conn.into(ctx, p.messages, p.replies)
-	p.echoes.forget()
+	for first := 0; first < len(p.messages); first += batch {
+		end := min(first+batch, len(p.messages))
+		k.watch.echoes.expect(p.echoes[first:end])
+		k.conn.into(ctx, p.messages[first:end], p.replies[first:end])
+		k.watch.echoes.forget(p.echoes[first:end])
+	}
+}
+
+// settle takes what the kernel has said to a plan.
+func (k *Kernel) settle(p *plan, errs []error, lost []int) []int {
 	for i, r := range p.replies {
 		if r.err == nil {
 			continue
@@ -70,6 +143,7 @@ func (k *Kernel) write(ctx context.Context, errs []error, fill func(p *plan, h *
 func (p *plan) message(owner int, m message, optional bool) {
 	p.messages = append(p.messages, m)
 	p.steps = append(p.steps, step{owner: owner, optional: optional})
+	p.echoes = append(p.echoes, echo{})
 }
 
 // neigh adds a message about an entry.
@@ -78,6 +152,7 @@ func (p *plan) neigh(s step, kind, flags uint16) {
 	p.body = s.neigh.append(p.body) // where it grows, those before keep the old one
 	p.messages = append(p.messages, message{kind, flags, p.body[begin:]})
 	p.steps = append(p.steps, s)
+	p.echoes = append(p.echoes, echo{})
 }
 
 // replace sets an entry, whatever is there.
@@ -92,10 +167,11 @@ func (p *plan) remove(h *held, owner int, n *network, e neigh) {
 }
 
 // set adds the messages that set an entry.
-func (p *plan) set(h *held, owner int, n *network, e *dataplane.Entry) {
+func (p *plan) set(h *held, owner int, to *place, e *dataplane.Entry) {
+	n := to.network
 	switch e.Kind {
 	case dataplane.Unicast:
-		p.setMAC(h, owner, n, e)
+		p.setMAC(h, owner, to, e)
 	case dataplane.Flood:
 		h.rest[n.floodSlot(e.IP)] = dataplane.MAC{}
 		p.neigh(step{owner: owner, network: n, neigh: n.inVXLAN(dataplane.MAC{}, e.IP)}, unix.RTM_NEWNEIGH, adding)
@@ -111,9 +187,8 @@ func (p *plan) set(h *held, owner int, n *network, e *dataplane.Entry) {
 
 // setMAC takes one message for what is new, or behind another VTEP. What the bridge has on a port is first written to the VXLAN device, so that no frame meets a
 // device that does not know where to send it and floods it.
-func (p *plan) setMAC(h *held, owner int, n *network, e *dataplane.Entry) {
-	at := n.macSlot(e.MAC)
-	was, vtep := h.macs[at], addressOf(e.VTEP)
+func (p *plan) setMAC(h *held, owner int, to *place, e *dataplane.Entry) {
+	n, at, was, vtep := to.network, to.at, to.was, addressOf(e.VTEP)
 	if e.LocalPort != "" {
 		port := n.ports[e.LocalPort]
 		h.place(at, macPlace{port: int32(port)})
@@ -126,33 +201,34 @@ func (p *plan) setMAC(h *held, owner int, n *network, e *dataplane.Entry) {
 		return
 	}
 	h.place(at, macPlace{int32(n.vxlan), vtep})
-	p.expect(n, unix.RTM_NEWNEIGH, n.vxlan, e.MAC, vtep)
-	if h.sure && (was.port == 0 || was.port == int32(n.vxlan)) {
+	if !h.sure || was.port != 0 && was.port != int32(n.vxlan) {
+		p.replace(owner, n, n.inVXLAN(e.MAC, e.VTEP))
+		p.expect(n, unix.RTM_NEWNEIGH, n.vxlan, e.MAC, vtep)
+		p.replace(owner, n, n.inBridge(e.MAC, n.vxlan))
+	} else {
 		p.replace(owner, n, n.inBoth(e.MAC, e.VTEP))
-		return
 	}
-	p.replace(owner, n, n.inVXLAN(e.MAC, e.VTEP))
-	p.replace(owner, n, n.inBridge(e.MAC, n.vxlan))
+	p.expect(n, unix.RTM_NEWNEIGH, n.vxlan, e.MAC, vtep)
 }
 
 // unset adds the messages that delete what is under a key. It reports false if the kernel has to be asked first what is there, and whether it is ours.
-func (p *plan) unset(h *held, owner int, n *network, key dataplane.Key) bool {
+func (p *plan) unset(h *held, owner int, from *place, key *dataplane.Key) bool {
+	n := from.network
 	switch {
 	case n == nil:
 	case key.Kind == dataplane.Unicast && n.bridge != 0:
-		at := n.macSlot(key.MAC)
-		was := h.macs[at]
+		at, was := from.at, from.was
 		switch {
 		case !h.sure || was.port == 0:
 			return false
 		case was.port == int32(n.vxlan) && was.vtep.valid():
 			h.place(at, macPlace{})
-			p.expect(n, unix.RTM_DELNEIGH, n.vxlan, key.MAC, was.vtep)
 			e := n.inBoth(key.MAC, netip.Addr{})
 			p.neigh(step{owner: owner, network: n, neigh: e, optional: true, both: true}, unix.RTM_DELNEIGH, 0)
+			p.expect(n, unix.RTM_DELNEIGH, n.vxlan, key.MAC, was.vtep)
 		default:
-			p.expect(n, unix.RTM_DELNEIGH, int(was.port), key.MAC, address{})
 			p.remove(h, owner, n, n.inBridge(key.MAC, int(was.port)).named())
+			p.expect(n, unix.RTM_DELNEIGH, int(was.port), key.MAC, address{})
 			if was.vtep.valid() {
 				p.remove(h, owner, n, n.inVXLAN(key.MAC, netip.Addr{}).named())
 			}
@@ -170,9 +246,9 @@ func (p *plan) unset(h *held, owner int, n *network, key dataplane.Key) bool {
 	return true
 }
 
-// expect has the kernel keep back what it will say of a MAC. What says a VLAN or a VNI, too, is told.
+// expect has the kernel keep back what it will say of a MAC in the last message. What says a VLAN or a VNI, too, is told.
 func (p *plan) expect(n *network, kind uint16, link int, mac dataplane.MAC, vtep address) {
 	if n.vlan == 0 {
-		p.echoes.expect(kind, link, mac, vtep)
+		p.echoes[len(p.echoes)-1] = echoOf(kind, link, mac, vtep)
 	}
 }

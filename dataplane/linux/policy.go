@@ -33,22 +33,26 @@ func newPolicies() policies {
 // with it.
 func (k *Kernel) enforcePolicies(ctx context.Context, set []dataplane.Entry, errs []error) {
 	var changes []policyChange
-	for i, e := range set {
-		if e.Kind == dataplane.Policy && e.InForce && errs[i] == nil {
+	for i := range set {
+		if e := &set[i]; e.Kind == dataplane.Policy && e.InForce && errs[i] == nil {
 			changes = k.wants(changes, e, &errs[i])
 		}
 	}
 	k.setRates(changes)
 	k.change(ctx, changes)
-	for i, e := range set {
-		if e.Kind == dataplane.Policy && e.InForce {
+	for i := range set {
+		if e := &set[i]; e.Kind == dataplane.Policy && e.InForce {
 			delete(k.policies.failed, e.Key)
 			if errs[i] != nil {
 				k.policies.failed[e.Key] = errs[i]
 			}
 		}
 	}
-	for i, e := range set {
+	if len(k.policies.failed) == 0 {
+		return
+	}
+	for i := range set {
+		e := &set[i]
 		why := k.policies.failed[dataplane.Key{Kind: dataplane.Policy, VNI: e.VNI, MAC: e.MAC}]
 		if e.Kind == dataplane.Unicast && e.LocalPort != "" && errs[i] == nil && why != nil {
 			errs[i] = fmt.Errorf("its policy is not in force: %w", why)
@@ -60,7 +64,8 @@ func (k *Kernel) enforcePolicies(ctx context.Context, set []dataplane.Entry, err
 // force on another one.
 func (k *Kernel) withdrawPolicies(ctx context.Context, set []dataplane.Entry, del []dataplane.Key, errs []error) {
 	var changes []policyChange
-	for i, e := range set {
+	for i := range set {
+		e := &set[i]
 		if e.Kind != dataplane.Policy || errs[i] != nil {
 			continue
 		}
@@ -93,7 +98,7 @@ type policyChange struct {
 }
 
 // wants adds what an entry asks for. Without nftables a policy that asks for nothing but spoof protection is what the locked port can have of it.
-func (k *Kernel) wants(changes []policyChange, e dataplane.Entry, owner *error) []policyChange {
+func (k *Kernel) wants(changes []policyChange, e *dataplane.Entry, owner *error) []policyChange {
 	p := e.Policy.Canonical()
 	trunk := k.networks[e.VNI].trunk(e.LocalPort)
 	if k.table != nil && !trunk {

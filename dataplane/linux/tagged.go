@@ -69,7 +69,8 @@ func (k *Kernel) detachForeign(mode dataplane.Mode, t tag.Tagger, networks map[d
 
 // setVIDs sets the Tag entries that nothing speaks against. It comes first: whoever is let in by the rest is known by its VID then.
 func (k *Kernel) setVIDs(ctx context.Context, set []dataplane.Entry, errs []error) {
-	for i, e := range set {
+	for i := range set {
+		e := &set[i]
 		if e.Kind != dataplane.Tag || errs[i] != nil {
 			continue
 		}

@@ -175,7 +175,7 @@ func (w *watcher) foreignEntry(n neigh, deleted bool) bool {
 			_, known := w.held.rest[slot{dev: int32(n.link), ip: n.dst, vni: n.vni}]
 			return known == deleted
 		}
-		vtep := w.held.macs[macSlot{int32(d.master), d.vlans[n.vni], n.mac}].vtep
+		vtep := w.held.macs.Get(macSlot{int32(d.master), d.vlans[n.vni], n.mac}).vtep
 		return differs(vtep, vtep.valid(), addressOf(n.dst), deleted, n.marked())
 	case n.family == unix.AF_BRIDGE:
 		if d.kind == bridgeDevice {
@@ -185,7 +185,7 @@ func (w *watcher) foreignEntry(n neigh, deleted bool) bool {
 		if d.vlans == nil {
 			vlan = 0 // a kernel with VLAN filtering has each entry in the bridge's default VLAN, too, where nothing is filtered
 		}
-		port := w.held.macs[macSlot{int32(d.master), vlan, n.mac}].port
+		port := w.held.macs.Get(macSlot{int32(d.master), vlan, n.mac}).port
 		return differs(port, port != 0, int32(n.link), deleted, n.marked())
 	case d.kind == bridgeDevice:
 		mac, known := w.held.rest[slot{dev: int32(n.link), ip: n.dst}]

@@ -27,6 +27,9 @@ acknowledged, as a hand-written program would. Ours: dataplane.Reconciler over d
 // Raw is a program that does nothing but write.
 const Raw System = "raw netlink"
 
+// edgeTakes is how many results the edge takes at a time (lifecycle/nve).
+const edgeTakes = 256
+
 // repetitions of each size; the least is of cold caches.
 const repetitions = 5
 
@@ -120,15 +123,19 @@ func reconciled(ctx context.Context, kernel dataplane.Kernel, n int) (add, remov
 	if _, _, err := r.Resync(ctx); err != nil {
 		return 0, 0, err
 	}
+	var some []dataplane.Result
 	results := func() error {
-		for range n {
+		for left := n; left > 0; left -= len(some) {
 			select {
-			case result := <-r.Results():
+			case <-r.Answers().Ready():
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			some, _ = r.Answers().Take(some[:0], edgeTakes)
+			for _, result := range some {
 				if result.Err != nil {
 					return result.Err
 				}
-			case <-ctx.Done():
-				return context.Cause(ctx)
 			}
 		}
 		return nil

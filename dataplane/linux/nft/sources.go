@@ -76,6 +76,9 @@ func (t *Table) Change(add, del []Source) error {
 
 // Where is the devices, of those given, on which a source is active.
 func (t *Table) Where(mac dataplane.MAC, devices []string) (active []Source) {
+	if len(devices) == 0 {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, d := range devices {

@@ -1,0 +1,61 @@
+package dataplane
+
+import "iter"
+
+// records finds what is known of a key. Nearly all keys are MACs: they are told apart by a few octets without a pointer, not by a whole Key.
+type records struct {
+	macs   map[place]*record
+	others map[Key]*record
+}
+
+// place is the Key of a Unicast entry.
+type place struct {
+	vni VNI
+	mac MAC
+}
+
+func newRecords() records {
+	return records{macs: make(map[place]*record), others: make(map[Key]*record)}
+}
+
+// find is the key's record, nil if there is none.
+func (r *records) find(k *Key) *record {
+	if k.Kind == Unicast {
+		return r.macs[place{k.VNI, k.MAC}]
+	}
+	return r.others[*k]
+}
+
+func (r *records) add(rec *record) {
+	if k := &rec.entry.Key; k.Kind == Unicast {
+		r.macs[place{k.VNI, k.MAC}] = rec
+	} else {
+		r.others[*k] = rec
+	}
+}
+
+func (r *records) remove(rec *record) {
+	if k := &rec.entry.Key; k.Kind == Unicast {
+		delete(r.macs, place{k.VNI, k.MAC})
+	} else {
+		delete(r.others, *k)
+	}
+}
+
+func (r *records) len() int { return len(r.macs) + len(r.others) }
+
+// all goes through them in no order.
+func (r *records) all() iter.Seq[*record] {
+	return func(yield func(*record) bool) {
+		for _, rec := range r.macs {
+			if !yield(rec) {
+				return
+			}
+		}
+		for _, rec := range r.others {
+			if !yield(rec) {
+				return
+			}
+		}
+	}
+}
