@@ -140,6 +140,7 @@ func (w *linkWriter) run() {
 			if len(b) == 0 || w.closed {
 				w.busy = false
 				w.mu.Unlock()
+				spare = nil // pending has that memory now
 				break
 			}
 			w.mu.Unlock()

@@ -160,6 +160,7 @@ func (s *Speaker) write(o *outgoing) {
 			time.Sleep(gatherTime)
 			b := s.next(o, spare)
 			if len(b) == 0 {
+				spare = nil // pending has that memory now
 				break
 			}
 			if _, err := o.conn.Write(b); err != nil {
