@@ -66,7 +66,7 @@ func TestRestartedPeer(t *testing.T) {
 	for _, graceful := range []bool{true, false} {
 		c := setting(anyone())
 		g := run(t, c)
-		engine := talk(t, engineOf(c))
+		engine := g.back(t)
 		old := call(t, address(), g.own())
 		open := old.hello()
 		if !graceful {

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/tns-project/tns/evpn"
@@ -21,16 +22,25 @@ type behind struct {
 // back links an engine that announces routes, and says that these are all.
 func (r *running) back(t testing.TB, routes ...evpn.Route) *behind {
 	t.Helper()
-	var links chan error
-	s := guarded.New(guarded.Config{Dial: func(ctx context.Context) (net.Conn, error) {
-		if links != nil {
-			<-links // there is one at a time
-		}
-		links = make(chan error, 1)
+	var links sync.WaitGroup
+	e := dialling(t, func(ctx context.Context) (net.Conn, error) {
+		links.Wait() // there is one at a time
 		here, there := pair(t)
-		go func(links chan error) { links <- r.Link(context.Background(), there) }(links)
+		links.Go(func() { _ = r.Link(context.Background(), there) })
 		return here, nil
-	}})
+	}, routes...)
+	stop := e.stop
+	e.stop = func() {
+		stop()
+		links.Wait()
+	}
+	return e
+}
+
+// dialling is an engine that links itself.
+func dialling(t testing.TB, dial func(context.Context) (net.Conn, error), routes ...evpn.Route) *behind {
+	t.Helper()
+	s := guarded.New(guarded.Config{Dial: dial})
 	e := &behind{Speaker: s, Record: live.NewRecord(s.Events())}
 	for _, route := range routes {
 		e.announce(t, route)
@@ -43,13 +53,9 @@ func (r *running) back(t testing.TB, routes ...evpn.Route) *behind {
 		err := <-done
 		done <- err
 		<-e.Done()
-		if links != nil {
-			err := <-links
-			links <- err
-		}
 	}
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(e.end)
+	t.Cleanup(func() { e.end() })
 	return e
 }
 

@@ -19,7 +19,7 @@ func TestRoutesPassBothWays(t *testing.T) {
 	c := setting(anyone())
 	a := address()
 	g := run(t, c)
-	engine := talk(t, engineOf(c), request(1))
+	engine := g.back(t, request(1))
 	outside := talk(t, neighbour(a, c), request(2))
 	e, _ := engine.WaitRoute(t, 0, request(2).RouteKey)
 	sameRoute(t, e.Route, request(2))

@@ -25,7 +25,7 @@ func TestFRR(t *testing.T) {
 	c.Peers = []guard.Peer{p}
 	g := run(t, c)
 	routes := []evpn.Route{request(1), request(2), request(3)}
-	engine := talk(t, engineOf(c), routes...)
+	engine := g.back(t, routes...)
 	other := talk(t, gobgp.Config{
 		RouterID: id(b), AS: as, ListenPort: -1, Peers: []gobgp.Peer{{Prefix: netip.PrefixFrom(f.Address, 32), AS: as, Port: port, LocalAddress: b}},
 	}, request(9))
@@ -40,7 +40,7 @@ func TestFRR(t *testing.T) {
 	since, updates := f.Neighbour(t, g.own())
 	for range 5 {
 		engine.end()
-		engine = talk(t, engineOf(c), routes...)
+		engine = g.back(t, routes...)
 		engine.WaitRoute(t, 0, request(9).RouteKey)
 		engine.waitEnd(t, 0)
 		eventually(t, "all is renewed", func() bool {

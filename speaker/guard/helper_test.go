@@ -24,10 +24,10 @@ import (
 // GoBGP's loop does not end.
 func TestMain(m *testing.M) {
 	if os.Getenv(engineVariable) != "" {
-		beEngine(os.Args[1], os.Args[2], os.Args[3])
+		beEngine(os.Args[1], os.Args[2])
 	}
 	if os.Getenv(guardVariable) != "" {
-		beGuard(os.Args[1], os.Args[2], os.Args[3])
+		beGuard(os.Args[1], os.Args[2], os.Args[3], os.Args[4])
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("reflect.rselect"),
 		// GoBGP leaves the buffer of a session behind that ended with a message unread.
@@ -135,7 +135,13 @@ func (r *running) waitUp(t testing.TB, peer netip.Addr) guard.Status {
 	return s
 }
 
-// engineOf is the configuration of an engine for the guard.
+// waitMirror waits until GoBGP has the peer's session, too.
+func (r *running) waitMirror(t testing.TB, peer netip.Addr) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("GoBGP's session for %v", peer), func() bool { return r.status(t, peer).Mirror == guard.Established })
+}
+
+// engineOf is the configuration of a GoBGP behind the guard.
 func engineOf(c guard.Config) gobgp.Config {
 	return gobgp.Config{
 		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Engine.Address.Port()), ListenAddresses: []netip.Addr{c.Engine.Address.Addr()},

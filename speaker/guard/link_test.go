@@ -152,13 +152,13 @@ func TestIPv6(t *testing.T) {
 	l.Close()
 	c.Listen = []netip.AddrPort{at}
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
 	peer := static(netip.IPv6Loopback())
 	peer.Prefix, peer.Port, peer.Password, peer.SecurityHops = netip.PrefixFrom(netip.IPv6Loopback(), 128), at.Port(), "six", 1
 	other := setting(peer)
 	other.Listen = nil
 	h := run(t, other)
-	there := talk(t, engineOf(other), request(1))
+	there := h.back(t, request(1))
 	there.waitEnd(t, 0)
 	e, _ := engine.WaitRoute(t, 0, request(1).RouteKey)
 	sameRoute(t, e.Route, request(1))
@@ -171,7 +171,7 @@ func TestRecord(t *testing.T) {
 	c := setting(anyone())
 	c.Record = guard.Record{Directory: filepath.Join(t.TempDir(), "sessions"), Bound: 64 << 10}
 	g := run(t, c)
-	engine := talk(t, engineOf(c), request(1))
+	engine := g.back(t, request(1))
 	start := time.Now()
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())

@@ -26,7 +26,7 @@ func TestEqualRoutesShareUpdates(t *testing.T) {
 	for i := range list {
 		list[i] = alike(uint32(i))
 	}
-	talk(t, engineOf(c), list...)
+	g.back(t, list...)
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	updates := r.waitEnd(t) - 1

@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,7 +21,7 @@ func small(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.S
 func TestPeerThatNeverReads(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
 	good := talk(t, neighbour(address(), c))
 	good.waitEnd(t, 0)
 	const routes = 500
@@ -113,7 +112,7 @@ func TestMessageRate(t *testing.T) {
 	p.MessageRate = 100
 	c := setting(p)
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	g.waitUp(t, r.address)
@@ -136,40 +135,28 @@ func TestMessageRate(t *testing.T) {
 	}
 }
 
-// TestEngineThatNeverReads: the peer is not read beyond what may wait for the engine, so memory stays where it is.
-func TestEngineThatNeverReads(t *testing.T) {
+// TestMirrorThatNeverReads: neither the peer nor the engine waits for GoBGP, and what it is still to be told is one change a route.
+func TestMirrorThatNeverReads(t *testing.T) {
+	const routes, rounds = 10_000, 5
 	c := setting(anyone())
 	g := run(t, c)
+	e := g.link(t)
 	accept := await(t, c.Engine.Address.Addr(), small)
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
-	engine := accept()
-	open := &wire.Open{AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}}
-	engine.establish(t, open)
-	_ = engine.Conn.(interface{ SetReadDeadline(time.Time) error }).SetReadDeadline(time.Unix(1, 0)) // its reader ends
-	g.waitUp(t, r.address)
-	stopped := make(chan uint32, 1)
-	go func() {
-		n := uint32(0)
-		for ; n < 1_000_000; n++ {
-			if r.SetWriteDeadline(time.Now().Add(time.Second)) != nil {
-				break
-			}
-			if _, err := r.Write(update(n, 1)); err != nil {
-				break
-			}
+	mirror := accept()
+	mirror.establish(t, &wire.Open{AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}})
+	_ = mirror.Conn.(interface{ SetReadDeadline(time.Time) error }).SetReadDeadline(time.Unix(1, 0)) // its reader ends
+	g.waitMirror(t, r.address)
+	for round := range byte(rounds) {
+		for n := range uint32(routes) {
+			r.say(update(n, round))
 		}
-		stopped <- n
-	}()
-	n := <-stopped
-	if n == 1_000_000 {
-		t.Error("a million routes were read while the engine took none")
 	}
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	t.Logf("%d messages were sent before the peer had to wait; heap %d MB", n, m.HeapAlloc>>20)
-	if s := g.status(t, r.address); s.State != guard.Established {
-		t.Errorf("state %v: %s", s.State, s.Failure)
+	r.say(withdrawal(0))
+	e.waitRoutes(t, r.address, routes-1)
+	if s := g.status(t, r.address); s.State != guard.Established || s.Mirror != guard.Established {
+		t.Errorf("state %v, mirror %v: %s", s.State, s.Mirror, s.Failure)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -13,9 +14,9 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
-	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/guarded"
 	"github.com/tns-project/tns/speaker/internal/live"
 )
 
@@ -24,7 +25,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	c := setting(anyone())
 	a := address()
 	g := run(t, c)
-	engine := talk(t, engineOf(c), request(1), request(2), request(3))
+	engine := g.back(t, request(1), request(2), request(3))
 	outside := talk(t, neighbour(a, c), request(9))
 	engine.WaitRoute(t, 0, request(9).RouteKey)
 	_, next := outside.waitEnd(t, 0)
@@ -36,7 +37,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	outside.announce(t, request(10)) // while nobody is there to hear it
 
 	// The same routes: nothing is said. The new engine hears everything, and its end.
-	engine = talk(t, engineOf(c), request(1), request(2), request(3))
+	engine = g.back(t, request(1), request(2), request(3))
 	engine.WaitRoute(t, 0, request(9).RouteKey)
 	engine.WaitRoute(t, 0, request(10).RouteKey)
 	engine.waitEnd(t, 0)
@@ -49,7 +50,7 @@ func TestEngineRestartIsInvisible(t *testing.T) {
 	engine.end()
 	changed := request(2)
 	changed.Label++
-	talk(t, engineOf(c), request(1), changed)
+	g.back(t, request(1), changed)
 	e, _ := outside.WaitRoute(t, next, changed.RouteKey)
 	sameRoute(t, e.Route, changed)
 	outside.WaitWithdrawal(t, next, request(3).RouteKey)
@@ -77,14 +78,14 @@ func TestHundredEngines(t *testing.T) {
 	for i := range routes {
 		routes[i] = request(uint32(i))
 	}
-	engine := talk(t, engineOf(c), routes...)
+	engine := g.back(t, routes...)
 	outside := talk(t, neighbour(a, c), request(100))
 	engine.WaitRoute(t, 0, request(100).RouteKey)
 	_, next := outside.waitEnd(t, 0)
 	before := g.waitUp(t, a)
 	for n := range 100 {
 		engine.end()
-		engine = talk(t, engineOf(c), routes...)
+		engine = g.back(t, routes...)
 		engine.WaitRoute(t, 0, request(100).RouteKey)
 		engine.waitEnd(t, 0)
 		if s := g.waitUp(t, a); s.Since != before.Since {
@@ -115,7 +116,7 @@ func TestRestartsAreCounted(t *testing.T) {
 	r := call(t, a, g.own())
 	r.establish(t, r.hello())
 	for n := range 3 {
-		engine := talk(t, engineOf(c))
+		engine := g.back(t)
 		s := g.waitUp(t, a)
 		if s.Sessions != 3 || s.Engines != uint64(n)+1 || s.Restarts != uint64(n) {
 			t.Errorf("engine %d: %d sessions, %d engines, %d restarts", n, s.Sessions, s.Engines, s.Restarts)
@@ -128,23 +129,15 @@ func TestRestartsAreCounted(t *testing.T) {
 	}
 }
 
-// These variables make this program an engine, or a guard, and hold its router-id. What else it needs to know are its arguments.
+// These variables make this program an engine, or a guard. What they need to know are the arguments.
 const (
 	engineVariable = "GUARD_TEST_ENGINE"
 	guardVariable  = "GUARD_TEST_GUARD"
 )
 
 // beEngine is a process that is killed; it never comes back.
-func beEngine(address, network, routes string) {
-	at := netip.MustParseAddrPort(address)
-	c := gobgp.Config{
-		RouterID: id(netip.MustParseAddr(os.Getenv(engineVariable))), AS: as, ListenPort: int(at.Port()), ListenAddresses: []netip.Addr{at.Addr()},
-		Peers: []gobgp.Peer{{Prefix: netip.MustParsePrefix(network), Dynamic: true}},
-	}
-	s, err := gobgp.New(c)
-	if err != nil {
-		panic(err)
-	}
+func beEngine(socket, routes string) {
+	s := guarded.New(guarded.Config{Dial: guard.Client{Path: socket}.Link})
 	n, err := strconv.Atoi(routes)
 	if err != nil {
 		panic(err)
@@ -154,15 +147,12 @@ func beEngine(address, network, routes string) {
 			panic(err)
 		}
 	}
+	s.Whole()
 	go func() {
 		for range s.Events() {
 		}
 	}()
-	go func() { panic(s.Run(context.Background())) }()
-	if err := s.Open(context.Background()); err != nil {
-		panic(err)
-	}
-	select {}
+	panic(s.Run(context.Background()))
 }
 
 // TestKilledEngines runs the engine as another process and kills it (-9) in the middle of whatever it does. A peer that another implementation would be,
@@ -171,9 +161,11 @@ func TestKilledEngines(t *testing.T) {
 	const routes, kills = 1000, 20
 	c := setting(anyone())
 	g := run(t, c)
+	socket := g.serve(t).Path
 	start := func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0], c.Engine.Address.String(), c.Engine.Network.String(), strconv.Itoa(routes))
-		cmd.Env = append(os.Environ(), engineVariable+"="+c.RouterID.Addr().String())
+		cmd := exec.Command(os.Args[0], socket, strconv.Itoa(routes))
+		cmd.Env, cmd.Stderr = append(os.Environ(), engineVariable+"=1"), os.Stderr
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +220,7 @@ func TestKilledEngines(t *testing.T) {
 }
 
 // beGuard is a process that is killed; it never comes back.
-func beGuard(own, engine, network string) {
+func beGuard(own, engine, network, socket string) {
 	at := netip.MustParseAddrPort(own)
 	g, err := guard.New(guard.Config{
 		AS: as, RouterID: id(at.Addr()), Listen: []netip.AddrPort{at}, Peers: []guard.Peer{anyone()}, Log: testLog(),
@@ -237,6 +229,11 @@ func beGuard(own, engine, network string) {
 	if err != nil {
 		panic(err)
 	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		panic(err)
+	}
+	go func() { panic(g.Serve(context.Background(), l)) }()
 	panic(g.Run(context.Background()))
 }
 
@@ -245,9 +242,12 @@ func beGuard(own, engine, network string) {
 func TestKilledGuard(t *testing.T) {
 	const kills = 5
 	c := setting(anyone())
-	engine := talk(t, engineOf(c), request(1))
+	mirror := talk(t, engineOf(c))
+	socket := filepath.Join(t.TempDir(), "guard.sock")
+	engine := dialling(t, guard.Client{Path: socket}.Link, request(1))
 	start := func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0], c.Listen[0].String(), c.Engine.Address.String(), c.Engine.Network.String())
+		_ = os.Remove(socket)
+		cmd := exec.Command(os.Args[0], c.Listen[0].String(), c.Engine.Address.String(), c.Engine.Network.String(), socket)
 		cmd.Env, cmd.Stderr = append(os.Environ(), guardVariable+"=1"), os.Stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
@@ -268,26 +268,28 @@ func TestKilledGuard(t *testing.T) {
 		r.establish(t, open)
 		return r
 	}
-	from, next := address(), 0
+	from, next, heard := address(), 0, 0
 	var longest time.Duration
 	for n := range kills + 1 {
 		began := time.Now()
 		cmd := start()
 		r := connect(from)
 		open := time.Now()
-		up, at := engine.Wait(t, next, "session", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp })
+		up, at := mirror.Wait(t, next, "session", func(e speaker.Event) bool { return e.Kind == speaker.SessionUp })
 		if took := up.At.Sub(open); n > 0 {
 			longest = max(longest, took)
 			t.Logf("the guard is there after %v, its inner session %v later", open.Sub(began), took)
 		}
 		r.say(update(1, 1))
-		engine.WaitRoute(t, at, keyOf(1))
+		mirror.WaitRoute(t, at, keyOf(1))
+		_, heard = engine.WaitRoute(t, heard, keyOf(1))
 		r.wait(t, 0, wire.TypeUpdate)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Error(err)
 		}
 		_ = cmd.Wait()
-		_, next = engine.Wait(t, at, "end of the session", func(e speaker.Event) bool { return e.Kind == speaker.SessionDown })
+		_, next = mirror.Wait(t, at, "end of the session", func(e speaker.Event) bool { return e.Kind == speaker.SessionDown })
+		_, heard = engine.WaitDown(t, heard, from)
 	}
 	if longest > time.Second {
 		t.Errorf("GoBGP let the next guard wait for %v", longest)

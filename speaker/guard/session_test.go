@@ -25,7 +25,7 @@ func TestMalformedMessageEndsItsOwnSessionOnly(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := setting(anyone())
 			g := run(t, c)
-			engine := talk(t, engineOf(c))
+			engine := g.back(t)
 			good, bad := call(t, address(), g.own()), call(t, address(), g.own())
 			good.establish(t, good.hello())
 			bad.establish(t, bad.hello())
@@ -49,7 +49,7 @@ func TestMalformedMessageEndsItsOwnSessionOnly(t *testing.T) {
 func TestTruncatedNLRI(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
 	bad := call(t, address(), g.own())
 	bad.establish(t, bad.hello())
 	g.waitUp(t, bad.address)
@@ -67,7 +67,7 @@ func TestTruncatedNLRI(t *testing.T) {
 func TestUnknownEVPNCommunities(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
-	engine := talk(t, engineOf(c))
+	engine := g.back(t)
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	for n, sub := range []byte{0x06, 0x08, 0x0f, 0xff} {
@@ -176,7 +176,7 @@ func TestNoEngine(t *testing.T) {
 	if _, ok := again.waitClosed(t); ok || again.count(wire.TypeOpen) > 0 {
 		t.Error("without an engine a session began")
 	}
-	talk(t, engineOf(c))
+	g.back(t)
 	eventually(t, "the guard lets the peer in again", func() bool {
 		conn, err := tryCall(t.Context(), r.address, g.own())
 		if err != nil {
@@ -201,7 +201,7 @@ func TestNoEngine(t *testing.T) {
 func TestRefreshWithoutEngine(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
-	engine := talk(t, engineOf(c), request(1), request(2))
+	engine := g.back(t, request(1), request(2))
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	eventually(t, "two UPDATEs and End-of-RIB", func() bool { return r.count(wire.TypeUpdate) == 3 })

@@ -21,8 +21,9 @@ type Status struct {
 	Dynamic     bool              `json:"dynamic"`
 	Description string            `json:"description"`
 	HoldTime    time.Duration     `json:"hold_time"` // agreed
-	Engine      State             `json:"engine"`    // of the inner session
+	Engine      State             `json:"engine"`    // Established while one is told of the session
 	EngineSince time.Time         `json:"engine_since"`
+	Mirror      State             `json:"mirror"`     // of the inner session, with GoBGP
 	RoutesIn    int               `json:"routes_in"`  // the peer's
 	RoutesOut   int               `json:"routes_out"` // the engine's
 	Waiting     int               `json:"waiting"`    // routes that the peer is still to be told
@@ -91,7 +92,7 @@ func (p *peer) postContext(ctx context.Context, h happening) bool {
 func (p *peer) status() Status {
 	s := Status{
 		Peer: p.address, Inner: p.inside, AS: p.config.AS, State: Active, Since: p.born, Dynamic: p.config.Dynamic, Description: p.config.Description,
-		Engine: p.inner.state, EngineSince: p.inner.since, Failure: p.failure, Refusals: p.refused.kinds(),
+		Engine: p.inner.state, EngineSince: p.inner.since, Mirror: p.inner.state, Failure: p.failure, Refusals: p.refused.kinds(),
 		Counters: p.count,
 	}
 	if p.short {
