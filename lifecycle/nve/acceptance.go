@@ -34,6 +34,11 @@ func (o *offer) bindingKey() BindingKey {
 	return BindingKey{VNI: o.vn.VNI, Name: o.vn.hash, MAC: o.route.MAC, IP: o.route.IP}
 }
 
+// consent is what a credential must say for the request.
+func (o *offer) consent() evpn.Consent {
+	return o.request.Consent(o.vm.TES, &evpn.Route{RouteKey: o.route.RouteKey, Label: o.route.Label})
+}
+
 // accept journals what a set that was applied is accepted with; what the set before had and this one has not is forgotten.
 func (e *Edge) accept(r *record, s *set) {
 	before := e.memory.Acceptances[r.key]
@@ -51,7 +56,7 @@ func (e *Edge) accept(r *record, s *set) {
 		if q.Credential == nil {
 			continue
 		}
-		if a := (Acceptance{credentialed(q.Policy), *q.Credential, q.Consent(o.vm.TES, &o.route).Expiry}); !honoured || e.now.Before(endOf(a.Expiry)) {
+		if a := (Acceptance{credentialed(q.Policy), *q.Credential, o.consent().Expiry}); !honoured || e.now.Before(endOf(a.Expiry)) {
 			after[k] = a
 		}
 	}

@@ -20,8 +20,7 @@ type answer struct {
 
 // decision is what was decided about one route of a record's newest set.
 type decision struct {
-	key     evpn.RouteKey
-	content string
+	of      *offer // as it was then
 	refusal evpn.Reason
 	answer  answer
 	made    bool // not while the procedure runs
@@ -30,9 +29,9 @@ type decision struct {
 // conclude answers one route of the newest set, as far as anybody still asks, and keeps the answer for when the same request comes again.
 func (e *Edge) conclude(r *record, d *decision, a answer) {
 	d.answer, d.made = a, true
-	o := r.offers.get(d.key)
+	o := r.offers.get(d.of.route.RouteKey)
 	if o == nil {
-		o = r.kept.get(d.key)
+		o = r.kept.get(d.of.route.RouteKey)
 	}
 	if o != nil && r.decides(o) {
 		e.respond(o, a)
@@ -42,7 +41,7 @@ func (e *Edge) conclude(r *record, d *decision, a answer) {
 // decides reports whether the offer is a route of the record's newest decided set.
 func (r *record) decides(o *offer) bool {
 	d := r.decisions.get(o.route.RouteKey)
-	return d != nil && r.decided && o.request.Sequence == r.sequence && o.content == d.content
+	return d != nil && r.decided && o.request.Sequence == r.sequence && o.content == d.of.content
 }
 
 // tellState answers all that asks for the record with its state: status 1 and why when the NVE did something on its own, SUCCESS when the set in question was
@@ -69,7 +68,7 @@ func (e *Edge) tellState(r *record, status evpn.Status) {
 // refuseSet answers each route of the newest set with its own reason, and those that nothing speaks against with 18 (SPEC §2, index and count).
 func (e *Edge) refuseSet(r *record, v Verdict) {
 	for _, d := range r.decisions {
-		why, ok := v[d.key]
+		why, ok := v[d.of.route.RouteKey]
 		if !ok {
 			why = evpn.IncompleteSet
 		}
@@ -116,6 +115,18 @@ func (e *Edge) answerKey(o *offer) evpn.RouteKey {
 
 // respond tells the response to one request.
 func (e *Edge) respond(o *offer, a answer) {
+	o.told, o.stands = &a, &a
+	if o.vm.TES == e.config.ID {
+		e.answeredServer(o)
+	}
+	e.stats.answered(a.status, a.reason)
+	e.say(o, e.response(o, a))
+	e.noteOf(whom{vm: o.vm.VM, tes: o.vm.TES, mac: o.route.MAC, ip: o.route.IP}, history.Event{Kind: history.KindResponse, VNI: uint32(o.vni),
+		Op: o.request.Op.String(), State: wireState(a.state).String(), Status: a.status.String(), Reason: reasonText(a.reason), Sequence: a.sequence})
+}
+
+// response is an answer as a route.
+func (e *Edge) response(o *offer, a answer) evpn.Route {
 	r := evpn.Response{
 		Index: o.request.Index, Count: o.request.Count,
 		Status: a.status, State: wireState(a.state), Reason: a.reason, Sequence: a.sequence,
@@ -130,20 +141,13 @@ func (e *Edge) respond(o *offer, a answer) {
 			r.Tag = e.localTag(o)
 		}
 	}
-	o.told = &a
-	if o.vm.TES == e.config.ID {
-		e.answeredServer(o)
-	}
-	e.stats.answered(a.status, a.reason)
 	cs := make([]evpn.ExtendedCommunity, 1, 9)
 	cs[0] = evpn.ExtendedCommunity(evpn.ResponseTarget(o.vm.TES))
-	e.say(o, evpn.Route{
-		RouteKey: o.answer, Label: o.vni, NextHop: e.nextHop(),
+	return evpn.Route{
+		RouteKey: e.answerKey(o), Label: o.vni, NextHop: e.nextHop(),
 		Communities:      r.AppendCommunities(cs),
 		LargeCommunities: []evpn.LargeCommunity{r.Mirror(e.config.AS)},
-	})
-	e.noteOf(whom{vm: o.vm.VM, tes: o.vm.TES, mac: o.route.MAC, ip: o.route.IP}, history.Event{Kind: history.KindResponse, VNI: uint32(o.vni),
-		Op: o.request.Op.String(), State: wireState(a.state).String(), Status: a.status.String(), Reason: reasonText(a.reason), Sequence: a.sequence})
+	}
 }
 
 func vmText(v evpn.VMID) string {

@@ -23,7 +23,7 @@ func (e *Edge) arrive(o *offer) {
 	r.gone = nil
 	if old := r.kept.get(k); old != nil {
 		r.kept.drop(k)
-		if old.answer != o.answer {
+		if e.answerKey(old) != e.answerKey(o) {
 			e.unsay(old)
 		}
 	}
@@ -48,7 +48,7 @@ func (e *Edge) arrive(o *offer) {
 // returned clears the mark when the newest set stands again as a whole.
 func (e *Edge) returned(r *record) {
 	for _, d := range r.decisions {
-		if o := r.offers.get(d.key); o == nil || !r.decides(o) {
+		if o := r.offers.get(d.of.route.RouteKey); o == nil || !r.decides(o) {
 			return
 		}
 	}

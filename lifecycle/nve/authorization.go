@@ -43,7 +43,7 @@ func (e *Edge) vouched(o *offer) (why evpn.Reason, text string) {
 		}
 		return evpn.ReasonNone, ""
 	}
-	what := q.Consent(o.vm.TES, &o.route)
+	what := o.consent()
 	if before && accepted.Expiry == what.Expiry && accepted.Credential.Equal(*q.Credential) {
 		return evpn.ReasonNone, ""
 	}

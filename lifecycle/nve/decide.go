@@ -25,7 +25,7 @@ func (e *Edge) decide(r *record, s *set) {
 	r.decisions = make(decisions, len(s.offers))
 	made := make([]decision, len(s.offers))
 	for i, o := range s.offers {
-		made[i] = decision{key: o.route.RouteKey, content: o.content}
+		made[i] = decision{of: o}
 		r.decisions[i] = &made[i]
 	}
 	e.rememberSequence(r)

@@ -50,10 +50,10 @@ type Edge struct {
 	requests map[evpn.RouteKey]*offer // standing requests, by NLRI
 	refused  map[foreignKey]*offer    // requests of those who may not speak for the TES-ID
 	records  map[VMKey]*record
-	bound    map[evpn.RouteKey]*record // who holds a binding, by the request's NLRI
-	dry      map[VMKey]offers          // dry runs that stand
-	stations map[StationKey]*station   // (VN, MAC)
-	answers  map[evpn.RouteKey][]said  // the standing responses, by their own NLRI; the last is told
+	bound    map[evpn.RouteKey]*record  // who holds a binding, by the request's NLRI
+	dry      map[VMKey]offers           // dry runs that stand
+	stations map[StationKey]*station    // (VN, MAC)
+	answers  map[evpn.RouteKey][]*offer // whose responses stand, by the NLRI of these; the last is told
 	fabric   map[netip.Addr]*fabricPeer
 
 	express     express
@@ -95,7 +95,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{}, named: map[string]*vn{},
 		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
 		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]offers{},
-		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]said{},
+		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]*offer{},
 		express: newExpress(), authorities: map[evpn.RouterID]*fabricPeer{}, mourned: map[evpn.RouterID]*fabricPeer{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},
 		waiting: map[dataplane.Key]*procedure{}, unready: map[evpn.RouterID]struct{}{}, unheard: map[netip.Addr]struct{}{}, deferred: map[VMKey]struct{}{},

@@ -61,7 +61,7 @@ func (e *Edge) settlePolicy(st *station, want enforced) written {
 	switch {
 	case !want.inForce:
 		st.policed = false
-	case !st.policy.asks() && st.entry.LocalPort != "":
+	case !st.policy.asks() && st.entry.port != "":
 		st.policed = true // what goes on without a policy does so until it has one
 	}
 	st.policy = want
@@ -135,7 +135,7 @@ func (e *Edge) prepareHeld() {
 		if want := e.enforcedOf(st); want.inForce || want.equal(&st.policy) {
 			continue
 		}
-		if e.config.Restarted && st.entry == (dataplane.Entry{}) {
+		if e.config.Restarted && st.entry == (forwarded{}) {
 			e.Forwarder.Unset(st.fdbKey())
 		}
 		e.settle(st)

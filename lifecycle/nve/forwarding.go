@@ -15,6 +15,16 @@ type written struct {
 	generation dataplane.Generation
 }
 
+// forwarded is where a station's frames go.
+type forwarded struct {
+	port string
+	vtep netip.Addr
+}
+
+func (st *station) fdbEntry() dataplane.Entry {
+	return dataplane.Entry{Key: st.fdbKey(), LocalPort: st.entry.port, VTEP: st.entry.vtep}
+}
+
 func (st *station) fdbKey() dataplane.Key {
 	return dataplane.Key{Kind: dataplane.Unicast, VNI: dataplane.VNI(st.key.VNI), MAC: dataplane.MAC(st.key.MAC)}
 }
@@ -36,28 +46,26 @@ func (e *Edge) settle(st *station) written {
 	} else {
 		defer func() { e.settlePolicy(st, policy) }()
 	}
-	want := dataplane.Entry{Key: st.fdbKey()}
+	var want forwarded
 	remote := st.active() == nil && !st.duplicate && st.best != nil && len(st.vn.members) > 0 && st.outranked()
 	switch port := st.local(); {
 	case port != "":
-		want.LocalPort = port
+		want.port = port
 	case remote:
-		want.VTEP = st.best.VTEP
-	default:
-		want = dataplane.Entry{}
+		want.vtep = st.best.VTEP
 	}
 	e.settleNeighbors(st, remote)
 	w := written{key: st.fdbKey()}
 	if was := st.entry; want != was {
 		st.entry, st.broken = want, false
-		if was.LocalPort != want.LocalPort {
-			e.opened(st.vn, want.LocalPort, 1)
-			e.opened(st.vn, was.LocalPort, -1)
+		if was.port != want.port {
+			e.opened(st.vn, want.port, 1)
+			e.opened(st.vn, was.port, -1)
 		}
-		if want == (dataplane.Entry{}) {
+		if want == (forwarded{}) {
 			w.generation = e.Forwarder.Unset(w.key)
 		} else {
-			w.generation = e.Forwarder.Set(want)
+			w.generation = e.Forwarder.Set(st.fdbEntry())
 		}
 	}
 	e.forgetLater(st)
@@ -67,8 +75,8 @@ func (e *Edge) settle(st *station) written {
 // confirm settles the station and has the kernel answer for the entry, also where it should have it already.
 func (e *Edge) confirm(st *station) written {
 	w := e.settle(st)
-	if w.generation == 0 && st.entry != (dataplane.Entry{}) {
-		w.generation = e.Forwarder.Set(st.entry)
+	if w.generation == 0 && st.entry != (forwarded{}) {
+		w.generation = e.Forwarder.Set(st.fdbEntry())
 	}
 	return w
 }
@@ -140,7 +148,7 @@ func (e *Edge) keeps(res dataplane.Result) {
 	switch {
 	case st == nil || st.holder == nil || st.broken == (res.Err != nil):
 		return
-	case res.Key.Kind == dataplane.Unicast && st.entry.LocalPort != "":
+	case res.Key.Kind == dataplane.Unicast && st.entry.port != "":
 	case res.Key.Kind == dataplane.Policy && st.policy.inForce && res.Generation >= st.policyWritten:
 	default:
 		return
@@ -188,10 +196,10 @@ func (e *Edge) noteKernel(res dataplane.Result) {
 		ev.Detail = "failed: " + res.Err.Error()
 	case res.Removed:
 		ev.Detail = "removed"
-	case st != nil && st.entry.LocalPort != "":
-		ev.Detail = "on port " + st.entry.LocalPort
+	case st != nil && st.entry.port != "":
+		ev.Detail = "on port " + st.entry.port
 	case st != nil:
-		ev.Detail = "behind " + addrText(st.entry.VTEP)
+		ev.Detail = "behind " + addrText(st.entry.vtep)
 	}
 	if st == nil || len(st.records) == 0 {
 		e.noteOf(about, ev)

@@ -316,7 +316,7 @@ func (w *world) invariants(after string) {
 			fail("response %s does not stand", k)
 			continue
 		}
-		if told := all[len(all)-1].route; told.RouteKey != r.RouteKey {
+		if told := e.answerKey(all[len(all)-1]); told != r.RouteKey {
 			fail("response %s is another", k)
 		}
 	}

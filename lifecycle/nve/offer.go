@@ -13,19 +13,26 @@ import (
 
 // offer is one request route that stands: state, not an event. Where several sessions bring the same NLRI it stands as long as one of them does.
 type offer struct {
-	route   evpn.Route
+	route   requested
+	whole   *evpn.Route // as it came, of one that is not read
 	request evpn.Request
 	vm      VMKey
+	vni     evpn.VNI // resolved; 0 = unknown VN
 	vn      *vn
-	vni     evpn.VNI      // resolved; 0 = unknown VN
-	content string        // what must be equal for an equal sequence (SPEC §2)
-	at      time.Time     // when it arrived
-	early   bool          // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
-	from    netip.Addr    // the peer that brought it last
-	also    []netip.Addr  // the others that bring it
-	foreign bool          // of somebody who may not speak for its TES-ID
-	answer  evpn.RouteKey // its response's NLRI
-	told    *answer       // the response; nil: none yet
+	content string       // what must be equal for an equal sequence (SPEC §2)
+	at      time.Time    // when it arrived
+	from    netip.Addr   // the peer that brought it last
+	also    []netip.Addr // the others that bring it
+	told    *answer      // the response; nil: none yet
+	stands  *answer      // the response that stands, be it to the request before
+	early   bool         // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
+	foreign bool         // of somebody who may not speak for its TES-ID
+}
+
+// requested is what stays of a request's route when it is read.
+type requested struct {
+	evpn.RouteKey
+	Label evpn.VNI
 }
 
 // foreignKey names a request of someone who may not speak for its TES-ID.
@@ -50,7 +57,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	if p.local {
 		p.heard = e.now
 	}
-	o := &offer{route: r, at: p.heard, early: !p.ended, from: p.address}
+	o := &offer{route: requested{r.RouteKey, r.Label}, at: p.heard, early: !p.ended, from: p.address}
 	req, err := evpn.DecodeRequest(r.Communities)
 	o.request = req
 	if r.Label == 0 {
@@ -65,7 +72,6 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	}
 	id, complaint := e.identify(p, &r)
 	o.vm = VMKey{VM: req.VM, TES: id}
-	o.answer = e.answerKey(o)
 	if complaint != "" {
 		if id == 0 { // nobody to tell but people
 			e.stats.ignored++
@@ -74,7 +80,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 			return
 		}
 		e.dropFrom(p, r.RouteKey, withdrew) // what it said before, it says no more
-		o.foreign = true
+		o.foreign, o.whole = true, &r
 		if err != nil {
 			o.request.VM = evpn.VMID{} // its index and count may be none, and would be in the response
 		}
@@ -92,7 +98,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		if old.from != p.address {
 			o.also = append(slices.DeleteFunc(slices.Clone(old.also), func(a netip.Addr) bool { return a == p.address }), old.from)
 		}
-		if old.answer != o.answer {
+		if e.answerKey(old) != e.answerKey(o) {
 			e.unsay(old)
 		}
 	} else {
@@ -108,11 +114,11 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 		e.malformed(o, old, err.Error(), false)
 		return
 	}
-	if text := badRoute(o); text != "" {
+	if text := badRoute(o, &r); text != "" {
 		e.malformed(o, old, text, true)
 		return
 	}
-	o.content = contentOf(o)
+	o.content = contentOf(&r)
 	if old != nil && old.content != "" && (old.vm != o.vm || old.dryRun() != o.dryRun()) {
 		e.gone(old, replaced)
 	}
@@ -127,8 +133,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 }
 
 // badRoute is what makes a request malformed beside its communities.
-func badRoute(o *offer) string {
-	r := &o.route
+func badRoute(o *offer, r *evpn.Route) string {
 	_, number, _ := r.RD.Split()
 	dry := o.request.Flags&evpn.FlagDryRun != 0
 	switch {
@@ -235,8 +240,8 @@ func (o *offer) dryRun() bool { return o.request.Flags&evpn.FlagDryRun != 0 }
 
 // contentOf is the request's content, to compare with another one of the same NLRI: label and all communities of type 0x88 but ECHO, reserved bits
 // cleared (SPEC §2, sequence).
-func contentOf(o *offer) string {
-	return text(o.route.Label, evpn.Content(o.route.Communities))
+func contentOf(r *evpn.Route) string {
+	return text(r.Label, evpn.Content(r.Communities))
 }
 
 func text(label evpn.VNI, cs []evpn.ExtendedCommunity) string {

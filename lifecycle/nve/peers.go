@@ -265,7 +265,7 @@ func (e *Edge) reconsider(freed map[evpn.RouterID]bool) {
 		}
 		e.later(func() {
 			if q := e.peers[k.peer]; q != nil && e.refused[k] == o {
-				e.offered(q, o.route)
+				e.offered(q, *o.whole)
 			}
 		})
 	}

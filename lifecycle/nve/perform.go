@@ -141,7 +141,7 @@ func (e *Edge) forward(p *procedure) bool {
 
 // changesPort reports whether the station's frames meet a policy now, on another port than those of the record.
 func (st *station) changesPort(r *record) bool {
-	return st.policy.inForce && st.entry.LocalPort != "" && st.entry.LocalPort != st.vn.portOf(r.key.TES, st.key.MAC)
+	return st.policy.inForce && st.entry.port != "" && st.entry.port != st.vn.portOf(r.key.TES, st.key.MAC)
 }
 
 // await makes the procedure wait for an entry. Another one's wait for it is over: what it asked for is overtaken.

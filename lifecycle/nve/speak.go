@@ -8,21 +8,15 @@ import (
 	"github.com/tns-project/tns/lifecycle/history"
 )
 
-// said is one response that stands, and the request that it answers.
-type said struct {
-	offer *offer
-	route evpn.Route
-}
-
 // say announces a response. Two requests can have one response NLRI: of one VN by number and by name, of two unknown VNs, or of a TES and of one that
 // pretends to be it. The one told last stands, but never before one that counts more; when its request goes, the other's is told again.
 func (e *Edge) say(o *offer, r evpn.Route) {
-	all := slices.DeleteFunc(e.answers[o.answer], func(s said) bool { return s.offer.sameRequest(o) })
+	all := slices.DeleteFunc(e.answers[r.RouteKey], o.sameRequest)
 	at := len(all)
-	for at > 0 && e.weight(all[at-1].offer) > e.weight(o) {
+	for at > 0 && e.weight(all[at-1]) > e.weight(o) {
 		at--
 	}
-	e.answers[o.answer] = slices.Insert(all, at, said{o, r})
+	e.answers[r.RouteKey] = slices.Insert(all, at, o)
 	if at == len(all) {
 		e.announceTES(r)
 	}
@@ -30,9 +24,10 @@ func (e *Edge) say(o *offer, r evpn.Route) {
 
 // adopt makes the response to a request the newer one's, that has its NLRI now: it stands until that is answered.
 func (e *Edge) adopt(o *offer) {
-	for i, s := range e.answers[o.answer] {
-		if s.offer.sameRequest(o) {
-			e.answers[o.answer][i].offer = o
+	all := e.answers[e.answerKey(o)]
+	for i, other := range all {
+		if other.sameRequest(o) {
+			all[i], o.stands = o, other.stands
 		}
 	}
 }
@@ -50,21 +45,23 @@ func (e *Edge) weight(o *offer) int {
 
 // unsay takes a request's response back.
 func (e *Edge) unsay(o *offer) {
-	all := e.answers[o.answer]
-	i := slices.IndexFunc(all, func(s said) bool { return s.offer == o })
+	key := e.answerKey(o)
+	all := e.answers[key]
+	i := slices.Index(all, o)
 	if i < 0 {
 		return
 	}
 	last := i == len(all)-1
 	all = slices.Delete(all, i, i+1)
 	if len(all) == 0 {
-		delete(e.answers, o.answer)
-		e.withdrawTES(o.answer)
+		delete(e.answers, key)
+		e.withdrawTES(key)
 		return
 	}
-	e.answers[o.answer] = all
+	e.answers[key] = all
 	if last {
-		e.announceTES(all[len(all)-1].route)
+		below := all[len(all)-1]
+		e.announceTES(e.response(below, *below.stands))
 	}
 }
 

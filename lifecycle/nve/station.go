@@ -29,10 +29,10 @@ type station struct {
 	other bool      // another edge had it
 	gone  time.Time // when the last route went
 
-	entry     dataplane.Entry // what was asked of the kernel; the zero value is nothing
-	broken    bool            // the kernel refused to keep it
-	policy    enforced        // what was asked of the kernel; the zero value is nothing
-	policed   bool            // the kernel has it in force
+	entry     forwarded // what was asked of the kernel; the zero value is nothing
+	broken    bool      // the kernel refused to keep it
+	policy    enforced  // what was asked of the kernel; the zero value is nothing
+	policed   bool      // the kernel has it in force
 	neighbors []netip.Addr
 
 	policyWritten dataplane.Generation // the last that was asked for
