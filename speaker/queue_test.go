@@ -285,3 +285,28 @@ func TestQueueMergingLosesNoState(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkQueue is events of a hundred peers, so many at a time, put and taken.
+func BenchmarkQueue(b *testing.B) {
+	for _, n := range []int{1, 256, 20000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			events := make([]speaker.Event, n)
+			for i := range events {
+				k := key(byte(i))
+				k.MAC[3], k.MAC[4] = byte(i>>16), byte(i>>8)
+				events[i] = speaker.Event{Kind: speaker.Announced, Epoch: 1, Peer: netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 100)}), Route: evpn.Route{RouteKey: k}}
+			}
+			q, into := speaker.NewQueue(), make([]speaker.Event, 0, 256)
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, e := range events {
+					q.Put(e)
+				}
+				for range (n + 255) / 256 {
+					into, _ = q.Take(into[:0], 256)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/event")
+		})
+	}
+}
