@@ -64,6 +64,19 @@ func (q *Queue) Put(e Event) {
 	q.signal()
 }
 
+// PutAll is Put of many, at once.
+func (q *Queue) PutAll(events []Event) {
+	if len(events) == 0 {
+		return
+	}
+	q.mu.Lock()
+	for _, e := range events {
+		q.put(&e)
+	}
+	q.mu.Unlock()
+	q.signal()
+}
+
 func (q *Queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
