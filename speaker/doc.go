@@ -6,5 +6,7 @@
 //
 // A reader may be slow: events wait in a Queue, merged per peer and route, and never hold up BGP.
 //
-// Package speaker/gobgp is an implementation with an embedded GoBGP, package speaker/speakertest one in memory for tests.
+// The daemons' is joined in cmd/internal/bgp of a guard (speaker/guard), the engine's end of the link to it (speaker/guarded, in the words of speaker/link) and
+// the table for people (speaker/gobgp, Mirror). Package speaker/gobgp is also an implementation by itself, with an embedded GoBGP, and package
+// speaker/speakertest one in memory for tests.
 package speaker

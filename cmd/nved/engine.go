@@ -104,7 +104,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		{Name: "hooks", Run: poster.Run},
 		{Name: "edge", Run: func(ctx context.Context) error { return edge.Run(ctx, inputs) }},
 		{Name: "sessions", Run: func(ctx context.Context) error { return sessions(ctx, parent, log, fabric, tesPlane) }},
-		{Name: "renewal", Run: func(ctx context.Context) error { return started.renew(ctx, log, h.TES.client(), h.Fabric.client()) }},
+		{Name: "renewal", Run: func(ctx context.Context) error { return started.whole(ctx, tesPlane, fabric) }},
 		{Name: "control API", Run: bgp.AfterOpen(control.NewServer(socket, b).Run, fabric, tesPlane)},
 	}
 	if c.Express != nil {

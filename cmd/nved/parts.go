@@ -23,6 +23,7 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, Listen: bgp.ListenOn(c.ListenPort, c.Listen), API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
+		NextHop:      c.VTEP,
 		Inner:        tesInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
 		Record: recordIn(c, "tes"),
 		Log:    log.WithField("plane", "tes"),
@@ -44,7 +45,7 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 // fabricSpeaker is the speaker towards other VTEPs.
 func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
-		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite,
+		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite, NextHop: c.VTEP,
 		Inner: fabricInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
 		Record: recordIn(c, "fabric"),
 		Log:    log.WithField("plane", "fabric"),

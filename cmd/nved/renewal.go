@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"github.com/tns-project/tns/lifecycle/nve"
 	"github.com/tns-project/tns/speaker/guard"
 )
@@ -44,29 +42,15 @@ func standing(fabric interface {
 // retryTime is the pause before a guard that does not answer is asked again: it is being started.
 const retryTime = 100 * time.Millisecond
 
-// renew tells the guards when the start is over, and any guard that comes later that it has been.
-func (s *start) renew(ctx context.Context, log *logrus.Entry, guards ...guard.Client) error {
+// whole tells the guards, by each plane's speaker, when the start is over; any guard that comes later hears it from them. It ends with ctx.
+func (s *start) whole(ctx context.Context, planes ...interface{ Whole() }) error {
 	select {
 	case <-s.over:
+		for _, p := range planes {
+			p.Whole()
+		}
 	case <-ctx.Done():
-		return nil
 	}
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, g := range guards {
-		all.Go(func() {
-			for ctx.Err() == nil {
-				if err := g.Renewed(ctx); err == nil {
-					// Listening lasts as long as this guard does.
-					err = g.Notices(ctx, func(n guard.Notice) bool { return true })
-					log.WithError(err).Debug("the guard is gone")
-				}
-				select {
-				case <-time.After(retryTime):
-				case <-ctx.Done():
-				}
-			}
-		})
-	}
+	<-ctx.Done()
 	return nil
 }

@@ -84,6 +84,7 @@ func speakerConfig(c *config.TES, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, API: c.GoBGP, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.ResponseTarget(c.ID)},
+		NextHop:      c.NextHop,
 		Inner:        netip.MustParsePrefix("127.64.0.0/10"),
 		Record:       c.Record,
 		Log:          log,

@@ -52,8 +52,11 @@ func (w *World) move(ctx context.Context, n int, times map[string][]time.Duratio
 		return err
 	}
 	if w.System == FRR {
-		if err := waitFor(ctx, pause); err != nil {
-			return err
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	began, err := w.leave(ctx, v)

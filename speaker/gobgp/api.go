@@ -23,17 +23,20 @@ import (
 // depends. GoBGP runs requests in its one loop, where a
 // panic ends the process, so what a writer sends is read and written again before GoBGP sees it.
 type gate struct {
-	table *table
-	write bool
-	names *Names        // nil: none
-	lists chan struct{} // a token for each listing at a time: one holds GoBGP's loop for as long as its table is big
+	standing func() (map[evpn.RouteKey]*api.Path, error)
+
+	table  *table
+	mirror *Mirror // nil: GoBGP speaks for itself
+	write  bool
+	names  *Names        // nil: none
+	lists  chan struct{} // a token for each listing at a time: one holds GoBGP's loop for as long as its table is big
 }
 
 // maxLists is how many tables may be listed at a time.
 const maxLists = 2
 
 func (s *Speaker) gate() *gate {
-	return &gate{table: s.table, write: s.config.APIWrite, lists: make(chan struct{}, maxLists), names: s.config.Names}
+	return &gate{standing: s.standing, table: s.table, mirror: s.mirror, write: s.config.APIWrite, lists: make(chan struct{}, maxLists), names: s.config.Names}
 }
 
 func (g *gate) options() []grpc.ServerOption {
@@ -63,7 +66,9 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 		return g.addPath(ctx, r, handler)
 	case *api.DeletePathRequest:
 		return g.deletePath(ctx, r, handler)
-	case *api.ResetPeerRequest, *api.EnablePeerRequest:
+	case *api.ResetPeerRequest:
+		return g.reset(ctx, r, handler)
+	case *api.EnablePeerRequest:
 		return handler(ctx, request)
 	case *api.DisablePeerRequest, *api.ShutdownPeerRequest:
 		return nil, refused(method, errors.New("the session would stay down, and the daemon depends on it; reset and softreset are allowed"))
@@ -90,7 +95,13 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	return handler(srv, checkedStream{stream, ctx, cancel})
+	var checked grpc.ServerStream = checkedStream{stream, ctx, cancel}
+	if method == "ListPath" && g.mirror != nil {
+		if checked, err = g.mirror.listing(checked); err != nil {
+			return err
+		}
+	}
+	return handler(srv, checked)
 }
 
 // checkedStream refuses the one watch that ends the process: with local routes, after policy, of one peer, with what is there already. And it ends the
@@ -134,6 +145,7 @@ func (g *gate) addPath(ctx context.Context, r *api.AddPathRequest, handler grpc.
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "AddPath: %v", err)
 	}
+	g.settle()
 	g.table.mu.Lock()
 	defer g.table.mu.Unlock()
 	if at, ok := macOf(key); ok && len(g.table.macs[at]) > 0 {
@@ -143,11 +155,15 @@ func (g *gate) addPath(ctx context.Context, r *api.AddPathRequest, handler grpc.
 		return nil, refused("AddPath", fmt.Errorf("%v is announced by the daemon", key))
 	}
 	response, err := handler(ctx, &api.AddPathRequest{TableType: r.TableType, Path: clean})
-	if err == nil {
-		g.table.foreign[key] = true
-		g.table.changed()
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	g.table.foreign[key] = true
+	g.table.changed()
+	if err := g.inject(key, clean); err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "AddPath: nobody is told of %v: %v", key, err)
+	}
+	return response, nil
 }
 
 // deletePath deletes a path, the one with a UUID, or all EVPN paths. Ours may be among them: the owner hears of it and puts them back.
@@ -172,17 +188,39 @@ func (g *gate) deletePath(ctx context.Context, r *api.DeletePathRequest, handler
 		}
 		request.Family = familyEVPN
 	}
+	g.settle()
+	response, err := g.locked(ctx, request, handler)
+	if err != nil {
+		return nil, err
+	}
+	gone := func(k evpn.RouteKey) bool { return k == key }
+	switch {
+	case len(r.Uuid) > 0:
+		standing, err := g.standing()
+		if err != nil {
+			return nil, err
+		}
+		gone = func(k evpn.RouteKey) bool { return standing[k] == nil }
+	case r.Path == nil:
+		gone = func(evpn.RouteKey) bool { return true }
+	}
+	g.eject(gone)
+	g.table.changed()
+	return response, nil
+}
+
+// locked changes GoBGP's table.
+func (g *gate) locked(ctx context.Context, request any, handler grpc.UnaryHandler) (any, error) {
 	g.table.mu.Lock()
 	defer g.table.mu.Unlock()
-	response, err := handler(ctx, request)
-	if err == nil {
-		delete(g.table.foreign, key)
-		if r.Path == nil && len(r.Uuid) == 0 {
-			clear(g.table.foreign)
-		}
-		g.table.changed()
+	return handler(ctx, request)
+}
+
+// settle has the table as it is announced before somebody changes it.
+func (g *gate) settle() {
+	if g.mirror != nil {
+		g.mirror.settle()
 	}
-	return response, err
 }
 
 // cleanPath reads a path that someone else made and writes it again, in octets: what GoBGP will find there it has read once, here, without harm.

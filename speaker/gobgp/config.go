@@ -18,13 +18,16 @@ type Config struct {
 	AS              uint32
 	ListenPort      int // 0: 179; -1: do not listen
 	ListenAddresses []netip.Addr
-	API             string // gRPC of the stock CLI, unix:///… or host:port (loopback), comma list; "" = none
-	APIWrite        bool   // let the API add and delete paths, and reset sessions
-	Names           *Names // of peers behind a guard, for the API; nil: peers have their own addresses
+	API             string     // gRPC of the stock CLI, unix:///… or host:port (loopback), comma list; "" = none
+	APIWrite        bool       // let the API add and delete paths, and reset sessions
+	Names           *Names     // of peers behind a guard, for the API; nil: peers have their own addresses
+	NextHop         netip.Addr // of routes that are added through the API without one, at a Mirror
 	Peers           []Peer
 	RouteTargets    []evpn.RouteTarget // RTC (RFC 4684) memberships announced where the peer has it; none: RTC is not offered
 	EndOfRIBTimeout time.Duration      // an EndOfRIB is implied that long after SessionUp, 30 s
 	Log             *logrus.Entry      // nil: no log
+
+	source Source // of a Mirror
 }
 
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.

@@ -60,10 +60,18 @@ func (t *table) evict(k evpn.RouteKey) error {
 			if err := t.remove(f); err != nil {
 				return err
 			}
-			delete(t.foreign, f)
+			t.eject(f)
 		}
 	}
 	return nil
+}
+
+// eject forgets a route that people had added.
+func (t *table) eject(k evpn.RouteKey) {
+	if t.foreign[k] && t.ejected != nil {
+		t.ejected(k)
+	}
+	delete(t.foreign, k)
 }
 
 // higher lists our routes in GoBGP's table that stand in the way of r, lowest sequence first.

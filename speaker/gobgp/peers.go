@@ -97,12 +97,20 @@ func (s *Speaker) staticPeer(p Peer) *api.Peer {
 }
 
 func (s *Speaker) peerGroup(name string, p Peer) *api.PeerGroup {
-	return &api.PeerGroup{
+	group := &api.PeerGroup{
 		Conf: &api.PeerGroupConf{
 			PeerGroupName: name, PeerAsn: p.AS, AuthPassword: p.Password, Description: p.Description,
 		},
 		EbgpMultihop: multihop(p), Timers: timers(p), Transport: transport(p), GracefulRestart: gracefulRestart(), AfiSafis: s.families(),
 	}
+	if s.config.source != nil {
+		// GoBGP tells a client of a route server nothing of the global table, which is what our own routes are in, without a look at each client for each
+		// route. And what the clients send is not for each other.
+		group.RouteServer = &api.RouteServer{RouteServerClient: true}
+		reject := &api.PolicyAssignment{DefaultAction: api.RouteAction_REJECT}
+		group.ApplyPolicy = &api.ApplyPolicy{ImportPolicy: reject, ExportPolicy: reject}
+	}
+	return group
 }
 
 func timers(p Peer) *api.Timers {

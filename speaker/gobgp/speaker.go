@@ -26,6 +26,7 @@ type Speaker struct {
 	counters counters
 	watch    *watch
 	table    *table
+	mirror   *Mirror    // that this is of, or nil
 	fatal    chan error // capacity 1: what GoBGP thinks ends the process
 
 	mu     sync.Mutex // of what follows
@@ -142,7 +143,12 @@ func (s *Speaker) start(ctx context.Context) error {
 	s.stop = cancel
 	s.watch.settle = func(peer netip.Addr, epoch uint64) { s.settleEnd(watching, peer, epoch) }
 	s.watch.lost = func(peer netip.Addr) { s.redial(watching, peer) }
-	if err := s.server.WatchEvent(watching, s.watch.request(), s.watch.event); err != nil {
+	s.watch.watching = watching
+	request := s.watch.request()
+	if s.config.source != nil {
+		request = s.watch.sessions()
+	}
+	if err := s.server.WatchEvent(watching, request, s.watch.event); err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
 	if err := s.addPeers(ctx); err != nil {

@@ -15,7 +15,8 @@ import (
 // ours or through the API, so that the two stay comparable.
 type table struct {
 	counters *counters
-	changes  chan struct{} // capacity 1: someone else changed GoBGP's table
+	changes  chan struct{}       // capacity 1: someone else changed GoBGP's table
+	ejected  func(evpn.RouteKey) // a route that people had added is not there any more; may be nil
 
 	mu      sync.Mutex
 	server  *server.BgpServer // nil before open and after close

@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"sync"
@@ -19,6 +20,8 @@ type watch struct {
 	timeout  time.Duration            // until an End-of-RIB is implied
 	settle   func(netip.Addr, uint64) // called in a goroutine of its own
 	lost     func(netip.Addr)         // the same, unless an operator stopped the peer
+	watching context.Context
+	came     func(context.Context, netip.Addr) // the same, of a session that is up; may be nil
 
 	mu     sync.Mutex
 	peers  map[netip.Addr]*peerWatch
@@ -40,6 +43,11 @@ type peerWatch struct {
 
 func newWatch(put func(speaker.Event), c *counters, timeout time.Duration) *watch {
 	return &watch{put: put, counters: c, timeout: timeout, peers: make(map[netip.Addr]*peerWatch)}
+}
+
+// sessions asks for sessions alone.
+func (w *watch) sessions() *api.WatchEventRequest {
+	return &api.WatchEventRequest{Peer: &api.WatchEventRequest_Peer{}}
 }
 
 // request asks for sessions, Adj-RIB-In before policy, and End-of-RIB. A table event does not say which filter it is for, so there is one for routes.
@@ -101,6 +109,9 @@ func (w *watch) up(now time.Time, addr netip.Addr, v *peerWatch, state *api.Peer
 	w.put(speaker.Event{Kind: speaker.SessionUp, At: now, Peer: addr, Epoch: v.epoch, RouterID: id, AS: state.GetPeerAsn()})
 	epoch := v.epoch
 	v.timer = time.AfterFunc(w.timeout, func() { w.imply(addr, epoch) })
+	if w.came != nil {
+		go w.came(w.watching, addr)
+	}
 }
 
 func (w *watch) down(now time.Time, addr netip.Addr, v *peerWatch) {

@@ -34,21 +34,17 @@ func TestRegularStopIsQuiet(t *testing.T) {
 			g := run(t, c)
 			config := engineOf(c)
 			config.Log = base.WithField("part", "speaker")
-			engine, err := gobgp.NewGuarded(config)
+			engine, err := gobgp.NewMirror(config, nothing{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
-			go func() { ended <- engine.Run(ctx) }()
-			go func() {
-				for range engine.Events() {
-				}
-			}()
 			if err := engine.Open(ctx); err != nil {
 				t.Fatal(err)
 			}
+			go func() { ended <- engine.Run(ctx) }()
 			r := call(t, address(), g.own())
 			r.establish(t, r.hello())
 			g.waitUp(t, r.address)

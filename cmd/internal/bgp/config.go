@@ -24,6 +24,7 @@ type Config struct {
 	Peers        []guard.Peer
 	MaxDynamic   int                // dynamic ones at a time; 0: no limit
 	RouteTargets []evpn.RouteTarget // memberships to announce (RFC 4684); none: route target constraint is not offered
+	NextHop      netip.Addr         // of routes that people add through GoBGP's API without one
 	API          string             // of GoBGP, as gobgp.Config has it
 	APIWrite     bool
 	Inner        netip.Prefix  // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
@@ -73,7 +74,7 @@ const innerHold = 90 * time.Second
 func (c Config) engine(outer guard.Config) (gobgp.Config, error) {
 	e := gobgp.Config{
 		RouterID: c.RouterID, AS: c.AS, ListenPort: int(outer.Engine.Address.Port()), ListenAddresses: []netip.Addr{outer.Engine.Address.Addr()},
-		API: c.API, APIWrite: c.APIWrite, Names: gobgp.NewNames(), RouteTargets: c.RouteTargets, Log: c.Log.WithField("part", "speaker"),
+		API: c.API, APIWrite: c.APIWrite, Names: gobgp.NewNames(), NextHop: c.NextHop, Log: c.Log.WithField("part", "speaker"),
 	}
 	inner, err := outer.InnerPeers()
 	if err != nil {

@@ -3,21 +3,26 @@ package bgp
 import (
 	"context"
 	"errors"
-	"net/netip"
+	"net"
 	"sync"
 
+	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guarded"
 )
 
 var _ speaker.Speaker = (*Speaker)(nil)
 
-// Speaker is a GoBGP behind a guard. Its peers, also in events, have their real addresses.
+// Speaker is a guard, the engine's end of the link to it, through which routes go, and behind both GoBGP, the table for people. Its peers, also in events,
+// have their real addresses.
 type Speaker struct {
-	*gobgp.Guarded
+	*guarded.Speaker
+	mirror *gobgp.Mirror
 	guard  Guard
 	inside *guard.Guard  // the guard, if it is in this process
+	renew  guard.Renewal // what ends the start of an engine
 	opened chan struct{} // closed by Open
 	once   sync.Once
 }
@@ -26,13 +31,8 @@ type Speaker struct {
 type Guard interface {
 	// Peers is what it has of each peer, by address, and of all together.
 	Peers(ctx context.Context) ([]guard.Status, guard.Totals, error)
-}
-
-// here is a guard in this process.
-type here struct{ *guard.Guard }
-
-func (h here) Peers(ctx context.Context) ([]guard.Status, guard.Totals, error) {
-	return h.Guard.Peers(ctx), h.Guard.Totals(), nil
+	// Link is the stream of package link.
+	Link(ctx context.Context) (net.Conn, error)
 }
 
 // New makes a speaker with both halves in this process, and opens its listening sockets; it speaks with nobody before Open. The error has everything that
@@ -42,14 +42,16 @@ func New(c Config) (*Speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := NewEngine(c, at, nil)
+	inside, err := NewGuard(c, at)
 	if err != nil {
 		return nil, err
 	}
-	if s.inside, err = NewGuard(c, at); err != nil {
+	s, err := NewEngine(c, at, &here{Guard: inside})
+	if err != nil {
+		inside.Close()
 		return nil, err
 	}
-	s.guard = here{s.inside}
+	s.inside = inside
 	return s, nil
 }
 
@@ -62,17 +64,34 @@ func NewEngine(c Config, at guard.Engine, outside Guard) (*Speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := gobgp.NewGuarded(inner)
-	if err != nil {
+	s := &Speaker{guard: outside, renew: c.Renewal, opened: make(chan struct{})}
+	s.Speaker = guarded.New(guarded.Config{Dial: s.dial, Changed: s.changed, Log: c.Log.WithField("part", "link")})
+	if s.mirror, err = gobgp.NewMirror(inner, s.Speaker); err != nil {
 		return nil, err
 	}
-	return &Speaker{Guarded: engine, guard: outside, opened: make(chan struct{})}, nil
+	return s, nil
 }
 
-// Open implements speaker.Speaker: the engine has everything that was announced before a guard in this process opens the first session.
+func (s *Speaker) changed(k evpn.RouteKey) { s.mirror.Changed(k) }
+
+// dial reaches the guard, once the speaker is open.
+func (s *Speaker) dial(ctx context.Context) (net.Conn, error) {
+	select {
+	case <-s.opened:
+		return s.guard.Link(ctx)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Open implements speaker.Speaker: the table for people is there, and the guard may be told of what was announced before, which with Renewal ByEndOfRIB is all
+// that an engine has to announce.
 func (s *Speaker) Open(ctx context.Context) error {
-	if err := s.Guarded.Open(ctx); err != nil {
+	if err := s.mirror.Open(ctx); err != nil {
 		return err
+	}
+	if s.renew == guard.ByEndOfRIB {
+		s.Whole()
 	}
 	s.once.Do(func() { close(s.opened) })
 	return nil
@@ -80,37 +99,40 @@ func (s *Speaker) Open(ctx context.Context) error {
 
 // Run implements speaker.Speaker. A guard in this process stops after the engine, so that no event tells of sessions that only end with us.
 func (s *Speaker) Run(ctx context.Context) error {
-	if s.inside == nil {
-		return s.Guarded.Run(ctx)
-	}
-	guarding, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
+	guarding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	var mirror, inside error
+	work.Go(func() {
 		defer cancel()
 		select {
 		case <-s.opened:
-			ended <- s.inside.Run(guarding)
-		case <-guarding.Done():
-			ended <- nil
+			mirror = s.mirror.Run(ctx)
+		case <-ctx.Done():
 		}
-	}()
-	err := s.Guarded.Run(ctx)
+	})
+	if s.inside != nil {
+		work.Go(func() {
+			defer cancel()
+			select {
+			case <-s.opened:
+				inside = s.inside.Run(guarding)
+			case <-guarding.Done():
+			}
+		})
+	}
+	link := s.Speaker.Run(ctx)
+	cancel()
 	stop()
-	return errors.Join(err, <-ended)
+	work.Wait()
+	return errors.Join(link, mirror, inside)
 }
+
+// Close ends a speaker for good, as gobgp.Speaker.Close does. It may be called more than once.
+func (s *Speaker) Close() error { return s.mirror.Close() }
 
 // Sessions implements speaker.Speaker: those with the peers, as the guard has them.
 func (s *Speaker) Sessions() ([]speaker.Session, error) {
-	inner, err := s.Guarded.Sessions()
-	if err != nil {
-		return nil, err
-	}
-	routes := make(map[netip.Addr]int)
-	for _, e := range inner {
-		routes[e.Peer] = e.Routes
-	}
 	peers, _, err := s.Peers(context.Background())
 	if err != nil {
 		return nil, err
@@ -119,15 +141,32 @@ func (s *Speaker) Sessions() ([]speaker.Session, error) {
 	for _, p := range peers {
 		list = append(list, speaker.Session{
 			Peer: p.Peer, LocalAddress: p.Local, AS: p.AS, RouterID: p.RouterID, State: p.State.String(), Since: p.Since, Dynamic: p.Dynamic,
-			Description: p.Description, Received: p.Received, Sent: p.Sent, Routes: routes[p.Peer],
+			Description: p.Description, Received: p.Received, Sent: p.Sent, Routes: p.RoutesIn,
 		})
 	}
 	return list, nil
 }
 
+// Own implements speaker.Speaker: what stands in the table for people, or is still to be filled in.
+func (s *Speaker) Own() ([]evpn.RouteKey, error) { return s.mirror.Own() }
+
+// OwnChanges implements speaker.Speaker, for the table for people.
+func (s *Speaker) OwnChanges() <-chan struct{} { return s.mirror.OwnChanges() }
+
+// Restore puts back what someone else has taken out of the table for people, and returns how many routes that were.
+func (s *Speaker) Restore() (int, error) { return s.mirror.Restore() }
+
 // Peers is what the guard has of each peer, by address, and of all together.
 func (s *Speaker) Peers(ctx context.Context) ([]guard.Status, guard.Totals, error) {
 	return s.guard.Peers(ctx)
+}
+
+// Stats is a snapshot: routes are those of the link, errors in UPDATEs what GoBGP finds in what the guard has let through.
+func (s *Speaker) Stats() gobgp.Stats {
+	routes, all := s.Speaker.Stats(), s.mirror.Stats()
+	all.Received, all.Skipped, all.Refused = routes.Received, routes.Skipped, routes.Refused
+	all.Announced, all.Withdrawn, all.Queue = routes.Announced, routes.Withdrawn, routes.Queue
+	return all
 }
 
 // AfterOpen holds a gRPC server back until the speakers are open: GoBGP sets a variable of the gRPC library when it starts, which a server that serves

@@ -141,6 +141,60 @@ func TestPeersHaveTheirOwnAddresses(t *testing.T) {
 	}
 }
 
+// A peer is sent what it asks for (RFC 4684), also what is announced before it comes, and everything when that is asked again; people see all of it.
+func TestPeersAreSentWhatTheyAskFor(t *testing.T) {
+	at, from := place(t), place(t).Addr()
+	mine, other := evpn.ResponseTarget(7), evpn.ResponseTarget(8)
+	c := setting(at.Addr(), "127.64.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(from, 32), Dynamic: true})
+	c.Listen, c.RouteTargets = []netip.AddrPort{at}, []evpn.RouteTarget{evpn.RequestTarget(c.RouterID)}
+	listening, _ := start(t, c)
+	route := func(n byte, rt evpn.RouteTarget) evpn.Route {
+		return evpn.Route{
+			RouteKey: evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(c.RouterID, 1), MAC: evpn.MAC{2, 0, 0, 0, 0, n}}, NextHop: at.Addr(),
+			Communities: []evpn.ExtendedCommunity{evpn.ExtendedCommunity(rt)},
+		}
+	}
+	announce := func(routes ...evpn.Route) {
+		t.Helper()
+		for _, r := range routes {
+			if err := listening.Announce(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	announce(route(1, other), route(2, mine))
+	d := setting(from, "127.96.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(at.Addr(), 32), Port: at.Port(), AS: as, LocalAddress: from})
+	d.RouteTargets = []evpn.RouteTarget{mine}
+	dialling, _ := start(t, d)
+	want := func(kind speaker.Kind, n byte) {
+		t.Helper()
+		if e := wait(t, dialling, kind); e.Key.MAC[5] != n || e.Peer != at.Addr() {
+			t.Errorf("event %+v, want of route %d", e, n)
+		}
+	}
+	want(speaker.Announced, 2)
+	wait(t, dialling, speaker.EndOfRIB)
+	announce(route(3, other), route(4, mine))
+	want(speaker.Announced, 4)
+	if err := listening.Resend(from); err != nil {
+		t.Fatal(err)
+	}
+	again := []byte{wait(t, dialling, speaker.Announced).Key.MAC[5], wait(t, dialling, speaker.Announced).Key.MAC[5]}
+	if slices.Sort(again); !slices.Equal(again, []byte{2, 4}) {
+		t.Errorf("sent again: %v", again)
+	}
+	if err := listening.Withdraw(route(2, mine).RouteKey); err != nil {
+		t.Fatal(err)
+	}
+	want(speaker.Withdrawn, 2)
+	if own, err := listening.Own(); err != nil || len(own) != 3 {
+		t.Errorf("own %v, %v", own, err)
+	}
+	if n := listening.Stats(); n.Announced != 4 || n.Withdrawn != 1 || n.Refused+n.TreatedAsWithdraw+n.Ignored+n.Unsent != 0 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // A speaker that stops tells nobody: neither its reader, of sessions that ended, nor its peers.
 func TestStopping(t *testing.T) {
 	at, from := place(t), place(t).Addr()
