@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"time"
 
@@ -41,6 +42,56 @@ func (w *World) costs() (costs, error) {
 		}
 	}
 	return all, nil
+}
+
+// Processes are quiet when they use less than this of a CPU, all of a world together, for so long.
+const (
+	quietFor = 500 * time.Millisecond
+	quietCPU = 0.1
+)
+
+// quiet waits until the processes of a world have nothing to do any more, and returns what they have used: what counts may be done before all is done. Sessions
+// that stand use something for ever, as does a daemon that polls, so it does not wait longer than atMost.
+func (w *World) quiet(ctx context.Context, atMost time.Duration) (now costs, err error) {
+	until, end := context.WithTimeout(ctx, atMost)
+	defer end()
+	for {
+		before, err := w.costs()
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		over := waitFor(until, quietFor)
+		now, err := w.costs()
+		if err != nil {
+			return nil, err
+		}
+		if over != nil || now.total()-before.total() < time.Duration(quietCPU*float64(time.Since(began))) {
+			return now, ctx.Err()
+		}
+	}
+}
+
+// waitFor lets time pass.
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// total is the CPU time of all nodes.
+func (c costs) total() (sum time.Duration) {
+	for k, u := range c {
+		if k[1] == inAll {
+			sum += u.CPU
+		}
+	}
+	return sum
 }
 
 // since is what was used since before.

@@ -52,11 +52,8 @@ func (w *World) move(ctx context.Context, n int, times map[string][]time.Duratio
 		return err
 	}
 	if w.System == FRR {
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := waitFor(ctx, pause); err != nil {
+			return err
 		}
 	}
 	began, err := w.leave(ctx, v)
