@@ -2,6 +2,7 @@ package nve
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net/netip"
 	"runtime"
@@ -29,13 +30,13 @@ type rush struct {
 // newRush is an edge that has started, with that many TESs and one other edge.
 func newRush(tb testing.TB, tess int) *rush {
 	f := &rush{tes: speaker.NewQueue(), fabric: speaker.NewQueue(), kernel: &obedient{}, tess: tess}
-	port := Port{Name: "eth1"}
+	var ports []Port
 	c := Config{ID: id("192.0.2.1"), AS: 65000, VTEP: nveID, FabricPeers: []netip.Addr{names["frr"]}}
 	for i := range tess {
 		c.Neighbors = append(c.Neighbors, Neighbor{Prefix: netip.PrefixFrom(f.peer(i), 32)})
-		port.TES = append(port.TES, id(f.peer(i).String()))
+		ports = append(ports, Port{Name: fmt.Sprintf("eth%d", i), TES: []evpn.RouterID{id(f.peer(i).String())}})
 	}
-	c.VNs = []VN{{Name: "blue", VNI: vnis["blue"], Ports: []Port{port}}}
+	c.VNs = []VN{{Name: "blue", VNI: vnis["blue"], Ports: ports}}
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	e, err := New(c, Parts{
