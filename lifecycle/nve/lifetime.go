@@ -13,14 +13,14 @@ func (e *Edge) lifetimeOf(r *record) time.Duration {
 		return 0
 	}
 	a := r.Association
-	a.Outranked = a.Outranked && e.tes(r.key.TES).beacon != nil
+	a.Outranked = a.Outranked && r.tes.beacon != nil
 	d, _ := e.config.Lifetimes.Of(a)
 	return d
 }
 
 // freshest is when the record was last refreshed, by a request or by its TES's beacon.
 func (e *Edge) freshest(r *record) time.Time {
-	t := e.tes(r.key.TES)
+	t := r.tes
 	if t.beacon == nil || r.Orphaned || r.State.Emigrating() || !r.alive() || len(r.offers) == 0 || r.perVM() || r.refreshed.After(t.beacon.at) {
 		return r.refreshed
 	}

@@ -61,7 +61,7 @@ func (e *Edge) presence(r *record) {
 				e.own(r, lifecycle.Terminate)
 			})
 		}
-	case e.tes(r.key.TES).overdue():
+	case r.tes.overdue():
 		e.orphan(r, "its TES's beacon is overdue")
 	}
 }
@@ -77,7 +77,7 @@ func (e *Edge) orphan(r *record, because string) {
 
 // reappear takes the mark away, unless the TES's beacon is overdue; nothing else changes.
 func (e *Edge) reappear(r *record) {
-	if r.Orphaned && !e.tes(r.key.TES).overdue() {
+	if r.Orphaned && !r.tes.overdue() {
 		e.enter(r, r.Reappear(), "its TES is back")
 	}
 }

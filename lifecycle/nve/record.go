@@ -11,6 +11,7 @@ import (
 // record is one association: a VM at a TES, the requests that stand for it, and what is held for it. With no request and no association it is dropped.
 type record struct {
 	key    VMKey
+	tes    *tes
 	offers offers
 	kept   offers // requests that are gone and whose responses stay, because the binding is held
 
@@ -54,12 +55,12 @@ func (b *binding) station() StationKey { return StationKey{b.vn.VNI, b.key.MAC} 
 func (e *Edge) record(k VMKey) *record {
 	r := e.records[k]
 	if r == nil {
-		r = &record{key: k, since: e.now}
+		r = &record{key: k, tes: e.tes(k.TES), since: e.now}
 		if s, ok := e.memory.Sequences[k]; ok {
 			r.sequence = s
 		}
 		e.records[k] = r
-		e.tes(k.TES).records[k] = r
+		r.tes.records[k] = r
 	}
 	return r
 }
@@ -80,9 +81,8 @@ func (e *Edge) dropIfEmpty(r *record) {
 	}
 	delete(e.deferred, r.key)
 	e.forgetSequence(r.key)
-	t := e.tes(r.key.TES)
-	delete(t.records, r.key)
-	e.dropTES(t)
+	delete(r.tes.records, r.key)
+	e.dropTES(r.tes)
 }
 
 // alive reports whether an association lives on, so that a refusal keeps something (status 2).

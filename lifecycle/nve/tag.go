@@ -83,14 +83,7 @@ func (e *Edge) placeTags() {
 }
 
 // segmentOf is the segment that a port belongs to; empty: its frames bear no tag.
-func (v *vn) segmentOf(port string) string {
-	for _, p := range v.Ports {
-		if p.Name == port {
-			return p.Segment
-		}
-	}
-	return ""
-}
+func (v *vn) segmentOf(port string) string { return v.segments[port] }
 
 // tagOf names the Tag that a VN has for a MAC at a TES; ok is false where frames bear none.
 func (e *Edge) tagOf(st StationKey, tes evpn.RouterID) (k tag.Key, ok bool) {

@@ -20,6 +20,7 @@ type vn struct {
 	fabricRD evpn.RouteDistinguisher
 	edge     evpn.RouterID            // ours
 	port     map[evpn.RouterID]string // where a TES is
+	segments map[string]string        // of its tagged ports
 	servers  map[evpn.MAC]string      // where a server's NIC is
 	members  map[*record]struct{}
 	active   map[string]int // MACs that are active, by port
@@ -45,7 +46,7 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 	v := &vn{
 		VN: c, hash: evpn.HashVNName(c.Name),
 		answerRD: evpn.NewRD(e.config.ID, n), fabricRD: evpn.NewRD(e.config.ID, n+1),
-		edge: e.config.ID, port: map[evpn.RouterID]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, carried: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
+		edge: e.config.ID, port: map[evpn.RouterID]string{}, segments: map[string]string{}, servers: map[evpn.MAC]string{}, members: map[*record]struct{}{}, active: map[string]int{}, carried: map[string]int{}, stations: map[evpn.MAC]*station{}, floods: map[netip.Addr]*flood{},
 		neighbors: map[netip.Addr]*station{}, pinned: map[netip.Addr]*station{}, rulings: map[policy.ID]*ruling{},
 	}
 	if len(v.Export) == 0 {
@@ -54,6 +55,9 @@ func (e *Edge) addVN(c VN, all *numbers) error {
 	v.communities = communitiesOf(v.Export)
 	for _, p := range c.Ports {
 		e.ports[p.Name] = p
+		if p.Segment != "" {
+			v.segments[p.Name] = p.Segment
+		}
 		for _, id := range p.TES {
 			v.port[id] = p.Name
 		}
