@@ -70,6 +70,10 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	if err != nil {
 		return nil, fmt.Errorf("read what hooks have not got yet: %w", err)
 	}
+	var middleboxes nve.Middleboxes // nobody, where there are no hooks
+	if len(hooks) > 0 {
+		middleboxes = poster
+	}
 	found, err := kernel.Attachments()
 	if err != nil {
 		return nil, err
@@ -80,7 +84,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	calls := newOperator()
 	edge, err := nve.New(told, nve.Parts{
 		Caller: calls,
-		TES:    tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: poster, History: events, Log: log.WithField("part", "edge"),
+		TES:    tesPlane, Fabric: fabric, Forwarder: started, Store: state, Middleboxes: middleboxes, History: events, Log: log.WithField("part", "edge"),
 	})
 	if err != nil {
 		return nil, err

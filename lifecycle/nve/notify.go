@@ -108,13 +108,17 @@ func (e *Edge) tellRefused(r *record, s *set, v Verdict) {
 
 // notify completes a notice and gives it to the middleboxes and, of moves, to people.
 func (e *Edge) notify(r *record, n Notice, bs bindings) {
+	move := n.Event == Immigration || n.Event == Emigration
+	if e.Middleboxes == nil && !move {
+		return
+	}
 	n.At, n.VM, n.TES, n.Sequence, n.State = e.now, r.key.VM, r.key.TES, r.sequence, wireState(r.State)
 	n.Attachments = attachments(bs)
 	n.ID = noticeID(e.config.ID, &n)
 	if e.Middleboxes != nil {
 		e.Middleboxes.Tell(n)
 	}
-	if n.Event != Immigration && n.Event != Emigration {
+	if !move {
 		return
 	}
 	status := evpn.Success

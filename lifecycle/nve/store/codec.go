@@ -18,13 +18,22 @@ func be32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
 func vniKey(v evpn.VNI) string { return string(be32(uint32(v))) }
 
+func vmKey(vm evpn.VMID, tes evpn.RouterID) string {
+	return string(binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), vm[:]...), uint32(tes)))
+}
+
+func stationKey(v evpn.VNI, m evpn.MAC) string {
+	return string(append(binary.BigEndian.AppendUint32(make([]byte, 0, 10), uint32(v)), m[:]...))
+}
+
 const (
 	flagOther  = 1
 	flagActive = 2
 )
 
 func encodeMobility(m nve.Mobility) []byte {
-	b := append(be32(m.Seen), be32(m.Own)...)
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 17), m.Seen)
+	b = binary.BigEndian.AppendUint32(b, m.Own)
 	var flags byte
 	if m.Other {
 		flags |= flagOther

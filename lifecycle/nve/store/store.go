@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,18 +72,32 @@ type entry struct{ bucket, key string }
 // batch is values to write; nil is one to delete.
 type batch map[entry][]byte
 
+// write goes through the values in the order of the file: a page that takes many in their order takes each at its end.
 func (b batch) write(tx *bbolt.Tx) error {
-	for e, v := range b {
-		in := tx.Bucket([]byte(e.bucket))
-		if v == nil {
-			if err := in.Delete([]byte(e.key)); err != nil {
-				return err
-			}
-		} else if err := in.Put([]byte(e.key), v); err != nil {
+	var in *bbolt.Bucket
+	bucket := ""
+	for _, e := range slices.SortedFunc(maps.Keys(b), compareEntries) {
+		if in == nil || e.bucket != bucket {
+			in, bucket = tx.Bucket([]byte(e.bucket)), e.bucket
+		}
+		key, err := []byte(e.key), error(nil)
+		if v := b[e]; v == nil {
+			err = in.Delete(key)
+		} else {
+			err = in.Put(key, v)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func compareEntries(a, b entry) int {
+	if c := strings.Compare(a.bucket, b.bucket); c != 0 {
+		return c
+	}
+	return strings.Compare(a.key, b.key)
 }
 
 var _ nve.Store = (*Store)(nil)
@@ -272,22 +289,22 @@ func (s *Store) DropTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(
 
 // PutSequence remembers the highest sequence decided.
 func (s *Store) PutSequence(vm evpn.VMID, tes evpn.RouterID, seq uint32) {
-	s.put(sequenceBucket, string(vm[:])+string(be32(uint32(tes))), be32(seq))
+	s.put(sequenceBucket, vmKey(vm, tes), be32(seq))
 }
 
 // DropSequence forgets it.
 func (s *Store) DropSequence(vm evpn.VMID, tes evpn.RouterID) {
-	s.put(sequenceBucket, string(vm[:])+string(be32(uint32(tes))), nil)
+	s.put(sequenceBucket, vmKey(vm, tes), nil)
 }
 
 // PutMobility remembers a (VN, MAC)'s sequences.
 func (s *Store) PutMobility(v evpn.VNI, m evpn.MAC, mob nve.Mobility) {
-	s.put(mobilityBucket, vniKey(v)+string(m[:]), encodeMobility(mob))
+	s.put(mobilityBucket, stationKey(v, m), encodeMobility(mob))
 }
 
 // DropMobility forgets them.
 func (s *Store) DropMobility(v evpn.VNI, m evpn.MAC) {
-	s.put(mobilityBucket, vniKey(v)+string(m[:]), nil)
+	s.put(mobilityBucket, stationKey(v, m), nil)
 }
 
 // PutAcceptance remembers the credential that a binding was accepted with.
@@ -302,7 +319,7 @@ func (s *Store) DropAcceptance(k nve.VMKey, b nve.BindingKey) {
 
 // PutHolding remembers what a VM at a TES holds of the edge; nothing is forgotten.
 func (s *Store) PutHolding(k nve.VMKey, h nve.Holding) {
-	s.put(holdingBucket, string(k.VM[:])+string(be32(uint32(k.TES))), encodeHolding(h))
+	s.put(holdingBucket, vmKey(k.VM, k.TES), encodeHolding(h))
 }
 
 // PutTag remembers the VIDs of a VN on a segment; nil is forgotten.
@@ -310,7 +327,7 @@ func (s *Store) PutTag(k tag.Key, t *tag.Tag) { s.put(tagBucket, encodeTagKey(k)
 
 // PutTold remembers the local tag that a VM was told for a (VN, MAC); nil is forgotten.
 func (s *Store) PutTold(k nve.VMKey, st nve.StationKey, t *nve.Told) {
-	s.put(toldBucket, string(k.VM[:])+string(be32(uint32(k.TES)))+vniKey(st.VNI)+string(st.MAC[:]), encodeTold(t))
+	s.put(toldBucket, vmKey(k.VM, k.TES)+stationKey(st.VNI, st.MAC), encodeTold(t))
 }
 
 // PutNotice remembers a notice that a hook has not got yet.
