@@ -9,10 +9,12 @@ import (
 // packed is an event in a quarter of the memory, and without a pointer in it for the collector to follow: number, time, VNI, sequence, and its texts but the VM, each a word that many events
 // have, or spelled out.
 //
-//	+-----------+-------+----------------+--------------------+-----------------+-----------------+--------------+
-//	| number  v | len 8 | time (Binary)  | VNI v | sequence v | ten texts       | Move: JSON text | v: a varint  |
-//	+-----------+-------+----------------+--------------------+-----------------+-----------------+--------------+
-//	text: v = 0 empty | v = 1 spelled out: length v, octets | v >= 2 word v-2
+//	+-----------+-----------+-------+------------+-----------+-----------------+
+//	| number v  | time      | VNI v | sequence v | ten texts | Move: JSON text |
+//	+-----------+-----------+-------+------------+-----------+-----------------+
+//	time: zone 8 | UTC or local: nanoseconds since 1970, 64 | else: length 8, as time.Time marshals
+//	text: v = 0 empty | v = 1 spelled out: length v, octets | v = 2 MAC, 48 | v >= 3 word v-3
+//	v: a varint
 type packed string
 
 // words are texts that many events have, by number. Those of the first to come stay: whatever comes later is spelled out, so that it does not matter what comes.
@@ -30,6 +32,7 @@ const (
 const (
 	empty = iota
 	spelled
+	six   // octets of a MAC
 	first // word
 )
 
@@ -57,15 +60,13 @@ func (w *words) text(b []byte, s string, most int) []byte {
 // pack appends the event.
 func (w *words) pack(b []byte, e *Event) []byte {
 	b = binary.AppendUvarint(b, e.Number)
-	length := len(b)
-	b, _ = e.At.AppendBinary(append(b, 0)) // what cannot be is an offset that is none
-	b[length] = byte(len(b) - length - 1)
+	b = appendTime(b, e.At)
 	b = binary.AppendUvarint(b, uint64(e.VNI))
 	b = binary.AppendUvarint(b, uint64(e.Sequence))
 	for _, s := range [...]string{string(e.Kind), e.TES, e.Peer, e.VN, e.Op, e.State, e.Status, e.Reason} {
 		b = w.text(b, s, maxWords)
 	}
-	b = w.text(b, e.MAC, 0)
+	b = w.mac(b, e.MAC)
 	b = w.text(b, e.IP, 0)
 	b = w.text(b, e.Detail, maxDetails)
 	var move string
@@ -80,9 +81,7 @@ func (w *words) pack(b []byte, e *Event) []byte {
 func (w *words) unpack(vm string, p packed) Event {
 	r := unpacker{words: w, rest: string(p)}
 	e := Event{VM: vm, Number: r.number()}
-	length := int(r.rest[0])
-	_ = e.At.UnmarshalBinary([]byte(r.rest[1 : 1+length]))
-	r.rest = r.rest[1+length:]
+	e.At = r.time()
 	e.VNI, e.Sequence = uint32(r.number()), uint32(r.number())
 	e.Kind = Kind(r.text())
 	for _, s := range [...]*string{&e.TES, &e.Peer, &e.VN, &e.Op, &e.State, &e.Status, &e.Reason, &e.MAC, &e.IP, &e.Detail} {
@@ -112,15 +111,20 @@ func (r *unpacker) number() (n uint64) {
 	}
 }
 
+func (r *unpacker) octets(n int) string {
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
 func (r *unpacker) text() string {
 	switch n := r.number(); n {
 	case empty:
 		return ""
 	case spelled:
-		length := r.number()
-		s := r.rest[:length]
-		r.rest = r.rest[length:]
-		return s
+		return r.octets(int(r.number()))
+	case six:
+		return macText(r.octets(6))
 	default:
 		return r.all[n-first]
 	}

@@ -22,8 +22,8 @@ func TestLogKeepsEventsWhole(t *testing.T) {
 		var want []history.Event
 		for range rapid.IntRange(1, 8).Draw(t, "events") {
 			e := history.Event{
-				At: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "s"), rapid.Int64Range(0, 1e9-1).Draw(t, "ns")).In(rapid.SampledFrom([]*time.Location{time.UTC, time.Local}).Draw(t, "zone")),
-				VM: text.Draw(t, "vm"), TES: text.Draw(t, "tes"), Peer: text.Draw(t, "peer"), VN: text.Draw(t, "vn"), VNI: rapid.Uint32().Draw(t, "vni"), MAC: text.Draw(t, "mac"),
+				At: time.Unix(rapid.Int64Range(-1<<36, 1<<36).Draw(t, "s"), rapid.Int64Range(0, 1e9-1).Draw(t, "ns")).In(rapid.SampledFrom([]*time.Location{time.UTC, time.Local, time.FixedZone("", 3600)}).Draw(t, "zone")),
+				VM: text.Draw(t, "vm"), TES: text.Draw(t, "tes"), Peer: text.Draw(t, "peer"), VN: text.Draw(t, "vn"), VNI: rapid.Uint32().Draw(t, "vni"), MAC: rapid.OneOf(text, rapid.StringMatching(`([0-9a-f]{2}:){5}[0-9a-fA-F]{2}`)).Draw(t, "mac"),
 				IP: text.Draw(t, "ip"), Op: text.Draw(t, "op"), State: text.Draw(t, "state"), Status: text.Draw(t, "status"), Reason: text.Draw(t, "reason"),
 				Sequence: rapid.Uint32().Draw(t, "sequence"), Detail: text.Draw(t, "detail"), Kind: history.Kind(text.Draw(t, "kind")),
 			}

@@ -8,7 +8,10 @@ type ring[T any] struct {
 }
 
 func (r *ring[T]) push(v T) {
-	if len(r.all) < r.limit {
+	if n := len(r.all); n < r.limit {
+		if n == cap(r.all) { // in small steps: there are many small rings
+			r.all = append(make([]T, 0, min(r.limit, n+max(4, n/4))), r.all...)
+		}
 		r.all = append(r.all, v)
 		return
 	}

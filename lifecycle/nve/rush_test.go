@@ -40,7 +40,7 @@ func newRush(tb testing.TB, tess int) *rush {
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
 	e, err := New(c, Parts{
-		TES: forgetful{}, Fabric: forgetful{}, Forwarder: f.kernel, Store: forgetful{}, Middleboxes: forgetful{},
+		TES: forgetful{}, Fabric: forgetful{}, Forwarder: f.kernel, Store: forgetful{},
 		History: history.New(65536, 256), Log: logrus.NewEntry(quiet),
 	})
 	if err != nil {
@@ -213,7 +213,7 @@ func (k *obedient) Take(into []dataplane.Result, most int) ([]dataplane.Result, 
 	return into, true
 }
 
-// forgetful is planes, a disk and middleboxes that keep nothing.
+// forgetful is planes and a disk that keep nothing.
 type forgetful struct{}
 
 func (forgetful) Announce(evpn.Route) error    { return nil }
@@ -233,4 +233,3 @@ func (forgetful) PutHolding(VMKey, Holding)                    {}
 func (forgetful) PutTag(tag.Key, *tag.Tag)                     {}
 func (forgetful) PutTold(VMKey, StationKey, *Told)             {}
 func (forgetful) PutDraining(evpn.VNI, bool)                   {}
-func (forgetful) Tell(Notice)                                  {}
