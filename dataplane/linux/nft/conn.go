@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -12,90 +11,85 @@ import (
 )
 
 const (
-	// buffer holds a large transaction and its acknowledgements.
+	// buffer holds a large transaction, or a large table.
 	buffer = 64 << 20
 
 	// elementsPerMessage keeps the list of elements below the 64 KiB of an attribute.
 	elementsPerMessage = 400
 )
 
-// conn is a connection that prepares transactions, and one that asks for the generation.
+// conn prepares transactions, sends them, reads the table, and asks for the generation.
 type conn struct {
-	*nftables.Conn
-	ns  netns.NsHandle
-	gen *netlink.Conn
+	*nftables.Conn                   // prepares; its Flush only hands over what was prepared
+	prepared       []netlink.Message // by Flush
+	read           *nftables.Conn
+	socket         *socket
+	ns             netns.NsHandle
 }
 
 func dial(ns netns.NsHandle) (*conn, error) {
 	c := &conn{ns: ns}
 	if err := c.open(); err != nil {
-		return nil, err
-	}
-	gen, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: int(ns)})
-	if err != nil {
-		c.CloseLasting()
 		return nil, fmt.Errorf("open an nftables socket: %w", err)
 	}
-	c.gen = gen
 	return c, nil
 }
 
 func (c *conn) open() (err error) {
-	c.Conn, err = nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(int(c.ns)), nftables.WithSockOptions(func(s *netlink.Conn) error {
+	// The library would have each message acknowledged, and read each acknowledgement with two system calls. A dialler for its tests is how it lets others send.
+	if c.Conn, err = nftables.New(nftables.AsLasting(), nftables.WithTestDial(c.take)); err != nil {
+		return err
+	}
+	c.read, err = nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(int(c.ns)), nftables.WithSockOptions(func(s *netlink.Conn) error {
 		return errors.Join(s.SetWriteBuffer(buffer), s.SetReadBuffer(buffer))
 	}))
 	if err != nil {
-		return fmt.Errorf("open an nftables socket: %w", err)
+		return err
 	}
-	return nil
+	if c.socket, err = openSocket(c.ns); err != nil {
+		c.read.CloseLasting()
+	}
+	return err
+}
+
+// take takes what was prepared, and says of each message that all is well.
+func (c *conn) take(sent []netlink.Message) ([]netlink.Message, error) {
+	if len(sent) > 0 {
+		c.prepared = sent
+	}
+	return []netlink.Message{{Header: netlink.Header{Type: netlink.Error}, Data: make([]byte, 4)}}, nil
 }
 
 func (c *conn) close() {
 	c.CloseLasting()
-	c.gen.Close()
+	c.read.CloseLasting()
+	c.socket.close()
 }
 
-// flush sends what was prepared as one transaction. After a failure the socket may hold answers that nobody waits for, so
-// it is opened anew.
+// flush sends what was prepared as one transaction. After a failure a socket may hold answers that nobody waits for, so they are opened anew.
 func (c *conn) flush() error {
-	if err := c.Flush(); err != nil {
+	c.prepared = nil
+	err := c.Flush()
+	if err == nil && c.prepared != nil {
+		err = c.socket.transact(c.prepared)
+	}
+	if err != nil {
 		return errors.Join(err, c.reopen())
 	}
 	return nil
 }
 
-// reopen forgets what was prepared, and what the socket may still hold.
+// reopen forgets what was prepared, and what sockets may still hold.
 func (c *conn) reopen() error {
-	c.CloseLasting()
-	return c.open()
+	c.close()
+	if err := c.open(); err != nil {
+		return fmt.Errorf("open an nftables socket: %w", err)
+	}
+	return nil
 }
 
 // generation is the number of transactions so far in the namespace, whoever made them.
-func (c *conn) generation() (uint32, error) {
-	const getGen = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN
-	replies, err := c.gen.Execute(netlink.Message{
-		Header: netlink.Header{Type: getGen, Flags: netlink.Request},
-		Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
-	})
-	if err != nil {
-		return 0, fmt.Errorf("ask for the generation of nftables: %w", err)
-	}
-	for _, r := range replies {
-		if len(r.Data) < 4 {
-			continue
-		}
-		attrs, err := netlink.UnmarshalAttributes(r.Data[4:])
-		if err != nil {
-			return 0, fmt.Errorf("read the generation of nftables: %w", err)
-		}
-		for _, a := range attrs {
-			if a.Type == unix.NFTA_GEN_ID && len(a.Data) == 4 {
-				return binary.BigEndian.Uint32(a.Data), nil
-			}
-		}
-	}
-	return 0, errors.New("ask for the generation of nftables: no answer has it")
-}
+func (c *conn) generation() (uint32, error) { return c.socket.generation() }
 
 // Unsupported reports whether an error says that this kernel has no nftables, or not for what was asked.
 func Unsupported(err error) bool {

@@ -20,7 +20,7 @@ func (t *Table) Drops() (map[string]uint64, error) {
 	}
 	drops := make(map[string]uint64)
 	for device := range t.state.members {
-		rules, err := t.conn.GetRules(ourTable(), plainChain(device))
+		rules, err := t.conn.read.GetRules(ourTable(), plainChain(device))
 		if err != nil {
 			return nil, fmt.Errorf("count the drops on %s: %w", device, err)
 		}
@@ -46,7 +46,7 @@ func (t *Table) elements(set string) ([]nftables.SetElement, error) {
 	if t.state.sets[set] == nil {
 		return nil, nil
 	}
-	elements, err := t.conn.GetSetElements(sharedSet(set))
+	elements, err := t.conn.read.GetSetElements(sharedSet(set))
 	if err != nil {
 		return nil, fmt.Errorf("list nftables set %s: %w", set, err)
 	}
@@ -98,7 +98,7 @@ func (t *Table) ruleCounters(h *held, part string) (all []dataplane.Counted, err
 	if !slices.Contains(h.chains, name) {
 		return nil, nil
 	}
-	rules, err := t.conn.GetRules(ourTable(), plainChain(name))
+	rules, err := t.conn.read.GetRules(ourTable(), plainChain(name))
 	if err != nil {
 		return nil, fmt.Errorf("read the counters of nftables chain %s: %w", name, err)
 	}

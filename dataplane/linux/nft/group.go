@@ -35,7 +35,7 @@ func (tx *transaction) ungroup(devices []string) (after []func()) {
 		}
 		want, have := tx.wanted(device), tx.state.groups[device]
 		if have == nil {
-			rules, err := tx.conn.GetRules(ourTable(), plainChain(name))
+			rules, err := tx.conn.read.GetRules(ourTable(), plainChain(name))
 			if err != nil || len(rules) == 0 && err != nil {
 				have = &group{broken: true}
 			} else {

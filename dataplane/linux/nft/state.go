@@ -82,7 +82,7 @@ func (t *Table) read() (state, error) {
 		chains: make(map[string]chainState), sets: make(map[string]map[string]string),
 		members: make(map[string]map[dataplane.MAC]bool), vms: make(map[VM]*held), groups: make(map[string]*group),
 	}
-	tables, err := t.conn.ListTablesOfFamily(nftables.TableFamilyNetdev)
+	tables, err := t.conn.read.ListTablesOfFamily(nftables.TableFamilyNetdev)
 	if err != nil {
 		return s, fmt.Errorf("list nftables tables: %w", err)
 	}
@@ -105,7 +105,7 @@ func (t *Table) read() (state, error) {
 
 // readChains reads the chains, and returns the comments of those that are intact.
 func (t *Table) readChains(s *state) (map[string][]string, error) {
-	all, err := t.conn.ListChainsOfTableFamily(nftables.TableFamilyNetdev)
+	all, err := t.conn.read.ListChainsOfTableFamily(nftables.TableFamilyNetdev)
 	if err != nil {
 		return nil, fmt.Errorf("list nftables chains: %w", err)
 	}
@@ -114,7 +114,7 @@ func (t *Table) readChains(s *state) (map[string][]string, error) {
 		if c.Table.Name != tableName {
 			continue
 		}
-		rules, err := t.conn.GetRules(ourTable(), c)
+		rules, err := t.conn.read.GetRules(ourTable(), c)
 		if err != nil {
 			return nil, fmt.Errorf("list the rules of nftables chain %s: %w", c.Name, err)
 		}
@@ -152,12 +152,12 @@ func (s *state) vm(vm VM) *held {
 }
 
 func (t *Table) readSets(s *state) error {
-	sets, err := t.conn.GetSets(ourTable())
+	sets, err := t.conn.read.GetSets(ourTable())
 	if err != nil {
 		return fmt.Errorf("list nftables sets of %s: %w", tableName, err)
 	}
 	for _, set := range sets {
-		elements, err := t.conn.GetSetElements(set)
+		elements, err := t.conn.read.GetSetElements(set)
 		if err != nil {
 			return fmt.Errorf("list nftables set %s of %s: %w", set.Name, tableName, err)
 		}
