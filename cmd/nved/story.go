@@ -31,11 +31,11 @@ func story(parent *supervisor.Parent) *history.Log {
 }
 
 // Events gather for handOnTime after the last were handed on; after many, for handOnShare times as long as those took, so that a flood costs a share of the time only, but not for longer
-// than handOnMost.
+// than handOnMost: so much of a flood an engine that is killed in it may not have told. (With 9 and 250 ms it was an eighth of the engine's processor time.)
 const (
 	handOnTime  = 20 * time.Millisecond
-	handOnShare = 9
-	handOnMost  = 250 * time.Millisecond
+	handOnShare = 49
+	handOnMost  = time.Second
 )
 
 // handOn gives the events to the supervisor until ctx ends: at once what comes alone, and together what comes after it, at the end what has gathered. Of too many the newest are handed on.
