@@ -48,8 +48,9 @@ const (
 	fillQuiet = 20 * time.Millisecond
 	fillLate  = 5 * time.Second
 
-	// fillSlice is how long the table is filled in one go. While there is no quiet, a fillQuiet passes between two.
+	// fillSlice is how long the table is filled in one go; while there is no quiet it is fillBusy, and a fillQuiet passes between two: a twentieth of a CPU.
 	fillSlice = 5 * time.Millisecond
+	fillBusy  = time.Millisecond
 
 	// settleMost is how long a person who reads the table waits for it to be filled.
 	settleMost = time.Second
@@ -111,12 +112,12 @@ func (m *Mirror) fill(ctx context.Context) {
 			if !some {
 				break
 			}
-			quiet := m.source.Quiet()
-			if quiet >= fillQuiet || late >= fillLate {
+			if m.source.Quiet() >= fillQuiet {
 				m.fillFor(fillSlice)
-			}
-			if quiet >= fillQuiet {
 				continue
+			}
+			if late >= fillLate {
+				m.fillFor(fillBusy)
 			}
 			select {
 			case <-time.After(fillQuiet):
