@@ -24,7 +24,7 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 		RouterID: c.ID, AS: c.AS, Listen: bgp.ListenOn(c.ListenPort, c.Listen), API: c.GoBGPTES, APIWrite: c.GoBGPWrite,
 		RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.ID)},
 		NextHop:      c.VTEP,
-		Inner:        tesInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
+		Inner:        tesInner, Learns: true, RenewTime: renewTime(c),
 		Record: recordIn(c, "tes"),
 		Log:    log.WithField("plane", "tes"),
 	}
@@ -46,7 +46,7 @@ func tesSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 func fabricSpeaker(c *config.NVE, log *logrus.Entry) bgp.Config {
 	s := bgp.Config{
 		RouterID: c.ID, AS: c.AS, API: c.GoBGPFabric, APIWrite: c.GoBGPWrite, NextHop: c.VTEP,
-		Inner: fabricInner, Renewal: guard.ByCall, RenewTime: renewTime(c),
+		Inner: fabricInner, Learns: true, RenewTime: renewTime(c),
 		Record: recordIn(c, "fabric"),
 		Log:    log.WithField("plane", "fabric"),
 	}

@@ -74,8 +74,8 @@ startup_hold: 40s
 	log := logrus.NewEntry(logrus.New())
 	tes, fabric := tesSpeaker(c, log), fabricSpeaker(c, log)
 	for name, s := range map[string]bgp.Config{"TES plane": tes, "fabric": fabric} {
-		if s.Renewal != guard.ByCall || s.RenewTime <= c.StartupHold {
-			t.Errorf("%s: renewal %v, %v after a start of at most %v", name, s.Renewal, s.RenewTime, c.StartupHold)
+		if !s.Learns || s.RenewTime <= c.StartupHold {
+			t.Errorf("%s: learns %t, renewal after %v with a start of at most %v", name, s.Learns, s.RenewTime, c.StartupHold)
 		}
 	}
 	if tes.Inner.Overlaps(fabric.Inner) {

@@ -12,8 +12,8 @@ import (
 
 var _ speaker.Speaker = (*Guarded)(nil)
 
-// Guarded is a Speaker behind a guard without a link, which does the routing itself: its peers are dynamic ones on the inner network, and its events and
-// sessions name the real ones. The daemons have a Mirror instead.
+// Guarded is a Speaker behind a guard, which tells what it hears as events that name the real peers. What it announces goes nowhere. The daemons have a Mirror
+// instead.
 type Guarded struct {
 	*Speaker
 	names  *Names

@@ -27,26 +27,17 @@ type Config struct {
 
 	EngineTime time.Duration // sessions are closed (CEASE 8) when no engine is there for that long, 120 s
 	RenewTime  time.Duration // what a new engine has not announced again by then is withdrawn, 30 s
-	Renewal    Renewal
-	SettleTime time.Duration // with Renewal ByCall: silence of the engine after which what it has announced has arrived, 1 s
+	MirrorTime time.Duration // when nothing was said to the engine for that long it is GoBGP's turn, 20 ms
 	Record     Record
 	Log        *logrus.Entry // nil: no log
 }
 
-// Engine is where the BGP speaker listens that does the routing, and which addresses the peers have there.
+// Engine is where the BGP speaker listens that is the table for people, and which addresses the peers have there.
 type Engine struct {
 	Address  netip.AddrPort // on 127.0.0.0/8
 	Network  netip.Prefix   // of the peers' inner addresses, in 127.0.0.0/8; 127.64.0.0/10
 	Password string         // TCP MD5 signature of the inner sessions, so that no other process of the host can play a peer
 }
-
-// Renewal is what ends the time in which a new engine announces everything again.
-type Renewal uint8
-
-const (
-	ByEndOfRIB Renewal = iota // the engine's End-of-RIB, of each session and family by itself
-	ByCall                    // Guard.Renewed, too: an engine that learns from its other peers what to announce sends End-of-RIB too early
-)
 
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.
 type Peer struct {
@@ -72,7 +63,7 @@ const (
 	defaultConnectRetry = 8 * time.Second
 	defaultEngineTime   = 120 * time.Second
 	defaultRenewTime    = 30 * time.Second
-	defaultSettleTime   = time.Second
+	defaultMirrorTime   = 20 * time.Millisecond
 	defaultMaxRoutes    = 1_000_000
 	minHoldTime         = 3 * time.Second // RFC 4271 §4.2
 	defaultPort         = 179
@@ -102,8 +93,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.RenewTime == 0 {
 		c.RenewTime = defaultRenewTime
 	}
-	if c.SettleTime == 0 {
-		c.SettleTime = defaultSettleTime
+	if c.MirrorTime == 0 {
+		c.MirrorTime = defaultMirrorTime
 	}
 	if c.Log == nil {
 		c.Log = discard()

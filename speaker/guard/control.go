@@ -16,7 +16,6 @@ import (
 // protects. Questions:
 //
 //	{"ask":"peers"}     → {"peers":[…Status…],"totals":{…}}
-//	{"ask":"renewed"}   → {}
 //	{"ask":"call","call":{"addresses":[…],"only":true}} → {"refused":{"192.0.2.9":"why"}}: whom to dial (Guard.Call)
 //	{"ask":"link","version":1} → {}, and then the connection is the engine's link (package link)
 //	{"ask":"notices"}   → {"notice":{…}} again and again, until either side closes. One client at a time hears them.
@@ -39,7 +38,6 @@ type answer struct {
 
 const (
 	asking  = "peers"
-	renew   = "renewed"
 	hearing = "notices"
 	calling = "call"
 	linking = "link"
@@ -84,8 +82,6 @@ func (g *Guard) answerAll(ctx context.Context, c net.Conn) {
 		case asking:
 			totals := g.Totals()
 			a.Peers, a.Totals = g.Peers(ctx), &totals
-		case renew:
-			g.Renewed()
 		case calling:
 			select {
 			case <-g.running:
@@ -160,11 +156,6 @@ func (c Client) Peers(ctx context.Context) ([]Status, Totals, error) {
 		return nil, Totals{}, err
 	}
 	return a.Peers, *a.Totals, nil
-}
-
-// Renewed is Guard.Renewed.
-func (c Client) Renewed(ctx context.Context) error {
-	return c.ask(ctx, renew, func(answer) bool { return false })
 }
 
 // Notices calls hear with each notice until it returns false, ctx ends or the guard goes; only the last is an error.

@@ -1,9 +1,7 @@
 package guard_test
 
 import (
-	"context"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,30 +13,15 @@ import (
 // TestControl asks a guard as another process does.
 func TestControl(t *testing.T) {
 	c := setting(anyone())
-	c.Renewal = guard.ByCall
 	g := run(t, c)
-	path := filepath.Join(t.TempDir(), "guard.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- g.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	client := guard.Client{Path: path}
-
-	engine := talk(t, engineOf(c), request(1), request(2))
+	client := g.serve(t)
+	engine := g.link(t)
+	engine.announce(t, request(1), request(2))
 	from := address()
 	var heard []guard.Kind
 	hearing := make(chan error, 1)
 	go func() {
-		hearing <- client.Notices(ctx, func(n guard.Notice) bool {
+		hearing <- client.Notices(t.Context(), func(n guard.Notice) bool {
 			if n.Peer == from {
 				heard = append(heard, n.Kind)
 			}
@@ -58,23 +41,19 @@ func TestControl(t *testing.T) {
 			return len(peers) == 1 && peers[0].Renewing == want && peers[0].RoutesOut > 0 && peers[0].Engine == guard.Established
 		}
 	}
-	// End-of-RIB of the engine, which came before the peer counts its routes, does not end renewing here.
 	eventually(t, "two routes", func() bool { return g.status(t, r.address).RoutesOut == 2 })
 	eventually(t, "renewing", renewing(true))
-	if err := client.Renewed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	engine.whole()
 	eventually(t, "renewed", renewing(false))
 
 	// A new engine that has but one route at first: the other one is not withdrawn until it says so.
 	engine.end()
 	eventually(t, "the engine is gone", func() bool { return g.status(t, r.address).Engine != guard.Established })
-	engine = talk(t, engineOf(c), request(1))
+	engine = g.link(t)
+	engine.announce(t, request(1))
 	eventually(t, "renewing", renewing(true))
 	engine.announce(t, request(2))
-	if err := client.Renewed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	engine.whole()
 	eventually(t, "renewed", renewing(false))
 	// A session that begins now is told the end when the engine does.
 	later := call(t, address(), g.own())
@@ -106,7 +85,7 @@ func TestControl(t *testing.T) {
 			t.Errorf("heard %v, want %v", heard, want)
 		}
 	}
-	conn, err := net.Dial("unix", path)
+	conn, err := net.Dial("unix", client.Path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,145 +1,40 @@
 package guard
 
 import (
-	"context"
-	"errors"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/link"
 )
 
-// AddressCapability is the code of the capability in which the engine is told whose session an inner one is (RFC 8810: reserved for experiments). Its
-// value is the real address, 4 or 16 octets.
-const AddressCapability = 240
-
-// engine is the side of a peer's inner session.
-func (p *peer) engine() side {
-	return side{
-		name: innerSide, open: p.openToEngine, check: p.checkEngine, up: p.engineUp, down: p.engineDown, deliver: p.fromEngine, dial: p.dialEngine,
-		backoff: func(n int) time.Duration { return min(innerBackoff<<min(n, 10), innerMost) },
+// heedEngine sees whether an engine has come, or gone.
+func (p *peer) heedEngine() {
+	g := p.guard
+	l := g.engine.Load()
+	if l == p.link {
+		return
 	}
-}
-
-func (p *peer) dialEngine(ctx context.Context) (net.Conn, error) {
-	e := p.guard.config.Engine
-	ctx, cancel := context.WithTimeout(ctx, innerDial)
-	defer cancel()
-	c, err := dial(ctx, p.inside, e.Address, e.Password, hops{})
-	if errors.Is(err, unix.ECONNREFUSED) {
-		p.guard.unrenewed()
-	}
-	return c, err
-}
-
-// openToEngine is what the peer said in its OPEN, as far as both sides agreed on it. Graceful restart is there in any case, so that the engine sends
-// End-of-RIB, and so is a hold time: without one GoBGP closes the session.
-func (p *peer) openToEngine() *wire.Open {
-	o, hold := p.session.received, p.session.hold
-	if hold == 0 {
-		hold = innerHold
-	}
-	open := &wire.Open{
-		AS: o.AS, RouterID: o.RouterID, HoldTime: uint16(hold / time.Second), FourOctetAS: true, Families: p.innerFamilies(),
-		RouteRefresh: true, GracefulRestart: &wire.GracefulRestart{Time: 1},
-		Unknown: []wire.Capability{{Code: AddressCapability, Value: p.address.AsSlice()}},
-	}
-	if g := o.GracefulRestart; g != nil {
-		mirrored := *g
-		mirrored.Families = nil
-		for _, f := range g.Families {
-			if p.routes.session.Has(f.Family) {
-				mirrored.Families = append(mirrored.Families, f)
-			}
+	if p.link != nil {
+		p.link, p.linkControl = nil, nil
+		if p.session != nil {
+			p.routes.engineDown()
+			p.log.Debug("the engine is gone, the session stays")
+			g.tell(Notice{Kind: EngineDown, Peer: p.address, Text: "the engine's link has ended"})
+			p.awaitEngine()
 		}
-		open.GracefulRestart = &mirrored
 	}
-	return open
-}
-
-// checkEngine makes sure that it is the engine that we speak for.
-func (p *peer) checkEngine(m *machine, o *wire.Open) *wire.Error {
-	own := p.guard.config
-	switch {
-	case o.AS != own.AS:
-		return &wire.Error{Code: wire.OpenError, Subcode: wire.OpenBadPeerAS, Text: "OPEN: the engine has another AS than the guard"}
-	case o.RouterID != own.RouterID:
-		return &wire.Error{Code: wire.OpenError, Subcode: wire.OpenBadRouterID, Text: "OPEN: the engine has another BGP identifier than the guard"}
-	}
-	return nil
-}
-
-// engineUp tells a new engine everything.
-func (p *peer) engineUp(m *machine) {
-	if p.short {
-		m.attempts, m.unanswered = 0, 0
-		p.mirrorUp()
+	if l == nil {
 		return
 	}
-	p.engines++
-	p.count.Engines++
-	if p.engines > 1 {
-		p.count.Restarts++
+	p.link = l
+	if p.session != nil {
+		p.introduce()
 	}
-	m.attempts, m.unanswered = 0, 0
-	p.engineAway.stop()
-	p.routes.engineUp(p.engines > 1 && p.session.received.GracefulRestart == nil && p.now().Sub(p.session.since) > engineEnds)
-	p.renew()
-	p.log.WithFields(logrus.Fields{"engine": p.engines, "routes": p.routes.toEngine.len()}).Info("engine is up")
-	p.guard.tell(Notice{Kind: EngineUp, Peer: p.address})
-}
-
-// engineDown keeps the outer session, unless the engine meant the peer.
-func (p *peer) engineDown(m *machine, c cause) {
-	p.stopRenewing()
-	if p.routes == nil {
-		return // the peer is gone, and the engine was told so
-	}
-	if p.short {
-		p.routes.mirrorDown()
-	} else {
-		p.routes.engineDown()
-	}
-	if c.heard && meansPeer(c.notice) {
-		p.fire(p.session, Stop, cause{notice: c.notice})
+	if p.refusing {
+		p.refusing = false
 		p.restart()
-		return
-	}
-	if p.short {
-		p.log.WithField("reason", c.String()).Debug("GoBGP is gone, the session and the engine stay")
-		return
-	}
-	p.guard.unrenewed()
-	level := logrus.WarnLevel
-	if c.heard && c.notice.Code == wire.Cease { // it stops, or is replaced
-		level = logrus.DebugLevel
-	}
-	p.log.WithField("reason", c.String()).Log(level, "engine is down, the session stays")
-	p.guard.tell(Notice{Kind: EngineDown, Peer: p.address, Text: c.String()})
-	p.awaitEngine()
-}
-
-// meansPeer reports whether a NOTIFICATION of the engine is about the peer: an operator's, a limit's, or an error in what the peer said. Others are about
-// the engine.
-func meansPeer(n wire.Notification) bool {
-	switch n.Code {
-	case wire.HeaderError, wire.OpenError, wire.UpdateError, wire.RefreshError:
-		return true
-	case wire.Cease:
-		return n.Subcode == wire.CeaseMaxPrefixes || n.Subcode == wire.CeaseAdminShutdown || n.Subcode == wire.CeaseAdminReset || n.HardReset()
-	}
-	return false
-}
-
-// restart lets the dialler begin again after a session that we have stopped.
-func (p *peer) restart() {
-	if d := p.dialler; d != nil && d.state == Idle && !p.refusing {
-		d.attempts = max(d.attempts, 1)
-		p.act(d, StartIdleHold, Idle, cause{})
 	}
 }
 
@@ -151,80 +46,189 @@ func (p *peer) awaitEngine() {
 		p.fire(p.session, Stop, cause{notice: wire.Notification{Code: wire.Cease, Subcode: wire.CeaseOutOfResources}})
 		p.failure, p.told = "no engine was there for "+limit.String(), true
 		p.log.WithField("after", limit).Error("session closed: no engine")
-		p.lookForEngine()
 	})
 }
 
-// lookForEngine connects to the engine until one answers, and lets sessions begin again.
-func (p *peer) lookForEngine() {
-	p.after(&p.probe, probeTime, func() {
-		if p.short {
-			return // it comes by itself
-		}
-		p.work.Go(func() {
-			c, err := p.dialEngine(p.ctx)
-			if err == nil {
-				c.Close()
-			}
-			p.post(happening{do: func() {
-				if err != nil {
-					p.lookForEngine()
-					return
-				}
-				p.refusing = false
-				p.restart()
-			}})
-		})
-	})
+// begun begins a session with an engine, or without one.
+func (p *peer) begun() {
+	p.subscribe()
+	if p.link != nil {
+		p.introduce()
+	} else {
+		p.awaitEngine()
+	}
 }
 
-// fromEngine takes an UPDATE or a ROUTE-REFRESH of the engine.
-func (p *peer) fromEngine(m *machine, msg []byte) *wire.Error {
+// introduce tells an engine of the session and everything that the peer has said.
+func (p *peer) introduce() {
+	p.engines++
+	p.count.Engines++
+	if p.engines > 1 {
+		p.count.Restarts++
+	}
+	p.linkSince = p.now()
+	p.routes.toEngine.now = p.linkSince.UnixNano()
+	p.engineAway.stop()
+	o := p.session.received
+	p.linkControl = (&link.Message{
+		Kind: link.Up, Peer: p.address, At: p.session.since, AS: o.AS, RouterID: o.RouterID, Memberships: p.routes.session.Has(wire.RouteTargets),
+	}).Append(p.linkControl)
+	p.routes.engineUp(p.engines > 1 && o.GracefulRestart == nil && p.now().Sub(p.session.since) > engineEnds)
+	p.log.WithFields(logrus.Fields{"engine": p.engines, "routes": p.routes.toEngine.len()}).Info("engine is up")
+	p.guard.tell(Notice{Kind: EngineUp, Peer: p.address})
+}
+
+// over ends the session for the engine.
+func (p *peer) over(why string) {
+	p.unsubscribe()
+	p.mirroring.stop()
+	if p.link != nil {
+		p.linkControl = (&link.Message{Kind: link.Down, Peer: p.address, At: p.now(), Text: why}).Append(p.linkControl)
+	}
+}
+
+// subscribe has the peer hear of the engine's routes, and asks it for what the engine wants to hear (RFC 4684).
+func (p *peer) subscribe() {
 	x := p.routes
-	if wire.TypeOf(msg) == wire.TypeRouteRefresh {
-		q := x.toEngine
-		if p.short {
-			q = x.toMirror
-			q.now = p.now().UnixNano()
+	constrained := x.session.Has(wire.RouteTargets)
+	// A peer without graceful restart says no End-of-RIB, and is told none.
+	wait := constrained && p.session.received.GracefulRestart != nil && !x.of(wire.RouteTargets).ended
+	p.subscription = p.guard.distributor.subscribe(constrained, !wait, p.notify)
+	p.memberships, p.asked = nil, false
+	if !constrained {
+		return
+	}
+	if wait {
+		p.after(&p.patience, p.guard.config.RenewTime, func() { p.asked = true })
+	}
+	for c := range x.in.All() {
+		if c.Family == wire.RouteTargets {
+			p.memberships = append(p.memberships, c)
 		}
-		return p.refresh(msg, func(f wire.Family) { x.refresh(x.in, q, f) })
 	}
-	if p.short {
-		return nil // it is told, and is not asked
-	}
-	p.said = p.now()
-	u, err := x.reader.Update(msg)
-	if err != nil {
-		p.count.EngineErrors++
-		p.log.WithError(err).Error("the engine's UPDATE cannot be read")
-		return nil
-	}
-	p.nextHops(u)
-	x.fromEngine(u, p.whole)
-	p.settle()
-	if !x.isRenewing() {
-		p.stopRenewing()
-	}
-	return nil
+	x.toPeer.put(p.ownMemberships()...)
+	x.toPeer.mark(wire.RouteTargets)
 }
 
-// nextHops puts our own address where the engine names its own on the inner link, as it does for memberships (RFC 4684) and for routes without one.
-func (p *peer) nextHops(u *wire.Update) {
-	inner := addressOf(p.inner.conn.RemoteAddr()).AsSlice()
-	var own []byte
-	for i, n := range u.Announced {
-		if string(n.NextHop) == string(inner) {
-			if own == nil {
-				own = addressOf(p.session.conn.LocalAddr()).AsSlice()
-			}
-			u.Announced[i].NextHop = own
-		}
+// ownMemberships ask for the route targets that are configured. Their next hop is our own address.
+func (p *peer) ownMemberships() (list []wire.Change) {
+	c := p.guard.config
+	attributes := wire.NewAttributes(addressOf(p.session.conn.LocalAddr()).AsSlice(), nil)
+	for _, rt := range c.Memberships {
+		list = append(list, wire.Change{Family: wire.RouteTargets, NLRI: wire.Membership(c.AS, rt), Attributes: attributes})
+	}
+	return list
+}
+
+func (p *peer) unsubscribe() {
+	if p.subscription != nil {
+		p.guard.distributor.unsubscribe(p.subscription)
+		p.subscription, p.memberships, p.asked = nil, nil, false
 	}
 }
 
-func addressOf(a net.Addr) netip.Addr {
-	if t, ok := a.(*net.TCPAddr); ok {
-		return t.AddrPort().Addr().Unmap()
+// hear takes what is left of a peer's UPDATE.
+func (p *peer) hear(u *wire.Update) {
+	x := p.routes
+	if u.EndOfRIB == wire.RouteTargets {
+		p.asked = true
 	}
-	return netip.Addr{}
+	at := p.read.UnixNano()
+	x.toEngine.now, x.toMirror.now = at, at
+	for _, c := range x.fromPeer(u) {
+		if c.Family == wire.RouteTargets {
+			p.memberships = append(p.memberships, c)
+		}
+	}
 }
+
+// heedMemberships has the distributor know what the peer asked for.
+func (p *peer) heedMemberships() {
+	if p.subscription == nil {
+		return
+	}
+	if len(p.memberships) > 0 {
+		p.guard.distributor.ask(p.subscription, p.memberships)
+		p.memberships = p.memberships[:0]
+	}
+	if p.asked {
+		p.asked = false
+		p.patience.stop()
+		p.guard.distributor.getReady(p.subscription)
+	}
+}
+
+// collect makes due what the distributor has for the peer.
+func (p *peer) collect() {
+	if p.subscription == nil {
+		return
+	}
+	mail, last := p.subscription.take(p.mail)
+	p.routes.toPeer.put(mail...)
+	clear(mail)
+	p.mail = mail[:0]
+	if f := p.routes.of(wire.EVPN); last && !f.told {
+		f.told = true
+		p.routes.toPeer.mark(wire.EVPN)
+	}
+}
+
+// repeat answers a ROUTE-REFRESH of the peer.
+func (p *peer) repeat(f wire.Family) {
+	if f == wire.RouteTargets {
+		p.routes.toPeer.put(p.ownMemberships()...)
+		return
+	}
+	p.guard.distributor.repeat(p.subscription)
+}
+
+// coming reports whether an engine is still at its table.
+func (p *peer) coming() bool {
+	return p.link != nil && p.guard.distributor.renewing()
+}
+
+// linkSession is what packs routes for the link.
+var linkSession = wire.Session{Families: []wire.Family{wire.EVPN}, FourOctetAS: true}
+
+// writeLink tells the engine what it is still to be told, as far as there is room for it.
+func (p *peer) writeLink() {
+	l := p.link
+	for l != nil && (len(p.linkControl) > 0 || p.routes != nil && p.routes.toEngine.len() > 0) {
+		if !l.reserve(p.notify) {
+			return
+		}
+		b := append(p.linkBuffer[:0], p.linkControl...)
+		p.linkControl = p.linkControl[:0]
+		if p.routes != nil {
+			b = p.linkRoutes(b)
+		}
+		l.send(b)
+		p.linkBuffer = b
+	}
+}
+
+// linkRoutes appends routes for the engine, at most maxChunk octets and mostly half of that.
+func (p *peer) linkRoutes(b []byte) []byte {
+	x := p.routes
+	m := link.Message{Kind: link.Routes, Peer: p.address}
+	for len(b) < maxChunk/2 && x.toEngine.len() > 0 {
+		m.At = time.Unix(0, x.toEngine.since())
+		changes, end := x.toEngine.take(x.changes[:0], linkBatch)
+		octets, _, unsent := x.packer.Append(p.scratch[:0], changes, linkSession)
+		if end != 0 {
+			octets = wire.AppendEndOfRIB(octets, end)
+		}
+		for rest := octets; len(rest) > 0; {
+			size, _, _ := wire.CheckHeader(rest)
+			m.Update, rest = rest[:size], rest[size:]
+			b = m.Append(b)
+		}
+		p.unsent(unsent)
+		clear(changes)
+		x.changes, p.scratch = changes[:0], octets
+	}
+	return b
+}
+
+// linkBatch is how many changes the engine is told with one time.
+const linkBatch = 64

@@ -28,65 +28,50 @@ func update(attributes []byte) []byte {
 	return append(b, attributes...)
 }
 
-// TestExchange tells stories: what comes from either side, and what each is told. Routes are a letter for the MAC and a digit for the version, -a is a
-// withdrawal, end is End-of-RIB, members that of the memberships.
+// TestExchange tells stories: what a peer says, and what the engine and GoBGP are told. Routes are a letter for the MAC and a digit for the version, -a is a
+// withdrawal, end is End-of-RIB.
 func TestExchange(t *testing.T) {
 	for _, story := range []struct{ name, steps string }{
-		{"a route each way", "up; peer a1; engine b1; toEngine a1; toPeer b1"},
+		{"a route", "up; peer a1; toEngine a1"},
 		{"the peer speaks first", "peer a1; peer b1; peer end; toEngine; up; toEngine a1 b1 end"},
 		{"the peer has not ended", "peer a1; up; toEngine a1; peer b1; peer end; toEngine b1 end"},
+		{"nobody waits for its end any more", "peer a1; settled; toEngine a1 end"},
 		{"a route that came and went is not told", "peer a1; peer -a; up; toEngine"},
-		{"only the newest is told", "up; engine a1; engine a2; engine b1; engine -b; toPeer a2 -b"},
-		{"repetitions pass in normal times", "up; engine a1; engine end; toPeer a1 end; engine a1; toPeer a1; peer x1; toEngine x1; peer x1; toEngine x1"},
-		{"withdrawals of nothing do not", "up; engine -a; toPeer; peer -a; toEngine"},
-		{"End-of-RIB is told once", "up; engine end; toPeer end; down; up; engine end; toPeer"},
-		{"the same again is not told", "up; engine a1; engine end; toPeer a1 end; down; up; engine a1; engine end; toPeer"},
-		{"differences are", "up; engine a1; engine b1; engine end; toPeer a1 b1 end; down; up; engine a2; engine c1; engine b1; toPeer a2 c1; engine end; toPeer"},
-		{"what is not renewed is withdrawn at the end", "up; engine a1; engine b1; engine end; toPeer a1 b1 end; down; up; engine a1; toPeer; engine end; toPeer -b"},
-		{"an engine that dies while it renews withdraws nothing", "up; engine a1; engine b1; engine end; toPeer a1 b1 end; down; up; engine a1; down; toPeer; up; engine b1; engine end; toPeer -a"},
-		{"what an engine said before it died is told", "up; engine a1; engine end; engine a2; down; toPeer a2 end"},
+		{"only the newest is told", "up; peer a1; peer a2; peer b1; peer -b; toEngine a2 -b"},
+		{"repetitions pass to the engine", "up; mirror; peer a1; toEngine a1; toMirror a1; peer a1; toEngine a1; toMirror"},
+		{"withdrawals of nothing do not", "up; mirror; peer -a; toEngine; toMirror"},
 		{"a peer is heard without an engine", "up; peer a1; peer b1; peer end; toEngine a1 b1 end; down; peer a2; peer -b; peer c1; toEngine; up; toEngine a2 c1 end"},
-		{"refresh", "up; engine a1; engine b1; engine end; toPeer a1 b1 end; down; refresh; toPeer a1 b1"},
-		{"memberships do not wait for the call", "call; up; engine members; toPeer members; engine a1; engine end; toPeer a1; renewed; toPeer end"},
-		{"nor those of the next engine, and are told once", "call; up; engine members; toPeer members; down; up; engine members; toPeer; renewed; toPeer end"},
-		{"by call", "call; up; engine a1; engine end; toPeer a1; renewed; toPeer end; down; up; engine end; toPeer; engine b1; toPeer b1; renewed; toPeer -a; renewed; toPeer"},
+		{"what an engine was not told is not told the next one twice", "up; peer a1; down; up; toEngine a1"},
+		{"GoBGP goes its own way", "up; peer a1; mirror; toMirror a1; peer b1; peer end; toEngine a1 b1 end; toMirror b1 end; unmirror; peer -a; toEngine -a; toMirror; mirror; toMirror b1 end"},
+		{"and waits for nobody", "mirror; peer a1; peer end; toMirror a1 end; toEngine; up; toEngine a1 end; down; peer a2; toMirror a2"},
+		{"GoBGP asks again", "mirror; peer a1; peer b1; toMirror a1 b1; refresh; toMirror a1 b1"},
+		{"memberships are the guard's", "up; mirror; peer members; toEngine; toMirror"},
 	} {
 		t.Run(story.name, func(t *testing.T) {
-			families := []wire.Family{wire.EVPN}
-			if strings.Contains(story.steps, "members") {
-				families = append(families, wire.RouteTargets)
-			}
-			x := newExchange(wire.Session{Families: families, FourOctetAS: true, Internal: true})
-			byEndOfRIB := true
+			x := newExchange(wire.Session{Families: []wire.Family{wire.EVPN, wire.RouteTargets}, FourOctetAS: true, Internal: true})
 			for step := range strings.SplitSeq(story.steps, "; ") {
 				words := strings.Fields(step)
 				switch words[0] {
-				case "up":
-					x.engineUp(false)
+				case "up", "settled":
+					x.engineUp(words[0] == "settled")
 				case "down":
 					x.engineDown()
-				case "call":
-					byEndOfRIB = false
-				case "renewed":
-					x.renewedAll()
+				case "mirror":
+					x.mirrorUp()
+				case "unmirror":
+					x.mirrorDown()
 				case "refresh":
-					x.refresh(x.out, x.toPeer, wire.EVPN)
+					x.repeat(x.toMirror)
 				case "peer":
 					v := x.filter.Update(said(words[1]))
 					if v.Decision != wire.Accept {
 						t.Fatalf("%s: %+v", step, v)
 					}
 					x.fromPeer(&v.Update)
-				case "engine":
-					u, err := wire.ParseUpdate(said(words[1]))
-					if err != nil {
-						t.Fatal(err)
-					}
-					x.fromEngine(u, byEndOfRIB)
 				case "toEngine":
 					told(t, story.steps, step, x.toEngine, words[1:])
-				case "toPeer":
-					told(t, story.steps, step, x.toPeer, words[1:])
+				case "toMirror":
+					told(t, story.steps, step, x.toMirror, words[1:])
 				default:
 					t.Fatalf("what is %q?", step)
 				}

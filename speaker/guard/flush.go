@@ -49,22 +49,21 @@ func (p *peer) due(m *machine, b []byte) []byte {
 		return b
 	}
 	q, s, endOfRIB := p.routes.toPeer, p.routes.session, p.session != nil && p.session.received.GracefulRestart != nil
-	packer := &p.routes.packer
+	packer := &p.routes.own
 	switch {
-	case m == p.inner && p.short:
-		q, s, endOfRIB = p.routes.toMirror, wire.Negotiate(m.sent, m.received), true
 	case m == p.inner:
-		q, s, endOfRIB = p.routes.toEngine, wire.Negotiate(m.sent, m.received), true
+		q, packer, s, endOfRIB = p.routes.toMirror, &p.routes.packer, wire.Negotiate(m.sent, m.received), true
 	case m != p.session:
 		return b
-	case p.short:
-		packer = &p.routes.own
 	}
-	if q.len() == 0 || m == p.session && p.gathers() || m == p.inner && p.short && !p.mirrors() {
+	if q.len() == 0 || m == p.session && p.gathers() || m == p.inner && !p.mirrors() {
 		return b
 	}
-	start := len(b)
-	b, updates, unsent := p.routes.messages(b, q, packer, s, endOfRIB)
+	start, octets := len(b), maxChunk/2
+	if m == p.session && p.coming() {
+		octets = 0 // a batch: what there is beyond it waits for more
+	}
+	b, updates, unsent := p.routes.messages(b, octets, q, packer, s, endOfRIB)
 	p.recorded(m, b[start:], true)
 	if m != p.inner {
 		p.count.Sent += uint64(updates)

@@ -7,32 +7,24 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/link"
 )
 
-// bulk is an UPDATE of a route of many, with a preference.
-func bulk(n uint16, preference byte) []byte {
-	b := announcement('m', preference)
-	binary.BigEndian.PutUint16(b[len(b)-8:], n) // of the MAC
-	return b
-}
-
-// TestNoTimerHoldsRoutes has an engine announce 10,000 routes to a peer that does not read yet, then one of them with another preference, and one more.
+// TestNoTimerHoldsRoutes has an engine announce 10,000 routes to a peer that does not read yet, then one of them with another MED, and one more.
 // What of it is not in the peer's connection yet waits, but for nothing else than that: as soon as the peer reads, all comes without any time having passed,
 // in as few UPDATEs as their size allows. The change takes the place that its route has, and the last one comes after all that was due before it.
 func TestNoTimerHoldsRoutes(t *testing.T) {
 	const routes, changed, last = 10_000, 4000, 10_000
 	synctest.Test(t, func(t *testing.T) {
-		p, peer := established(t, Config{})
-		say := func(msg []byte) {
-			if !p.post(happening{do: func() { p.session.state = Established; p.fromEngine(p.inner, msg) }}) {
-				t.Fatal("the loop has ended")
-			}
-		}
+		p, peer := established(t, Config{RenewTime: time.Hour})
+		engine := linked(t, p.guard)
+		engine.say(t, link.Message{Kind: link.Whole})
+		synctest.Wait()
+		inLoop(t, p, func() { p.routes.toPeer.clear(); p.session.state = Established })
 		for n := range uint16(routes) {
-			say(bulk(n, 1))
+			engine.say(t, bulk(n, 1))
 		}
-		say(bulk(changed, 2))
-		say(bulk(last, 1))
+		engine.say(t, bulk(changed, 2), bulk(last, 1))
 		synctest.Wait()
 		start := time.Now()
 		var order []uint16
@@ -69,7 +61,7 @@ func TestNoTimerHoldsRoutes(t *testing.T) {
 			t.Errorf("%d UPDATEs, want at most %d", updates, most)
 		}
 		// At rest, a change leaves at once.
-		say(bulk(7, 3))
+		engine.say(t, bulk(7, 3))
 		if _, err := wire.ReadMessage(peer, buf); err != nil || time.Since(start) != 0 {
 			t.Errorf("a change at rest took %v, %v", time.Since(start), err)
 		}

@@ -7,20 +7,8 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/link"
 )
-
-// engineSays has the loop take an UPDATE of the engine.
-func engineSays(t *testing.T, p *peer, msg []byte) {
-	t.Helper()
-	inLoop(t, p, func() { p.fromEngine(p.inner, msg) })
-}
-
-func inLoop(t *testing.T, p *peer, do func()) {
-	t.Helper()
-	if !p.post(happening{do: do}) {
-		t.Fatal("the loop has ended")
-	}
-}
 
 // updatesOf is a peer that reads all the time.
 func updatesOf(t *testing.T, c net.Conn) <-chan *wire.Update {
@@ -43,11 +31,11 @@ func updatesOf(t *testing.T, c net.Conn) <-chan *wire.Update {
 }
 
 // TestTableIsGathered has an engine say its table a route at a time to a peer that reads at once. What has equal attributes leaves in as few UPDATEs as the
-// batches allow, whatever pauses the system makes, up to gatherTime; End-of-RIB ends it at once, and from then on each change leaves without any time
+// batches allow, whatever pauses the system makes, up to gatherTime; Whole ends it at once, and from then on each change leaves without any time
 // having passed. So does all that is due when the engine is lost.
 func TestTableIsGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, peer := established(t, Config{Renewal: ByEndOfRIB, RenewTime: time.Hour})
+		p, peer := established(t, Config{RenewTime: time.Hour})
 		heard := updatesOf(t, peer)
 		routes, updates := 0, 0
 		within := func(what string, wantRoutes, mostUpdates int, wantTime time.Duration) {
@@ -61,45 +49,44 @@ func TestTableIsGathered(t *testing.T) {
 				t.Errorf("%s: %d routes in %d UPDATEs after %v, want %d in at most %d after %v", what, routes, updates, took, wantRoutes, mostUpdates, wantTime)
 			}
 		}
-		engineUp := func() {
-			inLoop(t, p, func() {
-				p.session.state = Established
-				p.engines++
-				p.routes.engineUp(false)
-				p.renew()
-			})
+		engineUp := func() *speech {
+			inLoop(t, p, func() { p.session.state = Established })
+			engine := linked(t, p.guard)
+			synctest.Wait()
+			return engine
 		}
 
-		engineUp()
+		engine := engineUp()
 		for n := range uint16(1000) {
-			engineSays(t, p, bulk(n, 1))
+			engine.say(t, bulk(n, 1))
 		}
 		within("a batch", batch, 1+batch/100, 0) // 105 routes of 37 octets fit
 		within("the rest", 1000-batch, 1+(1000-batch)/100, gatherTime)
 		for n := range uint16(100) {
 			time.Sleep(gatherTime / 200)
-			engineSays(t, p, bulk(2000+n, 1))
+			engine.say(t, bulk(2000+n, 1))
 		}
 		within("what came in half the time", 100, 1, gatherTime/2+gatherTime/200)
-		engineSays(t, p, bulk(3000, 1))
-		engineSays(t, p, bulk(3001, 1))
-		engineSays(t, p, wire.AppendEndOfRIB(nil, wire.EVPN))
+		engine.say(t, bulk(3000, 1))
+		engine.say(t, bulk(3001, 1))
+		engine.say(t, link.Message{Kind: link.Whole})
 		within("the end", 2, 1, 0)
 		if u := <-heard; u.EndOfRIB != wire.EVPN {
 			t.Errorf("%+v, want End-of-RIB", u)
 		}
 		for n := range uint16(10) {
-			engineSays(t, p, bulk(4000+n, 1))
+			engine.say(t, bulk(4000+n, 1))
 			within("a change on a settled session", 1, 1, 0)
 			time.Sleep(time.Duration(n) * time.Millisecond)
 		}
 
 		// A restart: what differs is gathered, and leaves when the engine is gone again.
-		engineUp()
+		engine.end()
+		engine = engineUp()
 		for n := range uint16(50) {
-			engineSays(t, p, bulk(n, 2))
+			engine.say(t, bulk(n, 2))
 		}
-		inLoop(t, p, func() { p.routes.engineDown() })
+		engine.end()
 		within("an engine that is lost", 50, 1, 0)
 	})
 }

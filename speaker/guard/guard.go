@@ -23,8 +23,6 @@ type Guard struct {
 	notices   chan Notice
 	closing   atomic.Bool
 	started   atomic.Bool // Run, or Close
-	renewed   atomic.Bool // the engine that is there has said so
-	linked    atomic.Bool // an engine has come on a link, once
 	engine    atomic.Pointer[engineLink]
 	linking   sync.Mutex // held by an engine that comes, goes, or announces
 	recorder  *recorder

@@ -76,7 +76,6 @@ func (c heeded) Read(b []byte) (int, error) {
 func (g *Guard) engineComes(l *engineLink) (renewal *time.Timer) {
 	g.linking.Lock()
 	defer g.linking.Unlock()
-	g.linked.Store(true)
 	if before := g.engine.Swap(l); before != nil {
 		before.close()
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/tns-project/tns/speaker/guard/wire"
 )
 
-// TestEngineSeesThePeer: what the peer said in its OPEN is what the engine is told, and who it is.
-func TestEngineSeesThePeer(t *testing.T) {
+// TestMirrorSeesThePeer: what the peer said in its OPEN is what GoBGP is told, as far as it is a mirror of routes, and who the peer is.
+func TestMirrorSeesThePeer(t *testing.T) {
 	c := setting(anyone())
 	c.Families = []wire.Family{wire.EVPN, wire.RouteTargets}
 	g := run(t, c)
@@ -55,12 +55,12 @@ func TestEngineSeesThePeer(t *testing.T) {
 	engine.establish(t, &wire.Open{
 		AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}, GracefulRestart: &wire.GracefulRestart{Time: 1},
 	})
-	g.waitUp(t, r.address)
+	g.waitMirror(t, r.address)
 	engine.say(wire.ShutdownNotification(wire.CeaseAdminShutdown, "an operator wants it so").Append(nil))
 	r.waitNotice(t, wire.Cease, wire.CeaseAdminShutdown)
 }
 
-// TestPeerEndsInnerSession: why the peer has gone the engine is told, so that it forgets the routes.
+// TestPeerEndsInnerSession: why the peer has gone GoBGP is told, so that it forgets the routes.
 func TestPeerEndsInnerSession(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
@@ -71,7 +71,7 @@ func TestPeerEndsInnerSession(t *testing.T) {
 		r.establish(t, r.hello())
 		engine := accept()
 		engine.establish(t, ours)
-		g.waitUp(t, r.address)
+		g.waitMirror(t, r.address)
 		if polite {
 			r.say(wire.Notification{Code: wire.Cease, Subcode: wire.CeaseDeconfigured}.Append(nil))
 			engine.waitNotice(t, wire.Cease, wire.CeaseDeconfigured)
@@ -82,7 +82,7 @@ func TestPeerEndsInnerSession(t *testing.T) {
 	}
 }
 
-// TestForgottenConnection: an engine that takes a connection and never answers is called again soon.
+// TestForgottenConnection: a GoBGP that takes a connection and never answers is called again soon.
 func TestForgottenConnection(t *testing.T) {
 	c := setting(anyone())
 	g := run(t, c)
@@ -92,37 +92,37 @@ func TestForgottenConnection(t *testing.T) {
 	start := time.Now()
 	accept().wait(t, 0, wire.TypeOpen)
 	accept().wait(t, 0, wire.TypeOpen)
-	handmade(t, c, accept)
-	g.waitUp(t, r.address)
+	accept().establish(t, &wire.Open{AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}})
+	g.waitMirror(t, r.address)
 	if took := time.Since(start); took < 3*time.Second || took > 30*time.Second {
 		t.Errorf("the engine that answers is called after %v, want 1 s and 2 s", took)
 	}
 }
 
-// TestOwnNextHop: where the engine names its address on the inner link, the peer is told ours on the outer one.
-func TestOwnNextHop(t *testing.T) {
-	c := setting(anyone())
-	c.Families = []wire.Family{wire.EVPN, wire.RouteTargets}
+// TestOwnMemberships: the guard asks peers for what is configured, with our address on the session as the next hop, and says that this is all.
+func TestOwnMemberships(t *testing.T) {
+	c := both(anyone())
+	c.Memberships = []evpn.RouteTarget{evpn.RequestTarget(0xc0000201)}
 	g := run(t, c)
-	config := engineOf(c)
-	config.RouteTargets = []evpn.RouteTarget{evpn.RequestTarget(0xc0000201)}
-	talk(t, config)
 	r := call(t, address(), g.own())
-	open := r.hello()
-	open.Families = append(open.Families, wire.RouteTargets)
-	r.establish(t, open)
-	r.say(wire.AppendEndOfRIB(nil, wire.RouteTargets))
-	msg, _ := r.wait(t, 0, wire.TypeUpdate)
+	r.establish(t, r.constrained())
+	msg, next := r.wait(t, 0, wire.TypeUpdate)
 	u, err := wire.ParseUpdate(msg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(u.Announced) != 1 || u.Announced[0].Family != wire.RouteTargets || !bytes.Equal(u.Announced[0].NextHop, g.own().AsSlice()) {
+	want := wire.Membership(as, c.Memberships[0])
+	if len(u.Announced) != 1 || u.Announced[0].Family != wire.RouteTargets || string(u.Announced[0].Octets) != want || !bytes.Equal(u.Announced[0].NextHop, g.own().AsSlice()) {
 		t.Errorf("announced %+v, want a membership with next hop %v", u.Announced, g.own())
 	}
+	if msg, _ = r.wait(t, next, wire.TypeUpdate); !bytes.Equal(msg, wire.AppendEndOfRIB(nil, wire.RouteTargets)) {
+		t.Errorf("then comes %x, want End-of-RIB", msg)
+	}
+	r.say(wire.RouteRefresh{Family: wire.RouteTargets}.Append(nil))
+	r.wait(t, next+1, wire.TypeUpdate)
 }
 
-// TestSignedInnerLink: with a password only the guard gets through to the engine.
+// TestSignedInnerLink: with a password only the guard gets through to GoBGP.
 func TestSignedInnerLink(t *testing.T) {
 	c := setting(anyone())
 	c.Engine.Password = "of this boot"
@@ -138,7 +138,7 @@ func TestSignedInnerLink(t *testing.T) {
 		conn.Close()
 		t.Error("another process got through to the engine")
 	}
-	g.waitUp(t, r.address)
+	g.waitMirror(t, r.address)
 }
 
 // TestIPv6: sessions over IPv6, with an engine over IPv4.

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/tns-project/tns/speaker/link"
 )
@@ -21,9 +24,15 @@ func (g *Guard) answerLink(ctx context.Context, c net.Conn, version int) {
 	if tellClient(c, answer{}) != nil || c.SetDeadline(time.Time{}) != nil {
 		return
 	}
-	if err := g.Link(ctx, c); err != nil {
-		g.config.Log.WithError(err).Warn("the engine is down, the sessions stay")
+	err := g.Link(ctx, c)
+	level := logrus.WarnLevel
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, io.EOF) || errors.Is(err, errReplaced): // who watches its process knows more
+		level = logrus.InfoLevel
 	}
+	g.config.Log.WithError(err).Log(level, "the engine is down, the sessions stay")
 }
 
 // Link is the engine's end of Guard.Link, of a guard in another process.

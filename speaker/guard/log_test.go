@@ -11,7 +11,7 @@ import (
 
 	"github.com/tns-project/tns/speaker/gobgp"
 	"github.com/tns-project/tns/speaker/guard"
-	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/link"
 )
 
 // loud is the lines that an operator should look at.
@@ -34,25 +34,28 @@ func TestRegularStopIsQuiet(t *testing.T) {
 			g := run(t, c)
 			config := engineOf(c)
 			config.Log = base.WithField("part", "speaker")
-			engine, err := gobgp.NewMirror(config, nothing{})
+			mirror, err := gobgp.NewMirror(config, nothing{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ended := make(chan error, 1)
-			if err := engine.Open(ctx); err != nil {
+			if err := mirror.Open(ctx); err != nil {
 				t.Fatal(err)
 			}
-			go func() { ended <- engine.Run(ctx) }()
+			go func() { ended <- mirror.Run(ctx) }()
+			engine := g.back(t)
 			r := call(t, address(), g.own())
 			r.establish(t, r.hello())
 			g.waitUp(t, r.address)
-			eventually(t, "the engine knows whose session it is", func() bool {
-				list, err := engine.Sessions()
+			eventually(t, "GoBGP knows whose session it is", func() bool {
+				list, err := mirror.Sessions()
 				return err == nil && len(list) == 1 && list[0].Peer == r.address
 			})
+			engine.WaitUp(t, 0, r.address)
 			stopEngine := func() {
+				engine.end()
 				cancel()
 				if err := <-ended; err != nil {
 					t.Error(err)
@@ -71,8 +74,8 @@ func TestRegularStopIsQuiet(t *testing.T) {
 				stopGuard()
 			} else {
 				stopGuard()
-				eventually(t, "the engine knows", func() bool {
-					list, err := engine.Sessions()
+				eventually(t, "GoBGP knows", func() bool {
+					list, err := mirror.Sessions()
 					return err == nil && len(list) == 0
 				})
 				stopEngine()
@@ -91,30 +94,50 @@ func TestRegularStopIsQuiet(t *testing.T) {
 	}
 }
 
-// TestLossesAreWarnings: an engine, or a peer, that is gone without a word is one each.
+// TestLossesAreWarnings: a peer that is gone is one, and so is an engine that went wrong.
 func TestLossesAreWarnings(t *testing.T) {
 	base, lines := logtest.NewNullLogger()
 	c := setting(anyone())
 	c.Log = logrus.NewEntry(base)
 	g := run(t, c)
-	accept := await(t, c.Engine.Address.Addr())
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
-	engine := handmade(t, c, accept)
-	g.renewing(t, r, 0, false)
-	engine.Close()
-	eventually(t, "a warning", func() bool { return len(loud(lines.AllEntries())) == 1 })
-	engine = handmade(t, c, accept)
-	g.renewing(t, r, 0, false)
-	engine.say(wire.Notification{Code: wire.Cease, Subcode: wire.CeaseDeconfigured}.Append(nil)) // it stops: no warning
-	engine = handmade(t, c, accept)
-	g.renewing(t, r, 0, false)
+	engine := g.link(t)
+	engine.say(link.Message{Kind: link.Whole})
+	g.waitUp(t, r.address)
+	engine.end() // it stops: no warning
+	eventually(t, "the engine is gone", func() bool { return g.status(t, r.address).Engine != guard.Established })
 	r.Close()
-	eventually(t, "another warning", func() bool { return len(loud(lines.AllEntries())) == 2 })
+	eventually(t, "a warning", func() bool { return len(loud(lines.AllEntries())) == 1 })
 	for _, e := range lines.AllEntries() {
 		if e.Level <= logrus.WarnLevel && e.Data["peer"] != r.address {
 			t.Errorf("%q %v: want the peer", e.Message, e.Data)
 		}
 	}
-	engine.waitNotice(t, wire.Cease, wire.CeaseAdminReset)
+
+	// One that talks nonsense on the control socket is lost with a warning, one that leaves without.
+	client := g.serve(t)
+	for n, what := range []string{"", "nonsense, and some more of it: it is none of a link's messages"} {
+		conn, err := client.Link(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = conn.Write([]byte(what))
+		if n == 0 {
+			conn.Close()
+		}
+		eventually(t, "a line about its end", func() bool {
+			ends := 0
+			for _, e := range lines.AllEntries() {
+				if e.Message == "the engine is down, the sessions stay" {
+					ends++
+				}
+			}
+			return ends == n+1
+		})
+		if said := loud(lines.AllEntries()); len(said) != 1+n {
+			t.Errorf("after %q: %q", what, said)
+		}
+		conn.Close()
+	}
 }

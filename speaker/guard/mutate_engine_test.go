@@ -16,9 +16,11 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/gobgp"
+	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/guarded"
 )
 
-// observedVariable makes this program a GoBGP as nved has it, that tells what it hears; it holds an engineConfig.
+// observedVariable makes this program an engine as nved has it: the end of the link, and GoBGP, which tells what it hears. It holds an engineConfig.
 const observedVariable = "GUARD_TEST_OBSERVED_ENGINE"
 
 func init() {
@@ -31,13 +33,13 @@ func init() {
 	}
 }
 
-// engineConfig is the part of a gobgp.Config that an engine behind a guard has.
+// engineConfig is the part of a gobgp.Config that a GoBGP behind a guard has, and where the guard can be asked for the link.
 type engineConfig struct {
-	RouterID     evpn.RouterID
-	AS           uint32
-	Address      netip.AddrPort
-	Peers        []gobgp.Peer
-	RouteTargets []evpn.RouteTarget
+	RouterID evpn.RouterID
+	AS       uint32
+	Address  netip.AddrPort
+	Peers    []gobgp.Peer
+	Control  string
 }
 
 // observedRoutes is how many routes it announces by itself.
@@ -54,8 +56,14 @@ type report struct {
 	Peer    netip.Addr
 	Label   uint32 // of the marking route; 0 when it was withdrawn
 	Holding int    // routes of the peer's, of types 2 and 3, with those that could not be read
-	Stats   *gobgp.Stats
+	Stats   *engineStats
 	Keys    []string // of these routes
+}
+
+// engineStats is what both readers of the peers' routes counted.
+type engineStats struct {
+	GoBGP gobgp.Stats
+	Link  guarded.Stats
 }
 
 // beObserved runs until its input ends. Each line of it asks for Stats or, if it is a peer's address, for Keys.
@@ -66,18 +74,24 @@ func beObserved(config string) error {
 	}
 	g, err := gobgp.NewGuarded(gobgp.Config{
 		RouterID: c.RouterID, AS: c.AS, ListenPort: int(c.Address.Port()), ListenAddresses: []netip.Addr{c.Address.Addr()}, Peers: c.Peers,
-		RouteTargets: c.RouteTargets,
 	})
 	if err != nil {
 		return err
 	}
+	linked := guarded.New(guarded.Config{Dial: guard.Client{Path: c.Control}.Link})
 	for i := range uint32(observedRoutes) {
-		if err := g.Announce(request(i)); err != nil {
+		if err := linked.Announce(request(i)); err != nil {
 			return err
 		}
 	}
+	linked.Whole()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() { _ = linked.Run(ctx) }()
+	go func() {
+		for range linked.Events() {
+		}
+	}()
 	var out sync.Mutex
 	write := json.NewEncoder(os.Stdout)
 	tell := func(r report) {
@@ -98,8 +112,7 @@ func beObserved(config string) error {
 				tell(report{Peer: peer, Keys: h.keys(peer)})
 				continue
 			}
-			s := g.Stats()
-			tell(report{Stats: &s})
+			tell(report{Stats: &engineStats{g.Stats(), linked.Stats()}})
 		}
 		cancel()
 	}()
@@ -256,10 +269,10 @@ func (o *observed) ask(ctx context.Context, line string, wanted func(report) boo
 }
 
 // askStats asks for its counters.
-func (o *observed) askStats(ctx context.Context) (gobgp.Stats, error) {
+func (o *observed) askStats(ctx context.Context) (engineStats, error) {
 	r, err := o.ask(ctx, "", func(r report) bool { return r.Stats != nil })
 	if err != nil {
-		return gobgp.Stats{}, err
+		return engineStats{}, err
 	}
 	return *r.Stats, nil
 }

@@ -20,7 +20,7 @@ func TestLoopTakesTheRoutesPlace(t *testing.T) {
 	open := r.hello()
 	open.AS = p.AS
 	r.establish(t, open)
-	g.waitUp(t, r.address)
+	g.waitMirror(t, r.address)
 	say := func(path ...byte) {
 		v := routes{family: evpnFamily, header: []byte{4, 10, 0, 0, 9, 0}, nlri: [][]byte{markNLRI([8]byte{0, 1, 10, 0, 0, 9}, 5)}}
 		d := draft{attributes: []attribute{{flags: 0x80, typ: attrReach, routes: &v}, {flags: 0x40, typ: 1, value: []byte{0}}, {flags: 0x40, typ: 2, value: path}}}

@@ -40,7 +40,9 @@ func TestMutatedMessages(t *testing.T) {
 	own, families := address(), []wire.Family{wire.EVPN, wire.RouteTargets}
 	c := guard.Config{
 		AS: as, RouterID: id(own), Listen: []netip.AddrPort{addrPort(own)}, Families: families, Log: testLog(),
-		Engine: guard.Engine{Address: addrPort(address()), Network: network(), Password: "between guard and engine"},
+		Engine:      guard.Engine{Address: addrPort(address()), Network: network(), Password: "between guard and engine"},
+		Memberships: []evpn.RouteTarget{evpn.RequestTarget(id(own))},
+		MirrorTime:  1, // GoBGP hears everything before a session ends
 	}
 	var mutants []*mutant
 	for i := range 8 {
@@ -95,7 +97,7 @@ type field struct {
 func (f *field) startEngine() {
 	f.t.Helper()
 	c := f.guard.config
-	e := engineConfig{RouterID: c.RouterID, AS: c.AS, Address: c.Engine.Address, RouteTargets: []evpn.RouteTarget{evpn.RequestTarget(c.RouterID)}}
+	e := engineConfig{RouterID: c.RouterID, AS: c.AS, Address: c.Engine.Address, Control: f.guard.serve(f.t).Path}
 	inner, err := c.InnerPeers()
 	if err != nil {
 		f.t.Fatal(err)
@@ -114,6 +116,7 @@ func (f *field) startClean(address netip.Addr) {
 	open.HoldTime = 0 // it has nothing to say for the whole time
 	f.clean.establish(f.t, open)
 	f.guard.waitUp(f.t, address)
+	f.guard.waitMirror(f.t, address)
 	eventually(f.t, "the clean peer hears the engine's routes and End-of-RIB", func() bool {
 		s := f.guard.status(f.t, address)
 		return s.RoutesOut == observedRoutes && !s.Renewing && s.Waiting == 0
@@ -231,8 +234,11 @@ func (f *field) verdict() {
 	if n := f.clean.count(wire.TypeUpdate); n != f.heard {
 		f.t.Errorf("the clean peer has heard %d UPDATEs, had heard %d before the others came", n, f.heard)
 	}
-	if engine.TreatedAsWithdraw+engine.Ignored+engine.Refused > 0 {
-		f.t.Errorf("GoBGP, or who reads what it tells, found errors in what the guard let through: %+v", engine)
+	if engine.GoBGP.TreatedAsWithdraw+engine.GoBGP.Ignored+engine.GoBGP.Refused+engine.Link.Refused > 0 {
+		f.t.Errorf("GoBGP, or who reads what it or the guard tells, found errors in what the guard let through: %+v", engine)
+	}
+	if engine.Link.Links != 1 || engine.Link.Received < uint64(f.changes) {
+		f.t.Errorf("the engine heard of %d routes, on %d links", engine.Link.Received, engine.Link.Links)
 	}
 	fateful := ""
 	for is, n := range all.messages {
@@ -246,6 +252,6 @@ func (f *field) verdict() {
 	n := all.executions()
 	f.t.Logf("%d messages in %d sessions, in %v: %.0f a second", n, all.sessions, took.Round(time.Millisecond), float64(n)/took.Seconds())
 	f.t.Logf("%sin one write with a reset, before it: %d", fateful, all.behind)
-	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3, and of %d of other types", engine.Received, engine.Skipped)
+	f.t.Logf("GoBGP told of %d routes and withdrawals of types 2 and 3, and of %d of other types, the link of %d and %d", engine.GoBGP.Received, engine.GoBGP.Skipped, engine.Link.Received, engine.Link.Skipped)
 	f.t.Logf("clean peer: %d changes, the slowest after %v; most memory: %d MB in the guard with this test, %d MB in GoBGP", f.changes, f.slowest.Round(time.Millisecond), here>>10, there>>10)
 }

@@ -35,14 +35,11 @@ func TestPeopleSeeRealAddresses(t *testing.T) {
 	r := call(t, address(), g.own())
 	r.establish(t, r.hello())
 	r.say(update(1, 1))
-	inner := g.waitUp(t, r.address).Inner.String()
-	sessions, err := engine.Sessions()
-	if err != nil || len(sessions) != 1 || sessions[0].Peer != r.address {
-		t.Errorf("sessions %+v, %v", sessions, err)
-	}
+	g.waitMirror(t, r.address)
+	inner := g.status(t, r.address).Inner.String()
 	eventually(t, "the table has the route", func() bool {
 		sessions, err := engine.Sessions()
-		return err == nil && len(sessions) == 1 && sessions[0].Routes == 1
+		return err == nil && len(sessions) == 1 && sessions[0].Peer == r.address && sessions[0].Routes == 1
 	})
 	ask := func(args ...string) string {
 		out, err := exec.CommandContext(t.Context(), "gobgp", append([]string{"--target", socket}, args...)...).CombinedOutput()

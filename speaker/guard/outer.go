@@ -69,12 +69,7 @@ func (p *peer) peerUp(m *machine) {
 	}
 	p.log.WithFields(logrus.Fields{"as": m.received.AS, "router_id": m.received.RouterID, "hold": m.hold}).Info("session is up")
 	p.guard.tell(Notice{Kind: PeerUp, Peer: p.address})
-	switch {
-	case !p.short:
-		p.awaitEngine()
-	default:
-		p.begun()
-	}
+	p.begun()
 	p.fire(p.inner, Start, cause{})
 }
 
@@ -83,7 +78,7 @@ func (p *peer) peerDown(m *machine, c cause) {
 	p.session, p.routes = nil, nil
 	p.over(c.String())
 	p.engineAway.stop()
-	p.stopRenewing()
+	p.patience.stop()
 	p.gathering.stop()
 	p.gathered = false
 	notice := c.notice
@@ -122,11 +117,7 @@ func (p *peer) fromPeer(m *machine, msg []byte) (bad *wire.Error) {
 	if v.Reset != nil {
 		return v.Reset
 	}
-	if p.short {
-		p.hear(&v.Update)
-	} else {
-		p.routes.fromPeer(&v.Update)
-	}
+	p.hear(&v.Update)
 	for _, f := range p.routes.session.Families {
 		if n := p.routes.in.Len(f); n > p.config.MaxRoutes {
 			return &wire.Error{Code: wire.Cease, Subcode: wire.CeaseMaxPrefixes, Text: fmt.Sprintf("%d routes of %v, at most %d are allowed", n, f, p.config.MaxRoutes)}

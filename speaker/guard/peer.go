@@ -37,20 +37,15 @@ type peer struct {
 	inner    *machine  // the session with the engine
 	routes   *exchange // of the session
 
-	engineAway alarm     // ends the session when no engine comes
-	mirroring  alarm     // has GoBGP told
-	renewal    alarm     // ends the time of a new engine
-	settling   alarm     // ends it earlier
-	forget     alarm     // ends a dynamic peer that does not come back
-	probe      alarm     // looks for an engine
-	gathering  alarm     // ends the time in which routes wait for more
-	gathered   bool      // it is over
-	refusing   bool      // no session without an engine: none was there for too long
-	engines    int       // inner sessions of this session so far
-	said       time.Time // when the engine announced or withdrew last, or said that it is done
-	whole      bool      // the engine's End-of-RIB alone ends its time
+	engineAway alarm // ends the session when no engine comes
+	mirroring  alarm // has GoBGP told
+	patience   alarm // ends waiting for the End-of-RIB of its memberships
+	forget     alarm // ends a dynamic peer that does not come back
+	gathering  alarm // ends the time in which routes wait for more
+	gathered   bool  // it is over
+	refusing   bool  // no session without an engine: none was there for too long
+	engines    int   // inner sessions of this session so far
 
-	short        bool          // the engine is on a link, GoBGP a mirror
 	link         *engineLink   // that is told of the peer
 	linkSince    time.Time     // that the link has the session
 	linkBuffer   []byte        // memory that is used again
@@ -87,12 +82,11 @@ type happening struct {
 
 const (
 	outerSide = "peer"
-	innerSide = "engine"
+	innerSide = "GoBGP"
 
 	highWater    = 4096 // routes due to the engine beyond which the peer is not read
 	maxAccepted  = 3    // connections of one peer at a time
 	forgetAfter  = 5 * time.Minute
-	probeTime    = time.Second
 	innerBackoff = 20 * time.Millisecond
 	innerMost    = 160 * time.Millisecond
 	innerDial    = 200 * time.Millisecond // an engine that listens and has no key yet lets the first SYN vanish, the next is due after 1 s
@@ -111,7 +105,7 @@ func newPeer(g *Guard, ctx context.Context, config Peer, address, inside netip.A
 	if !config.Dynamic && !config.Passive {
 		p.dialler = &machine{side: p.outer(), since: p.now()}
 	}
-	p.inner = &machine{side: p.engine(), since: p.now()}
+	p.inner = &machine{side: p.toGoBGP(), since: p.now()}
 	return p
 }
 
@@ -177,7 +171,7 @@ func (p *peer) end() {
 	p.unsubscribe()
 	p.session, p.routes = nil, nil // so the engine is not lost, but no longer needed
 	p.fire(p.inner, Stop, cause{notice: wire.ShutdownNotification(wire.CeaseAdminShutdown, "the guard ends")})
-	for _, a := range []*alarm{&p.engineAway, &p.renewal, &p.settling, &p.forget, &p.probe, &p.gathering, &p.mirroring} {
+	for _, a := range []*alarm{&p.engineAway, &p.patience, &p.forget, &p.gathering, &p.mirroring} {
 		a.stop()
 	}
 }

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -235,4 +236,15 @@ func signed(to netip.Addr, password string) func(fd int) error {
 // keyOf is the key of the route that update announces.
 func keyOf(n uint32) evpn.RouteKey {
 	return evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(0x0a000009, 1), MAC: evpn.MAC{2, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}}
+}
+
+// waitEnd waits for the guard's End-of-RIB, and is how many UPDATEs came up to it.
+func (r *raw) waitEnd(t *testing.T) (updates int) {
+	t.Helper()
+	for at := 0; ; updates++ {
+		msg, next := r.wait(t, at, wire.TypeUpdate)
+		if at = next; bytes.Equal(msg, wire.AppendEndOfRIB(nil, wire.EVPN)) {
+			return updates + 1
+		}
+	}
 }

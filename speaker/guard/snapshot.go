@@ -92,14 +92,11 @@ func (p *peer) postContext(ctx context.Context, h happening) bool {
 func (p *peer) status() Status {
 	s := Status{
 		Peer: p.address, Inner: p.inside, AS: p.config.AS, State: Active, Since: p.born, Dynamic: p.config.Dynamic, Description: p.config.Description,
-		Engine: p.inner.state, EngineSince: p.inner.since, Mirror: p.inner.state, Failure: p.failure, Refusals: p.refused.kinds(),
+		EngineSince: p.linkSince, Mirror: p.inner.state, Failure: p.failure, Refusals: p.refused.kinds(),
 		Counters: p.count,
 	}
-	if p.short {
-		s.Engine, s.EngineSince = Idle, p.linkSince
-		if p.link != nil && p.session != nil {
-			s.Engine = Established
-		}
+	if p.link != nil && p.session != nil {
+		s.Engine = Established
 	}
 	for i, m := range p.machines() {
 		if i == 0 || m.state > s.State {
@@ -110,13 +107,9 @@ func (p *peer) status() Status {
 		s.AS, s.RouterID, s.HoldTime, s.Local = m.received.AS, m.received.RouterID, m.hold, addressOf(m.conn.LocalAddr())
 		for _, f := range p.routes.session.Families {
 			s.RoutesIn += p.routes.in.Len(f)
-			s.RoutesOut += p.routes.out.Len(f)
 		}
-		s.Renewing = p.routes.isRenewing()
-		if p.subscription != nil {
-			s.RoutesOut = int(p.subscription.told.Load())
-			s.Renewing = p.link != nil && p.guard.distributor.renewing()
-		}
+		s.RoutesOut = int(p.subscription.told.Load())
+		s.Renewing = p.coming()
 		s.Waiting = p.routes.toPeer.len()
 	}
 	return s

@@ -46,24 +46,34 @@ func wayOut(t testing.TB, own bool) (change func()) {
 	const routes, chunk = 1000, 40
 	here, there := net.Pipe()
 	t.Cleanup(func() { here.Close(); there.Close() })
-	g := &Guard{config: Config{Renewal: ByEndOfRIB, RenewTime: time.Hour, Log: discard()}, recorder: &recorder{}}
+	g := &Guard{config: Config{RenewTime: time.Hour, Log: discard()}, recorder: &recorder{}, distributor: newDistributor()}
 	p := newPeer(g, t.Context(), Peer{}, loopback.Addr(), loopback.Addr())
 	p.session = &machine{side: p.outer(), state: Established, received: &wire.Open{}, conn: &conn{Conn: here}}
-	p.inner.state, p.inner.conn, p.inner.hold = Established, &conn{Conn: here}, time.Hour
 	p.routes = newExchange(wire.Session{Families: []wire.Family{wire.EVPN}, FourOctetAS: true, Internal: true})
+	p.subscribe()
 	msg := attributed()
 	n, out := uint32(0), []byte(nil)
+	reader := wire.Reader{Bare: true}
+	var changes []wire.Change
 	return func() {
 		binary.BigEndian.PutUint16(msg[len(msg)-8:], uint16(n%routes)) // of the MAC
 		if n++; own {
 			binary.BigEndian.PutUint32(msg[30:], n) // of the communities
 		}
-		p.receive(p.inner, msg)
+		u, err := reader.Update(msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes = u.AppendChanges(changes)
 		if n%chunk > 0 {
 			return
 		}
-		if out = p.due(p.session, out[:0]); len(out) == 0 || p.routes.out.Len(wire.EVPN) != int(min(n, routes)) {
-			t.Fatalf("%d octets are due, of %d routes", len(out), p.routes.out.Len(wire.EVPN))
+		g.distributor.apply(changes)
+		g.distributor.deliver()
+		changes = changes[:0]
+		p.collect()
+		if out = p.due(p.session, out[:0]); len(out) == 0 || g.distributor.table.Len(wire.EVPN) != int(min(n, routes)) {
+			t.Fatalf("%d octets are due, of %d routes", len(out), g.distributor.table.Len(wire.EVPN))
 		}
 	}
 }
@@ -76,6 +86,5 @@ func attributed() []byte {
 	for sub := range byte(8) {
 		attributes = append(attributes, 0x88, sub, 0, 0, 0, 0, 0, 1)
 	}
-	attributes = append(attributes, 0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100)
 	return update(append(append(attributes, 0x80, 14, byte(len(reach))), reach...))
 }

@@ -28,7 +28,7 @@ type Config struct {
 	API          string             // of GoBGP, as gobgp.Config has it
 	APIWrite     bool
 	Inner        netip.Prefix  // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
-	Renewal      guard.Renewal // what ends the time in which a new engine announces everything again
+	Learns       bool          // what is to be announced is known later, and Whole is called then; else all of it is there at Open
 	RenewTime    time.Duration // when it ends in any case; 0: as guard.Config has it
 	Record       string        // directory of the peers' messages; none if empty
 	Log          *logrus.Entry
@@ -63,7 +63,7 @@ func (c Config) guard(at guard.Engine) guard.Config {
 	}
 	return guard.Config{
 		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families, Memberships: c.RouteTargets,
-		Engine: at, Renewal: c.Renewal, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
+		Engine: at, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
 	}
 }
 

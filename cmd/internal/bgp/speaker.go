@@ -22,7 +22,7 @@ type Speaker struct {
 	mirror *gobgp.Mirror
 	guard  Guard
 	inside *guard.Guard  // the guard, if it is in this process
-	renew  guard.Renewal // what ends the start of an engine
+	learns bool          // Config.Learns
 	opened chan struct{} // closed by Open
 	once   sync.Once
 }
@@ -64,7 +64,7 @@ func NewEngine(c Config, at guard.Engine, outside Guard) (*Speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Speaker{guard: outside, renew: c.Renewal, opened: make(chan struct{})}
+	s := &Speaker{guard: outside, learns: c.Learns, opened: make(chan struct{})}
 	s.Speaker = guarded.New(guarded.Config{Dial: s.dial, Changed: s.changed, Log: c.Log.WithField("part", "link")})
 	if s.mirror, err = gobgp.NewMirror(inner, s.Speaker); err != nil {
 		return nil, err
@@ -84,13 +84,13 @@ func (s *Speaker) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Open implements speaker.Speaker: the table for people is there, and the guard may be told of what was announced before, which with Renewal ByEndOfRIB is all
-// that an engine has to announce.
+// Open implements speaker.Speaker: the table for people is there, and the guard may be told of what was announced before, which is all
+// that an engine has to announce unless it Learns.
 func (s *Speaker) Open(ctx context.Context) error {
 	if err := s.mirror.Open(ctx); err != nil {
 		return err
 	}
-	if s.renew == guard.ByEndOfRIB {
+	if !s.learns {
 		s.Whole()
 	}
 	s.once.Do(func() { close(s.opened) })
