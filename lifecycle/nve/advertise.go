@@ -134,8 +134,15 @@ func (e *Edge) macRoute(st *station, ip netip.Addr) evpn.Route {
 // announceFabric and withdrawFabric are the only ways of a station's routes to the fabric.
 func (e *Edge) announceFabric(st *station, r evpn.Route) {
 	if e.toFabric(st.key.VNI, r) {
-		e.noteFabric(st, r.IP, "announced, mobility sequence "+strconv.FormatUint(uint64(st.own), 10))
+		e.noteFabric(st, r.IP, announcedText(st.own))
 	}
+}
+
+func announcedText(sequence uint32) string {
+	if sequence == 0 { // most are
+		return "announced, mobility sequence 0"
+	}
+	return "announced, mobility sequence " + strconv.FormatUint(uint64(sequence), 10)
 }
 
 func (e *Edge) withdrawFabric(st *station, k evpn.RouteKey) {

@@ -115,7 +115,7 @@ func (e *Edge) answerKey(o *offer) evpn.RouteKey {
 
 // respond tells the response to one request.
 func (e *Edge) respond(o *offer, a answer) {
-	o.told, o.stands = &a, &a
+	o.told, o.stands = true, a
 	if o.vm.TES == e.config.ID {
 		e.answeredServer(o)
 	}
@@ -138,7 +138,9 @@ func (e *Edge) response(o *offer, a answer) evpn.Route {
 	if o.vn != nil {
 		r.VNName = &o.vn.hash
 		if a.state.Alive() {
-			r.Tag = e.localTag(o)
+			if tag, ok := e.localTag(o); ok {
+				r.Tag = &tag
+			}
 		}
 	}
 	cs := make([]evpn.ExtendedCommunity, 1, 9)

@@ -18,6 +18,9 @@ type set struct {
 func (e *Edge) arrive(o *offer) {
 	r := e.record(o.vm)
 	k := o.route.RouteKey
+	if r.offers == nil {
+		r.offers = make(offers, 0, min(o.request.Count, 4))
+	}
 	r.offers.put(o)
 	e.timers.stop(r.gone)
 	r.gone = nil
@@ -75,13 +78,14 @@ func (e *Edge) evaluate(r *record) {
 		return
 	}
 	if !s.whole() {
-		e.awaitRest(r, &s)
+		e.awaitRest(r, s)
 		return
 	}
 	e.timers.stop(r.assembly)
 	r.assembly = nil
-	s.offers = slices.Clone(s.offers) // the record's go on
-	e.decide(r, &s)
+	whole := s
+	whole.offers = slices.Clone(s.offers) // the record's go on
+	e.decide(r, &whole)
 }
 
 // newest is the set with the newest sequence that is not decided; none, if there is none. It has the record's own list where that is all of one set.
@@ -139,7 +143,7 @@ func (s *set) all(reason evpn.Reason) Verdict {
 }
 
 // awaitRest gives the rest of a set the assembly time (FAIL 18 after it), from when the first of it arrived.
-func (e *Edge) awaitRest(r *record, s *set) {
+func (e *Edge) awaitRest(r *record, s set) {
 	if r.assembly != nil && r.assembled == s.sequence {
 		return
 	}

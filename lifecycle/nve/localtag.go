@@ -43,8 +43,8 @@ func (t Told) Word() string {
 	return "waiting"
 }
 
-// localTag is what the response to a request tells; nil where there is none to tell: a VN that the VM does not hold and could not have a VID in.
-func (e *Edge) localTag(o *offer) *evpn.LocalTag {
+// localTag is what the response to a request tells; none where there is none to tell: a VN that the VM does not hold and could not have a VID in.
+func (e *Edge) localTag(o *offer) (evpn.LocalTag, bool) {
 	st := StationKey{o.vn.VNI, o.route.MAC}
 	k, tagged := e.tagOf(st, o.vm.TES)
 	told, known := e.memory.Told[o.vm].Get(st)
@@ -63,17 +63,17 @@ func (e *Edge) localTag(o *offer) *evpn.LocalTag {
 	default:
 		vid, err := e.book.Check(k, o.proposal())
 		if err != nil {
-			return nil
+			return evpn.LocalTag{}, false
 		}
 		want.Type, want.VID = evpn.TagDot1Q, vid
 	}
 	if !holds {
-		return &want
+		return want, true
 	}
 	if !known && o.request.Echo != nil { // nothing is remembered, and the TES knows the number of the last change
 		want.Change = o.request.Echo.Change
 	}
-	return new(e.tellTag(o.vm, st, want).LocalTag)
+	return e.tellTag(o.vm, st, want).LocalTag, true
 }
 
 // holding is one of the record's bindings of a (VN, MAC), all of which have one policy; nil: none, or no record.
@@ -179,8 +179,8 @@ func (e *Edge) respondAgain(k VMKey, st StationKey) {
 	}
 	for _, all := range []offers{r.offers, r.kept} {
 		for _, o := range all {
-			if o.vn != nil && o.vn.VNI == st.VNI && o.route.MAC == st.MAC && o.told != nil {
-				e.respond(o, *o.told)
+			if o.vn != nil && o.vn.VNI == st.VNI && o.route.MAC == st.MAC && o.told {
+				e.respond(o, o.stands)
 			}
 		}
 	}

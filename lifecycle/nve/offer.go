@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -23,8 +22,8 @@ type offer struct {
 	at      time.Time    // when it arrived
 	from    netip.Addr   // the peer that brought it last
 	also    []netip.Addr // the others that bring it
-	told    *answer      // the response; nil: none yet
-	stands  *answer      // the response that stands, be it to the request before
+	stands  answer       // the response that stands, be it to the request before
+	told    bool         // it is to this one
 	early   bool         // it came before its session's End-of-RIB: restored, not new, unless it is an Immigration
 	foreign bool         // of somebody who may not speak for its TES-ID
 }
@@ -80,7 +79,8 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 			return
 		}
 		e.dropFrom(p, r.RouteKey, withdrew) // what it said before, it says no more
-		o.foreign, o.whole = true, &r
+		whole := r
+		o.foreign, o.whole = true, &whole
 		if err != nil {
 			o.request.VM = evpn.VMID{} // its index and count may be none, and would be in the response
 		}
@@ -241,17 +241,13 @@ func (o *offer) dryRun() bool { return o.request.Flags&evpn.FlagDryRun != 0 }
 // contentOf is the request's content, to compare with another one of the same NLRI: label and all communities of type 0x88 but ECHO, reserved bits
 // cleared (SPEC §2, sequence).
 func contentOf(r *evpn.Route) string {
-	return text(r.Label, evpn.Content(r.Communities))
-}
-
-func text(label evpn.VNI, cs []evpn.ExtendedCommunity) string {
-	var b strings.Builder
-	b.Grow(3 + 8*len(cs))
-	b.Write([]byte{byte(label >> 16), byte(label >> 8), byte(label)})
-	for _, c := range cs {
-		b.Write(c[:])
+	var room [16]evpn.ExtendedCommunity
+	b := make([]byte, 3, 3+8*len(room))
+	b[0], b[1], b[2] = byte(r.Label>>16), byte(r.Label>>8), byte(r.Label)
+	for _, c := range evpn.AppendContent(room[:0], r.Communities) {
+		b = append(b, c[:]...)
 	}
-	return b.String()
+	return string(b)
 }
 
 // parameters is the part of a request that makes it "the same" or "changed" (§3.3.2): what is provisioned, not what is asked for. What is not there is zero.

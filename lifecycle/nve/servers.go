@@ -139,7 +139,7 @@ func (e *Edge) answeredServer(o *offer) {
 			return
 		}
 		for _, o := range r.offers {
-			if o.told == nil || o.told.status != evpn.Fail || !passing(o.told.reason) {
+			if !o.told || o.stands.status != evpn.Fail || !passing(o.stands.reason) {
 				return
 			}
 		}

@@ -170,8 +170,8 @@ func (e *Edge) viewVM(r *record) VMView {
 	}
 	for _, b := range r.bindings {
 		route := RouteView{VN: b.vn.Name, VNI: b.vn.VNI, MAC: b.key.MAC, IP: b.key.IP, Policy: b.policy, Port: b.vn.portOf(r.key.TES, b.key.MAC), Reason: r.reason}
-		if o := r.offers.get(b.key); o != nil && o.told != nil {
-			route.Reason = o.told.reason
+		if o := r.offers.get(b.key); o != nil && o.told {
+			route.Reason = o.stands.reason
 		}
 		if st := b.vn.stations[b.key.MAC]; st != nil {
 			route.Active = st.active() == r

@@ -61,7 +61,7 @@ func (e *Edge) unsay(o *offer) {
 	e.answers[key] = all
 	if last {
 		below := all[len(all)-1]
-		e.announceTES(e.response(below, *below.stands))
+		e.announceTES(e.response(below, below.stands))
 	}
 }
 

@@ -43,7 +43,7 @@ type station struct {
 	forget    *timer
 }
 
-// station finds or makes the station of a key.
+// station finds or makes the station of a key. Whoever makes it settles it.
 func (e *Edge) station(k StationKey) *station {
 	st := e.stations[k]
 	if st == nil {
@@ -51,7 +51,6 @@ func (e *Edge) station(k StationKey) *station {
 		st = &station{key: k, vn: v}
 		e.stations[k] = st
 		v.stations[k.MAC] = st
-		e.forgetLater(st)
 	}
 	return st
 }

@@ -91,7 +91,7 @@ func (w *world) tagged(fail func(string, ...any)) {
 			in[b.station()] = true
 			k, isTagged := e.tagOf(b.station(), r.key.TES)
 			told, known := e.memory.Told[r.key].Get(b.station())
-			if o := r.offers.get(b.key); o != nil && o.told != nil && o.told.state.Alive() && !known {
+			if o := r.offers.get(b.key); o != nil && o.told && o.stands.state.Alive() && !known {
 				fail("%v: it was told no tag for %v", r.key, b.station())
 			}
 			if !isTagged || !known {
