@@ -34,7 +34,7 @@ type Config struct {
 
 // Engine is where the BGP speaker listens that is the table for people, and which addresses the peers have there.
 type Engine struct {
-	Address  netip.AddrPort // on 127.0.0.0/8
+	Address  netip.AddrPort // on 127.0.0.0/8; the zero one: there is none
 	Network  netip.Prefix   // of the peers' inner addresses, in 127.0.0.0/8; 127.64.0.0/10
 	Password string         // TCP MD5 signature of the inner sessions, so that no other process of the host can play a peer
 }
@@ -103,7 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Engine.Network = defaultNetwork
 	}
 	c.Engine.Network = c.Engine.Network.Masked()
-	if !loopback.Contains(c.Engine.Address.Addr()) || c.Engine.Address.Port() == 0 {
+	if a := c.Engine.Address; a.IsValid() && (!loopback.Contains(a.Addr()) || a.Port() == 0) {
 		errs = append(errs, fmt.Errorf("engine at %v: must be an address in %v and a port", c.Engine.Address, loopback))
 	}
 	if n := c.Engine.Network; !loopback.Contains(n.Addr()) || n.Bits() < loopback.Bits() || n.Bits() > 30 {

@@ -70,7 +70,9 @@ func (p *peer) peerUp(m *machine) {
 	p.log.WithFields(logrus.Fields{"as": m.received.AS, "router_id": m.received.RouterID, "hold": m.hold}).Info("session is up")
 	p.guard.tell(Notice{Kind: PeerUp, Peer: p.address})
 	p.begun()
-	p.fire(p.inner, Start, cause{})
+	if p.guard.config.Engine.Address.IsValid() {
+		p.fire(p.inner, Start, cause{})
+	}
 }
 
 // peerDown ends it. The engine is told why, as a NOTIFICATION, at which it forgets the peer's routes at once.

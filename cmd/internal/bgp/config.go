@@ -25,7 +25,7 @@ type Config struct {
 	MaxDynamic   int                // dynamic ones at a time; 0: no limit
 	RouteTargets []evpn.RouteTarget // memberships to announce (RFC 4684); none: route target constraint is not offered
 	NextHop      netip.Addr         // of routes that people add through GoBGP's API without one
-	API          string             // of GoBGP, as gobgp.Config has it
+	API          string             // of GoBGP, as gobgp.Config has it; none: there is no GoBGP, as nobody can ask it
 	APIWrite     bool
 	Inner        netip.Prefix  // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
 	Learns       bool          // what is to be announced is known later, and Whole is called then; else all of it is there at Open
@@ -60,6 +60,9 @@ func (c Config) guard(at guard.Engine) guard.Config {
 	families := []wire.Family{wire.EVPN}
 	if len(c.RouteTargets) > 0 {
 		families = append(families, wire.RouteTargets)
+	}
+	if c.API == "" {
+		at.Address = netip.AddrPort{}
 	}
 	return guard.Config{
 		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families, Memberships: c.RouteTargets,

@@ -19,7 +19,7 @@ var _ speaker.Speaker = (*Speaker)(nil)
 // have their real addresses.
 type Speaker struct {
 	*guarded.Speaker
-	mirror *gobgp.Mirror
+	mirror *gobgp.Mirror // nil: nobody can ask it
 	guard  Guard
 	inside *guard.Guard  // the guard, if it is in this process
 	learns bool          // Config.Learns
@@ -60,12 +60,18 @@ func NewGuard(c Config, at guard.Engine) (*guard.Guard, error) { return guard.Ne
 
 // NewEngine makes the inner half; the guard of the same configuration is in another process.
 func NewEngine(c Config, at guard.Engine, outside Guard) (*Speaker, error) {
+	s := &Speaker{guard: outside, learns: c.Learns, opened: make(chan struct{})}
+	link := guarded.Config{Dial: s.dial, Log: c.Log.WithField("part", "link")}
+	if c.API == "" {
+		s.Speaker = guarded.New(link)
+		return s, nil
+	}
 	inner, err := c.engine(c.guard(at))
 	if err != nil {
 		return nil, err
 	}
-	s := &Speaker{guard: outside, learns: c.Learns, opened: make(chan struct{})}
-	s.Speaker = guarded.New(guarded.Config{Dial: s.dial, Changed: s.changed, Log: c.Log.WithField("part", "link")})
+	link.Changed = s.changed
+	s.Speaker = guarded.New(link)
 	if s.mirror, err = gobgp.NewMirror(inner, s.Speaker); err != nil {
 		return nil, err
 	}
@@ -87,8 +93,10 @@ func (s *Speaker) dial(ctx context.Context) (net.Conn, error) {
 // Open implements speaker.Speaker: the table for people is there, and the guard may be told of what was announced before, which is all
 // that an engine has to announce unless it Learns.
 func (s *Speaker) Open(ctx context.Context) error {
-	if err := s.mirror.Open(ctx); err != nil {
-		return err
+	if s.mirror != nil {
+		if err := s.mirror.Open(ctx); err != nil {
+			return err
+		}
 	}
 	if !s.learns {
 		s.Whole()
@@ -103,14 +111,16 @@ func (s *Speaker) Run(ctx context.Context) error {
 	guarding, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	var mirror, inside error
-	work.Go(func() {
-		defer cancel()
-		select {
-		case <-s.opened:
-			mirror = s.mirror.Run(ctx)
-		case <-ctx.Done():
-		}
-	})
+	if s.mirror != nil {
+		work.Go(func() {
+			defer cancel()
+			select {
+			case <-s.opened:
+				mirror = s.mirror.Run(ctx)
+			case <-ctx.Done():
+			}
+		})
+	}
 	if s.inside != nil {
 		work.Go(func() {
 			defer cancel()
@@ -129,7 +139,12 @@ func (s *Speaker) Run(ctx context.Context) error {
 }
 
 // Close ends a speaker for good, as gobgp.Speaker.Close does. It may be called more than once.
-func (s *Speaker) Close() error { return s.mirror.Close() }
+func (s *Speaker) Close() error {
+	if s.mirror == nil {
+		return nil
+	}
+	return s.mirror.Close()
+}
 
 // Sessions implements speaker.Speaker: those with the peers, as the guard has them.
 func (s *Speaker) Sessions() ([]speaker.Session, error) {
@@ -147,14 +162,29 @@ func (s *Speaker) Sessions() ([]speaker.Session, error) {
 	return list, nil
 }
 
-// Own implements speaker.Speaker: what stands in the table for people, or is still to be filled in.
-func (s *Speaker) Own() ([]evpn.RouteKey, error) { return s.mirror.Own() }
+// Own implements speaker.Speaker: what stands in the table for people, or is still to be filled in; without one, what is announced.
+func (s *Speaker) Own() ([]evpn.RouteKey, error) {
+	if s.mirror == nil {
+		return s.Keys(), nil
+	}
+	return s.mirror.Own()
+}
 
 // OwnChanges implements speaker.Speaker, for the table for people.
-func (s *Speaker) OwnChanges() <-chan struct{} { return s.mirror.OwnChanges() }
+func (s *Speaker) OwnChanges() <-chan struct{} {
+	if s.mirror == nil {
+		return nil
+	}
+	return s.mirror.OwnChanges()
+}
 
 // Restore puts back what someone else has taken out of the table for people, and returns how many routes that were.
-func (s *Speaker) Restore() (int, error) { return s.mirror.Restore() }
+func (s *Speaker) Restore() (int, error) {
+	if s.mirror == nil {
+		return 0, nil
+	}
+	return s.mirror.Restore()
+}
 
 // Peers is what the guard has of each peer, by address, and of all together.
 func (s *Speaker) Peers(ctx context.Context) ([]guard.Status, guard.Totals, error) {
@@ -163,7 +193,10 @@ func (s *Speaker) Peers(ctx context.Context) ([]guard.Status, guard.Totals, erro
 
 // Stats is a snapshot: routes are those of the link, errors in UPDATEs what GoBGP finds in what the guard has let through.
 func (s *Speaker) Stats() gobgp.Stats {
-	routes, all := s.Speaker.Stats(), s.mirror.Stats()
+	routes, all := s.Speaker.Stats(), gobgp.Stats{}
+	if s.mirror != nil {
+		all = s.mirror.Stats()
+	}
 	all.Received, all.Skipped, all.Refused = routes.Received, routes.Skipped, routes.Refused
 	all.Announced, all.Withdrawn, all.Queue = routes.Announced, routes.Withdrawn, routes.Queue
 	return all

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,55 @@ func TestPeersAreSentWhatTheyAskFor(t *testing.T) {
 	}
 	if n := listening.Stats(); n.Announced != 4 || n.Withdrawn != 1 || n.Refused+n.TreatedAsWithdraw+n.Ignored+n.Unsent != 0 {
 		t.Errorf("%+v", n)
+	}
+}
+
+// GoBGP is there where people can ask it: it has what the peer says and what is announced. Where they cannot there is none, and routes go all the same.
+func TestTableIsThereForWhoCanAsk(t *testing.T) {
+	at, from := place(t), place(t).Addr()
+	c := setting(at.Addr(), "127.64.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(from, 32), Dynamic: true})
+	c.Listen, c.API = []netip.AddrPort{at}, "unix://"+filepath.Join(t.TempDir(), "api")
+	shown, _ := start(t, c)
+	hidden, _ := start(t, setting(from, "127.96.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(at.Addr(), 32), Port: at.Port(), AS: as, LocalAddress: from}))
+	if hidden.mirror != nil {
+		t.Error("there is a GoBGP that nobody can ask")
+	}
+	for n, s := range []*Speaker{shown, hidden} {
+		route := evpn.Route{
+			RouteKey: evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(c.RouterID, 1), MAC: evpn.MAC{2, 0, 0, 0, 0, byte(n)}}, NextHop: at.Addr(),
+		}
+		if err := s.Announce(route); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := wait(t, shown, speaker.Announced); e.Key.MAC[5] != 1 {
+		t.Errorf("event %+v", e)
+	}
+	if e := wait(t, hidden, speaker.Announced); e.Key.MAC[5] != 0 {
+		t.Errorf("event %+v", e)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(patience); ; <-tick.C {
+		inner, err := shown.mirror.Sessions()
+		missing, foreign, err2 := shown.mirror.Check()
+		stands, err3 := shown.mirror.Speaker.Own()
+		if err == nil && err2 == nil && err3 == nil && len(inner) == 1 && inner[0].Peer == from && inner[0].Routes == 1 && len(stands) == 1 && len(missing)+len(foreign) == 0 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the table has sessions %+v and routes %v, misses %v, has more %v; %v, %v, %v", inner, stands, missing, foreign, err, err2, err3)
+		}
+	}
+	if own, err := hidden.Own(); err != nil || len(own) != 1 {
+		t.Errorf("own %v, %v", own, err)
+	}
+	if n, err := hidden.Restore(); n != 0 || err != nil {
+		t.Errorf("restored %d, %v", n, err)
+	}
+	peers, _, err := hidden.Peers(t.Context())
+	if err != nil || len(peers) != 1 || peers[0].Engine != guard.Established {
+		t.Errorf("peers %+v, %v: want that the engine is there", peers, err)
 	}
 }
 
