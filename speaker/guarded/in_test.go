@@ -3,9 +3,13 @@ package guarded
 import (
 	"context"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/tns-project/tns/speaker/link"
 )
@@ -190,6 +194,46 @@ func TestLinkIsLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// lateConn is a connection whose first deadline has passed before anybody could read.
+type lateConn struct {
+	net.Conn
+	reads int
+}
+
+func (c *lateConn) SetReadDeadline(time.Time) error { return nil }
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	if c.reads++; c.reads == 1 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return copy(b, "x"), nil
+}
+
+// Who stood still, as a machine that was suspended, reads what was said meanwhile.
+func TestSilenceThatWasOurs(t *testing.T) {
+	if n, err := (heeded{&lateConn{}}).Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("read %d octets, %v", n, err)
+	}
+}
+
+// That there is no guard, and why, is told once, after a while.
+func TestGuardThatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base, lines := logtest.NewNullLogger()
+		run(t, Config{Dial: func(context.Context) (net.Conn, error) { return nil, errNoGuard }, Log: logrus.NewEntry(base)})
+		time.Sleep(missingTime - time.Millisecond)
+		synctest.Wait()
+		if n := len(lines.AllEntries()); n != 0 {
+			t.Errorf("%d lines after %v", n, missingTime)
+		}
+		time.Sleep(10 * missingTime)
+		synctest.Wait()
+		if all := lines.AllEntries(); len(all) != 1 || all[0].Level != logrus.WarnLevel || all[0].Data[logrus.ErrorKey] != errNoGuard {
+			t.Errorf("lines %+v", all)
+		}
+	})
 }
 
 // A guard that cannot be reached is dialled again; nothing is said of sessions that end with us.

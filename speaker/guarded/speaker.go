@@ -2,9 +2,11 @@ package guarded
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +31,9 @@ const (
 
 	// dialPause is between two attempts to reach the guard: it is being started.
 	dialPause = 50 * time.Millisecond
+
+	// missingTime is how long there is no guard before that is told.
+	missingTime = 5 * time.Second
 )
 
 // Speaker is the engine's end of the link. Its methods are safe for concurrent use.
@@ -102,14 +107,17 @@ func (s *Speaker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	for ctx.Err() == nil {
+	var missing time.Time // since when there is no guard; zero once that was told
+	for missing = time.Now(); ctx.Err() == nil; {
 		if c, err := s.config.Dial(ctx); err == nil {
 			err = s.serve(ctx, c)
+			missing = time.Now()
 			if ctx.Err() == nil {
 				s.config.Log.WithError(err).Info("the link to the guard is lost")
 			}
-		} else if ctx.Err() == nil {
-			s.config.Log.WithError(err).Debug("the guard is not there")
+		} else if ctx.Err() == nil && !missing.IsZero() && time.Since(missing) >= missingTime {
+			missing = time.Time{}
+			s.config.Log.WithError(err).Warn("there is no link to the guard: nothing is heard, and nothing said")
 		}
 		select {
 		case <-time.After(dialPause):
@@ -142,6 +150,14 @@ type heeded struct{ net.Conn }
 
 func (c heeded) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(link.DeadTime)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	// Perhaps it was we who stood still, and what was said meanwhile is there.
+	if err := c.SetReadDeadline(time.Now().Add(link.AliveTime)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
