@@ -317,7 +317,7 @@ func TestSlowReceiverDelaysNobody(t *testing.T) {
 	for n := range uint32(1000) {
 		p.Tell(notice(1, n+1))
 	}
-	if took := time.Since(before); took > time.Second {
+	if took := time.Since(before); took >= 5*time.Second { // as long as an attempt of hookTo's takes
 		t.Errorf("1000 notices took %s", took)
 	}
 	if s := p.Stats()["receiver"]; s.Dropped != 990 || s.Waiting != 11 || disk.left() != 11 {
