@@ -86,6 +86,7 @@ type Edge struct {
 	queue      []func()  // what this turn leaves to do
 	stats      counters
 	names      []byte // of the last event
+	seen       sighting
 }
 
 // New makes an edge; nothing is sent before Run.

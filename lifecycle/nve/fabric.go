@@ -3,7 +3,7 @@ package nve
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
+	"slices"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -47,11 +47,44 @@ type remote struct {
 	wins bool // over ours, as far as it is the best of the others
 }
 
-func compareRemotes(a, b *remote) int {
-	if c := compareRoutes(a.key, b.key); c != 0 {
-		return c
+// find is where a route of a peer is among the other edges', or would be.
+func (st *station) find(p *fabricPeer, key evpn.RouteKey) (at int, found bool) {
+	return slices.BinarySearchFunc(st.remotes, key, func(r *remote, key evpn.RouteKey) int {
+		if c := compareRoutes(r.key, key); c != 0 {
+			return c
+		}
+		return r.from.address.Compare(p.address)
+	})
+}
+
+// see takes another edge's route, in the place of what the peer said of it before.
+func (st *station) see(r *remote) {
+	at, found := st.find(r.from, r.key)
+	if found {
+		st.remotes[at] = r
+		return
 	}
-	return a.from.address.Compare(b.from.address)
+	st.remotes = slices.Insert(st.remotes, at, r)
+}
+
+func (st *station) unsee(p *fabricPeer, key evpn.RouteKey) {
+	if at, found := st.find(p, key); found {
+		st.remotes = slices.Delete(st.remotes, at, at+1)
+	}
+}
+
+// sighting is the words for where a MAC was seen: the same for many, one after the other.
+type sighting struct {
+	vtep     netip.Addr
+	sequence uint32
+	text     string
+}
+
+func (s *sighting) of(vtep netip.Addr, sequence uint32) string {
+	if s.text == "" || s.vtep != vtep || s.sequence != sequence {
+		*s = sighting{vtep, sequence, fmt.Sprintf("seen at %s, mobility sequence %d", vtep, sequence)}
+	}
+	return s.text
 }
 
 // handleFabric is the fabric's input.
@@ -182,12 +215,12 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		}
 		st := e.station(StationKey{v.VNI, r.MAC})
 		m, _ := r.Mobility()
-		st.remotes = with(st.remotes, &remote{Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, key: r.RouteKey}, compareRemotes)
+		st.see(&remote{Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, key: r.RouteKey})
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
 		if !e.overruled(p, r.RD) {
 			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: r.MAC, ip: r.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(v.VNI),
-				Detail: "seen at " + r.NextHop.String() + ", mobility sequence " + strconv.FormatUint(uint64(m.Sequence), 10)})
+				Detail: e.seen.of(r.NextHop, m.Sequence)})
 		}
 		defer e.remoteChanged(st)
 	}
@@ -242,7 +275,7 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 		if st == nil {
 			return
 		}
-		st.remotes = without(st.remotes, &remote{from: p, key: key}, compareRemotes)
+		st.unsee(p, key)
 		e.pin(st, key.IP)
 		if !e.overruled(p, key.RD) {
 			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: key.MAC, ip: key.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(r.vn.VNI), Detail: "gone from " + r.vtep.String()})
