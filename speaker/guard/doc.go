@@ -1,27 +1,32 @@
-// Package guard ends every BGP session from outside in a small session engine of its own, and passes routes between the peers and a BGP speaker behind
-// it, the engine, which may be restarted, killed or replaced without any peer noticing. OpenBGPD's session engine is the model.
+// Package guard ends every BGP session from outside in a small session engine of its own, and passes routes between the peers and the engine of the edge, which
+// may be restarted, killed or replaced without any peer noticing. OpenBGPD's session engine is the model.
 //
-//	                       ┌──────────────────────── guard ────────────────────────┐
-//	            TCP        │           exchange, of one outer session              │     TCP on 127/8        engine
-//	peer A ◄──────────────►│ machine   Adj-RIB-In  ──► queue ──►           machine │◄─────────────────────► neighbour 127.64.3.9
-//	   MD5, GTSM, rate     │ (RFC 4271)      ◄── queue ◄──  Adj-RIB-Out    (inner) │   AS, router-id, hold time, families of A
-//	                       │ ───────────────────────────────────────────────────── │
-//	peer B ◄──────────────►│ machine   …                                           │◄─────────────────────► neighbour 127.64.8.1
-//	                       └───────────────────────────────────────────────────────┘
+//	                       ┌────────────────────────────── guard ──────────────────────────────┐
+//	            TCP        │           exchange, of one outer session                          │
+//	peer A ◄──────────────►│ machine   filter ──► Adj-RIB-In ──► queue ──────────► link writer  │─────────────┐
+//	   MD5, GTSM, rate     │ (RFC 4271)                └───────► queue, behind ──┐              │  the link   ▼
+//	                       │           packer ◄── queue ◄── distributor ◄────────│─ link reader │◄──────── engine
+//	                       │ ─────────────────────────────────────────────────── │ ───────────  │
+//	peer B ◄──────────────►│ machine   …                                         └► machine     │◄────────► GoBGP, the table for people:
+//	                       └───────────────────────────────────────────────────────────────────┘ 127/8      neighbour 127.64.3.9 stands for A
 //
-// What comes in: wire.Filter reads each UPDATE strictly (RFC 7606); what is left goes into the peer's Adj-RIB-In and, as soon as the engine's socket takes
-// it, to the engine. What goes out: the engine's UPDATEs go into the peer's Adj-RIB-Out and to the peer. Each queue holds of a route only the newest state,
-// so one change waits for nothing, and a reader that is slow costs no more than the table does. A peer is not read while 4096 routes wait for the engine.
+// What comes in: wire.Filter reads each UPDATE strictly (RFC 7606); what is left goes into the peer's Adj-RIB-In and, as soon as the link takes it, to the
+// engine (package link). A peer is not read while 4096 of its routes wait for the engine. GoBGP is told the same when the link is quiet, and after 3 s in any
+// case: nobody waits for it. Each queue holds of a route only the newest state, so one change waits for nothing, and a reader that is slow costs no more than
+// the table does.
 //
-// When the engine goes, its peers' sessions stay. When one comes, it is told each peer's whole table and End-of-RIB; what it announces is compared with what
-// the peer was sent, only differences go out, and what it has not announced again is withdrawn: at its End-of-RIB, or, if it does not know by then what to
-// announce, once Guard.Renewed was called and nothing is on its way any more, and after RenewTime in any case (renewal.go).
-// Without an engine for EngineTime sessions are closed (CEASE 8), and begin again when there is one.
+// What goes out: the distributor has what the engine announces in one table, and hands each route to the peers that have asked for one of its route targets
+// (RFC 4684), or for everything. ORIGIN, AS_PATH and LOCAL_PREF are the packer's (wire.Packer). For which route targets peers are asked is configured.
+// UPDATEs of GoBGP are dropped.
 //
-// When a peer goes, its inner session is closed with the same NOTIFICATION, or one that tells why.
+// When the engine goes, or says nothing for 10 s, its peers' sessions stay, and what it has announced. When one comes, it is told each peer's whole table and
+// End-of-RIB; what it announces is compared with what stands, only differences go out, and what it has not announced again when it says that it is whole, or
+// after RenewTime, is withdrawn. Without an engine for EngineTime sessions are closed (CEASE 8), and begin again when there is one.
 //
-//	engine ── NOTIFICATION 1, 2, 3, 7, or CEASE 1, 2, 4, 9 ──► the peer's session is closed with it: an operator's wish, or about what the peer said
-//	engine ── any other, hold timer, connection lost ────────► the session stays, the next engine is awaited
+// When a peer goes, the engine is told why, and its inner session with GoBGP is closed with the same NOTIFICATION, or one that tells why.
+//
+//	GoBGP ── NOTIFICATION 1, 2, 3, 7, or CEASE 1, 2, 4, 9 ──► the peer's session is closed with it: an operator's wish, or about what the peer said
+//	GoBGP ── any other, hold timer, connection lost ────────► the session and the engine stay, and GoBGP is called again
 //
 // A dynamic peer is waited for, and dialled while it is called (Guard.Call): sessions that both sides come to want while they run.
 //

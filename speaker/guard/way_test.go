@@ -57,9 +57,11 @@ func wayOut(t testing.TB, own bool) (change func()) {
 	var changes []wire.Change
 	return func() {
 		binary.BigEndian.PutUint16(msg[len(msg)-8:], uint16(n%routes)) // of the MAC
+		version := n / routes                                          // what stands is not said again
 		if n++; own {
-			binary.BigEndian.PutUint32(msg[30:], n) // of the communities
+			version = n
 		}
+		binary.BigEndian.PutUint32(msg[30:], version) // of the communities
 		u, err := reader.Update(msg)
 		if err != nil {
 			t.Fatal(err)
