@@ -17,6 +17,9 @@ func TestModel(t *testing.T) {
 		quotas := rapid.SampledFrom([]string{"", "blue.vms=1", "blue.vms_per_tes=1 tes.vms=2", "blue.macs=1 gold.macs=1", "acme.macs=2", "rules=8 eth11.bandwidth=500", "eth11.vids=1 tes.vms=1 acme.macs=1"})
 		w := newWorld(r, func(c *Config) { setQuotas(c, options(quotas.Draw(r, "quotas"))) })
 		w.config.Duplicate.Recovery, w.edge.config.Duplicate.Recovery = time.Minute, time.Minute
+		if w.trusting = rapid.Bool().Draw(r, "no authorizer"); w.trusting {
+			w.edge.Authorizer = nil
+		}
 		w.do("up srr")
 		var story []string
 		do := func(format string, args ...any) {
