@@ -152,6 +152,34 @@ func TestEndOfRIBComesLast(t *testing.T) {
 	eventually(t, "End-of-RIB", func() bool { return late.heardEnd(wire.EVPN) })
 }
 
+// TestPeerThatNeverEnds: one that does not say End-of-RIB of its memberships is told that of our routes after RenewTime, one that cannot say it is told none.
+func TestPeerThatNeverEnds(t *testing.T) {
+	c := both(anyone())
+	c.RenewTime = 300 * time.Millisecond
+	g := run(t, c)
+	e := g.back(t, targeted(1, target(1)))
+	start := time.Now()
+	r := call(t, address(), g.own())
+	r.establish(t, r.constrained())
+	r.asks(t, true, target(1))
+	r.waitTold(t, targeted(1))
+	eventually(t, "End-of-RIB", func() bool { return r.heardEnd(wire.EVPN) })
+	if took := time.Since(start); took < c.RenewTime {
+		t.Errorf("End-of-RIB after %v, want %v", took, c.RenewTime)
+	}
+	plain := call(t, address(), g.own())
+	o := plain.constrained()
+	o.GracefulRestart = nil
+	plain.establish(t, o)
+	plain.asks(t, true, target(1))
+	plain.waitTold(t, targeted(1))
+	e.announce(t, targeted(2, target(1)))
+	plain.waitTold(t, targeted(1), targeted(2))
+	if plain.heardEnd(wire.EVPN) || plain.heardEnd(wire.RouteTargets) {
+		t.Error("End-of-RIB to a peer that does not know it")
+	}
+}
+
 // TestOwnAttributes: what depends on the peer is on the wire, in order, and nothing else is changed.
 func TestOwnAttributes(t *testing.T) {
 	const wide = 4200000000

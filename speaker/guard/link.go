@@ -62,14 +62,19 @@ func (g *Guard) Link(ctx context.Context, c net.Conn) error {
 
 var errReplaced = errors.New("another engine has come")
 
-// heeded is a connection on which silence is an error.
+// heeded is a connection on which silence is an error, unless it was ours: a machine that was suspended finds the other side silent for as long.
 type heeded struct{ net.Conn }
 
-func (c heeded) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(link.DeadTime)); err != nil {
-		return 0, err
+func (c heeded) Read(b []byte) (n int, err error) {
+	for _, wait := range []time.Duration{link.DeadTime, link.AliveTime} {
+		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return 0, err
+		}
+		if n, err = c.Conn.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
 	}
-	return c.Conn.Read(b)
+	return n, err
 }
 
 // engineComes makes an engine the one that there is. What it does not announce again until it says so, or within RenewTime, is withdrawn.
