@@ -158,6 +158,7 @@ func (m *Mirror) next() (evpn.RouteKey, bool) {
 		delete(m.dirty, k)
 		return k, true
 	}
+	m.dirty = make(map[evpn.RouteKey]struct{}) // a map keeps the memory that it ever had
 	return evpn.RouteKey{}, false
 }
 

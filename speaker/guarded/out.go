@@ -184,6 +184,9 @@ func (s *Speaker) next(o *outgoing, spare []byte) []byte {
 		delete(o.dirty, k)
 		b = (&link.Message{Kind: link.Routes, Update: s.update(k)}).Append(b)
 	}
+	if len(o.dirty) == 0 {
+		o.dirty = make(map[evpn.RouteKey]struct{}) // a map keeps the memory that it ever had
+	}
 	if len(o.dirty) == 0 && o.whole {
 		o.whole = false
 		b = (&link.Message{Kind: link.Whole}).Append(b)
