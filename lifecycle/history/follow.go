@@ -33,10 +33,11 @@ func (r *Reader) wake() {
 func (r *Reader) Newest(most int) []Event {
 	l := r.log
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	n := min(l.last+1-r.next, uint64(max(most, 0)))
 	r.next = l.last + 1
-	return l.newest(int(n))
+	all, words := l.events.newest(int(n)), l.words
+	l.mu.Unlock()
+	return words.unpackAll(all)
 }
 
 // one is the reader's next event, or the oldest that the log still has; ok is false when there is none yet.

@@ -83,22 +83,33 @@ func (l *Log) story(vm string) *story {
 // OfVM is the story of one VM, oldest first.
 func (l *Log) OfVM(vm string) []Event {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	at, ok := l.stories[vm]
 	if !ok {
+		l.mu.Unlock()
 		return nil
 	}
-	s := at.Value.(*story)
-	return s.events.newest(l.perVM, func(p packed) Event { return l.words.unpack(s.vm, p) })
+	all, words := at.Value.(*story).events.newest(l.perVM), l.words
+	l.mu.Unlock()
+	events := make([]Event, len(all))
+	for i, p := range all {
+		events[i] = words.unpack(vm, p)
+	}
+	return events
 }
 
 // Recent is up to n of the newest events, oldest first.
 func (l *Log) Recent(n int) []Event {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.newest(n)
+	all, words := l.events.newest(n), l.words
+	l.mu.Unlock()
+	return words.unpackAll(all)
 }
 
-func (l *Log) newest(n int) []Event {
-	return l.events.newest(n, func(t told) Event { return l.words.unpack(t.vm, t.packed) })
+// unpackAll needs no lock: there are only ever more words.
+func (w words) unpackAll(all []told) []Event {
+	events := make([]Event, len(all))
+	for i, t := range all {
+		events[i] = w.unpack(t.vm, t.packed)
+	}
+	return events
 }

@@ -24,12 +24,12 @@ func (r *ring[T]) at(i int) T { return r.all[(r.oldest+i)%len(r.all)] }
 
 func (r *ring[T]) len() int { return len(r.all) }
 
-// newest reads up to n of the newest, oldest first.
-func (r *ring[T]) newest(n int, read func(T) Event) []Event {
+// newest copies up to n of the newest, oldest first.
+func (r *ring[T]) newest(n int) []T {
 	n = min(max(n, 0), len(r.all))
-	events := make([]Event, n)
-	for i := range events {
-		events[i] = read(r.at(len(r.all) - n + i))
+	all := make([]T, n)
+	for i := range all {
+		all[i] = r.at(len(r.all) - n + i)
 	}
-	return events
+	return all
 }
