@@ -14,6 +14,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 // Guard keeps the sessions with outside peers and passes routes between them and the engine. Its methods are safe for concurrent use.
@@ -28,6 +29,7 @@ type Guard struct {
 	recorder  *recorder
 
 	distributor *distributor
+	mirrorPace  *rate.Limiter // of what GoBGP is told while the link is busy
 	unheard     atomic.Uint64
 	running     chan struct{} // closed when Run has begun
 
@@ -51,7 +53,7 @@ func New(c Config) (*Guard, error) {
 	}
 	g := &Guard{
 		config: c, notices: make(chan Notice, maxNotices), peers: make(map[netip.Addr]*peer), pool: newPool(c.Engine), running: make(chan struct{}),
-		distributor: newDistributor(),
+		distributor: newDistributor(), mirrorPace: rate.NewLimiter(mirrorPace, batch),
 	}
 	for _, p := range c.Peers {
 		if !p.Dynamic {

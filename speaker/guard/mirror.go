@@ -5,7 +5,8 @@ import "time"
 // GoBGP is a mirror for people: it is told what the engine was told, behind, so that under load nothing waits for it.
 const (
 	mirrorAgain = 250 * time.Millisecond // between two looks while the link is busy
-	mirrorMost  = 3 * time.Second        // what has waited for that long goes in any case
+	mirrorMost  = 3 * time.Second        // what has waited for that long goes while the link is busy, too, but of all peers together
+	mirrorPace  = 2000                   // routes a second at most
 )
 
 // mirrors reports whether it is the mirror's turn, and sees to it that the loop asks again when it may be.
@@ -17,7 +18,7 @@ func (p *peer) mirrors() bool {
 	if p.link != nil {
 		quiet = p.link.quiet(now)
 	}
-	if waited >= mirrorMost || waited >= turn && quiet >= turn {
+	if waited >= turn && quiet >= turn || waited >= mirrorMost && p.guard.mirrorPace.AllowN(now, min(p.routes.toMirror.len(), batch)) {
 		p.mirroring.stop()
 		return true
 	}
