@@ -84,6 +84,9 @@ type World struct {
 // patience is how long a world may take to come up, and one event to get through it.
 const patience = 30 * time.Second
 
+// patience is how long this one may take to come up: an edge makes two devices for each VN before it has a session.
+func (p Plan) patience() time.Duration { return patience + time.Duration(p.VNs)*20*time.Millisecond }
+
 // start deploys a world and returns when each of its edges has the other ones' VMs.
 func (b *Bench) start(ctx context.Context, p Plan) (w *World, err error) {
 	if p.Ports == 0 {
@@ -148,7 +151,7 @@ func (b *Bench) stop(w *World) error {
 
 // ready waits for all sessions, opens what the measures need, and puts VMs there.
 func (w *World) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(w.VNs)*20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, w.patience())
 	defer cancel()
 	if w.System == Bare {
 		return nil // there are no edges
@@ -166,7 +169,7 @@ func (w *World) ready(ctx context.Context) error {
 			devices = append(devices, vxlan(j))
 		}
 		var o *fdb.Observer
-		err := wait.Until(ctx, patience, "devices of "+edge(i), func() (err error) { // nved makes them
+		err := wait.Until(ctx, w.patience(), "devices of "+edge(i), func() (err error) { // nved makes them
 			o, err = fdb.Observe(w.Namespace(edge(i)), devices...)
 			return err
 		})
@@ -201,7 +204,7 @@ func (w *World) waitFor(ctx context.Context, i int) error {
 			return err
 		}
 		w.managers[n.node] = m
-		err = wait.Until(ctx, patience, "sessions", func() error { return m.Established(ctx, n.sessions) })
+		err = wait.Until(ctx, w.patience(), "sessions", func() error { return m.Established(ctx, n.sessions) })
 		if err != nil {
 			return err
 		}
