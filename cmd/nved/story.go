@@ -30,7 +30,7 @@ func story(parent *supervisor.Parent) *history.Log {
 	return log
 }
 
-// Events gather for handOnTime after the last were handed on; after many, for handOnShare times as long as those took, so that a flood costs a twentieth of the time, but not for longer
+// Events gather for handOnTime after the last were handed on; after many, for handOnShare times as long as those took, so that a flood costs a share of the time only, but not for longer
 // than handOnMost: so much of a flood an engine that is killed in it may not have told. (With 9 and 250 ms it was an eighth of the engine's processor time.)
 const (
 	handOnTime  = 20 * time.Millisecond
