@@ -86,10 +86,10 @@ type Entry struct {
 	VTEP      netip.Addr // Unicast: where a remote MAC is
 	LinkAddr  MAC        // Neighbor
 	Open      bool       // Port: broadcast and multicast are forwarded to it
+	InForce   bool       // Policy: frames meet it; else it is prepared only
 	VIDs      VIDs       // Tag
 	Policy    *VMPolicy  // Policy: nil in what a kernel lists. It does not change once it is given
 	Digest    Digest     // Policy: of Policy; leave it zero. A kernel lists it, or zero where what it holds is not whole
-	InForce   bool       // Policy: frames meet it; else it is prepared only
 }
 
 // String is the entry for people: "unicast 02:00:00:00:00:01 in 10100 via 192.0.2.2".

@@ -685,8 +685,12 @@ func TestVeryMuchIsWrittenInPieces(t *testing.T) {
 		r.Hold()
 		r.Set(other)
 		synctest.Wait()
-		if len(k.sizes) != 3 || k.sizes[0]+k.sizes[1]+k.sizes[2] != many {
-			t.Errorf("writes of %v entries, want three of %d", k.sizes, many)
+		sum := 0
+		for _, n := range k.sizes {
+			sum += n
+		}
+		if len(k.sizes) < 3 || sum != many {
+			t.Errorf("writes of %v entries, want several, of %d", k.sizes, many)
 		}
 		r.Release()
 		if got := len(results(r)); got != many+1 {

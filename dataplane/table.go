@@ -1,9 +1,12 @@
 package dataplane
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // atOnce is how many changes one Apply gets, unless a policy is among them: then what waits goes in one. Their results are told while the next are written.
-const atOnce = 2048
+const atOnce = 1024
 
 // table is the desired table and what is known of each entry. It is not safe for concurrent use.
 type table struct {
@@ -22,21 +25,24 @@ type table struct {
 type record struct {
 	entry      Entry
 	generation Generation
-	removed    bool // Unset was last
+	told       Generation // of the last result
+	failure    *failure   // what the kernel said last; nil: nothing bad
 
+	removed  bool // Unset was last
 	dirty    bool
 	inKernel bool // the kernel has what this generation asks for
-	waits    bool // it is among told
-	failure  *failure
-	told     report
+	waits    bool // it is among told, and the following is what the last result says
+
+	toldRemoved, toldFailed bool
 }
 
 // gone reports whether all that is left of a record is its answer.
 func (rec *record) gone() bool { return rec.removed && rec.inKernel }
 
-// failure is what the kernel said last; nil: nothing bad.
+// failure is that the kernel does not have what is asked for.
 type failure struct {
 	err   error
+	told  error
 	count int // in a row
 	retry time.Time
 }
@@ -47,13 +53,6 @@ func (rec *record) error() error {
 		return nil
 	}
 	return rec.failure.err
-}
-
-// report is what the last Result of a key said.
-type report struct {
-	generation Generation
-	removed    bool
-	err        error
 }
 
 // change is what a record asked for when the loop looked.
@@ -141,7 +140,8 @@ func (t *table) takeDirty(first int) (set []Entry, del []Key, changes []change) 
 		first = min(first, atOnce)
 	}
 	w := &t.work
-	w.set, w.del, w.changes, w.removed = w.set[:0], w.del[:0], w.changes[:0], w.removed[:0]
+	w.del, w.removed = w.del[:0], w.removed[:0]
+	w.set, w.changes = slices.Grow(w.set[:0], first), slices.Grow(w.changes[:0], first)
 	for _, rec := range t.dirty[:first] {
 		switch {
 		case !rec.dirty:
@@ -233,19 +233,19 @@ func (t *table) nextRetry() (next time.Time) {
 
 // tell has a record's result wait to be taken, unless the last one said the same. One that waits already keeps its turn.
 func (t *table) tell(rec *record) {
-	now := report{rec.generation, rec.removed, rec.error()}
-	if now.same(rec.told) {
+	f := rec.failure
+	failed := f != nil && f.err != nil
+	if rec.told == rec.generation && rec.toldFailed == failed && (!failed || f.told.Error() == f.err.Error()) {
 		return
 	}
-	rec.told = now
+	rec.told, rec.toldRemoved, rec.toldFailed = rec.generation, rec.removed, failed
+	if failed {
+		f.told = f.err
+	}
 	if !rec.waits {
 		rec.waits = true
 		t.told = append(t.told, rec)
 	}
-}
-
-func (r report) same(o report) bool {
-	return r.generation == o.generation && (r.err == nil) == (o.err == nil) && (r.err == nil || r.err.Error() == o.err.Error())
 }
 
 // answers appends to into what waits, the oldest first, at most so many.
@@ -254,7 +254,11 @@ func (t *table) answers(into []Result, most int) []Result {
 	some = some[:min(most, len(some))]
 	for _, rec := range some {
 		rec.waits = false
-		into = append(into, Result{rec.entry.Key, rec.told.generation, rec.told.removed, rec.told.err})
+		result := Result{Key: rec.entry.Key, Generation: rec.told, Removed: rec.toldRemoved}
+		if rec.toldFailed {
+			result.Err = rec.failure.told
+		}
+		into = append(into, result)
 		if rec.gone() {
 			t.remove(rec)
 		}

@@ -42,7 +42,7 @@ type Kernel struct {
 	table    *nft.Table     // nil: this kernel has no nftables for it
 	filtered map[string]int // the devices that had chains in the last pass, with their indexes
 	policies policies
-	plans    [3]plan // one is made, one waits, one is written
+	plans    [2]plan // one is made, one is written
 	limiter  *tc.Limiter
 	shaper   *tc.Shaper
 	taggers  map[dataplane.Mode]tag.Tagger

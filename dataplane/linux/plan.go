@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -22,15 +23,17 @@ type plan struct {
 }
 
 // planned is how many messages are planned ahead while others are written. Each time one goroutine wakes the other.
-const planned = 4 * batch
+const planned = 2 * batch
+
+// sizeofEntry is of the body of a message about a MAC behind an IPv4 VTEP.
+const sizeofEntry = 32
 
 // step is what a message is for.
 type step struct {
 	owner    int  // the entry or key
 	optional bool // what it deletes may be gone
 	both     bool // it deletes from both tables, and does not get to the second if the first has nothing
-	network  *network
-	neigh    neigh
+	network  *network // of an entry; nil: it is about something else
 }
 
 // place is where an entry is, and what is held of its MAC.
@@ -42,7 +45,7 @@ type place struct {
 
 // look finds what is held under some keys, before any of them is worked on: with nothing in between, the processor waits for the memory of several of them at once.
 func (p *plan) look(h *held, networks map[dataplane.VNI]*network, some int, key func(int) *dataplane.Key) []place {
-	p.places = p.places[:0]
+	p.places = slices.Grow(p.places[:0], some)
 	var n *network
 	for i := range some {
 		k := key(i)
@@ -97,9 +100,16 @@ func (k *Kernel) write(ctx context.Context, errs []error, fill func(p *plan, h *
 	return lost
 }
 
+// begin empties it, and gives it room for so many messages.
+func (p *plan) begin(room int) {
+	p.room = room
+	p.messages, p.steps, p.echoes = slices.Grow(p.messages[:0], room), slices.Grow(p.steps[:0], room), slices.Grow(p.echoes[:0], room)
+	p.replies, p.body = slices.Grow(p.replies[:0], room), slices.Grow(p.body[:0], room*sizeofEntry)
+}
+
 // make fills a plan, with what is held now.
 func (k *Kernel) make(p *plan, room int, fill func(p *plan, h *held) (more bool)) (more bool) {
-	p.room, p.messages, p.steps, p.echoes, p.body = room, p.messages[:0], p.steps[:0], p.echoes[:0], p.body[:0]
+	p.begin(room)
 	k.watch.mu.Lock()
 	defer k.watch.mu.Unlock()
 	k.watch.drain()
@@ -108,7 +118,8 @@ func (k *Kernel) make(p *plan, room int, fill func(p *plan, h *held) (more bool)
 
 // send hands a plan to the kernel, which has done what it asks for then.
 func (k *Kernel) send(ctx context.Context, p *plan) {
-	p.replies = append(p.replies[:0], make([]reply, len(p.messages))...)
+	p.replies = p.replies[:len(p.messages)]
+	clear(p.replies)
 	for first := 0; first < len(p.messages); first += batch {
 		end := min(first+batch, len(p.messages))
 		k.watch.echoes.expect(p.echoes[first:end])
@@ -132,8 +143,8 @@ func (k *Kernel) settle(p *plan, errs []error, lost []int) []int {
 		case errs[s.owner] == nil:
 			errs[s.owner] = r.err
 		}
-		if s.network != nil && !s.optional {
-			k.watch.forget(s.network, s.neigh)
+		if e, ok := parseNeigh(p.messages[i].body); ok && s.network != nil && !s.optional {
+			k.watch.forget(s.network, e)
 		}
 	}
 	return lost
@@ -147,9 +158,9 @@ func (p *plan) message(owner int, m message, optional bool) {
 }
 
 // neigh adds a message about an entry.
-func (p *plan) neigh(s step, kind, flags uint16) {
+func (p *plan) neigh(s step, e *neigh, kind, flags uint16) {
 	begin := len(p.body)
-	p.body = s.neigh.append(p.body) // where it grows, those before keep the old one
+	p.body = e.append(p.body) // where it grows, those before keep the old one
 	p.messages = append(p.messages, message{kind, flags, p.body[begin:]})
 	p.steps = append(p.steps, s)
 	p.echoes = append(p.echoes, echo{})
@@ -157,13 +168,13 @@ func (p *plan) neigh(s step, kind, flags uint16) {
 
 // replace sets an entry, whatever is there.
 func (p *plan) replace(owner int, n *network, e neigh) {
-	p.neigh(step{owner: owner, network: n, neigh: e}, unix.RTM_NEWNEIGH, replacing)
+	p.neigh(step{owner: owner, network: n}, &e, unix.RTM_NEWNEIGH, replacing)
 }
 
 // remove deletes an entry that may be gone.
 func (p *plan) remove(h *held, owner int, n *network, e neigh) {
 	h.drop(n, e)
-	p.neigh(step{owner: owner, network: n, neigh: e, optional: true}, unix.RTM_DELNEIGH, 0)
+	p.neigh(step{owner: owner, network: n, optional: true}, &e, unix.RTM_DELNEIGH, 0)
 }
 
 // set adds the messages that set an entry.
@@ -174,7 +185,8 @@ func (p *plan) set(h *held, owner int, to *place, e *dataplane.Entry) {
 		p.setMAC(h, owner, to, e)
 	case dataplane.Flood:
 		h.rest[n.floodSlot(e.IP)] = dataplane.MAC{}
-		p.neigh(step{owner: owner, network: n, neigh: n.inVXLAN(dataplane.MAC{}, e.IP)}, unix.RTM_NEWNEIGH, adding)
+		e := n.inVXLAN(dataplane.MAC{}, e.IP)
+		p.neigh(step{owner: owner, network: n}, &e, unix.RTM_NEWNEIGH, adding)
 	case dataplane.Neighbor:
 		h.rest[n.neighborSlot(e.IP)] = e.LinkAddr
 		p.replace(owner, n, n.onBridge(e.IP, e.LinkAddr))
@@ -224,7 +236,7 @@ func (p *plan) unset(h *held, owner int, from *place, key *dataplane.Key) bool {
 		case was.port == int32(n.vxlan) && was.vtep.valid():
 			h.place(at, macPlace{})
 			e := n.inBoth(key.MAC, netip.Addr{})
-			p.neigh(step{owner: owner, network: n, neigh: e, optional: true, both: true}, unix.RTM_DELNEIGH, 0)
+			p.neigh(step{owner: owner, network: n, optional: true, both: true}, &e, unix.RTM_DELNEIGH, 0)
 			p.expect(n, unix.RTM_DELNEIGH, n.vxlan, key.MAC, was.vtep)
 		default:
 			p.remove(h, owner, n, n.inBridge(key.MAC, int(was.port)).named())
