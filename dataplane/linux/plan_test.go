@@ -46,9 +46,10 @@ func TestManyPlans(t *testing.T) {
 	if have, err := k.List(t.Context()); err != nil || len(have) < want {
 		t.Fatalf("%d are listed (%v), want %d at least", len(have), err, want)
 	}
-	s.run(t, "bridge fdb del %v dev vx10100 master", all[700].MAC)
-	s.run(t, "bridge fdb del %v dev vx10100 master", all[2000].MAC)
-	s.run(t, "bridge fdb add %v dev blue1 master static", all[2000].MAC)
+	gone, elsewhere := all[len(all)/4].MAC, all[len(all)/2].MAC
+	s.run(t, "bridge fdb del %v dev vx10100 master", gone)
+	s.run(t, "bridge fdb del %v dev vx10100 master", elsewhere)
+	s.run(t, "bridge fdb add %v dev blue1 master static", elsewhere)
 	for i, err := range k.Apply(t.Context(), nil, keys) {
 		if err != nil {
 			t.Errorf("delete %d: %v", i, err)
@@ -58,5 +59,5 @@ func TestManyPlans(t *testing.T) {
 	if err != nil || len(have) != 0 {
 		t.Errorf("%d are left (%v), want none: %v", len(have), err, have[:min(len(have), 3)])
 	}
-	s.run(t, "bridge fdb get %v br br10100", all[2000].MAC)
+	s.run(t, "bridge fdb get %v br br10100", elsewhere)
 }
