@@ -30,9 +30,9 @@ const sizeofEntry = 32
 
 // step is what a message is for.
 type step struct {
-	owner    int  // the entry or key
-	optional bool // what it deletes may be gone
-	both     bool // it deletes from both tables, and does not get to the second if the first has nothing
+	owner    int      // the entry or key
+	optional bool     // what it deletes may be gone
+	both     bool     // it deletes from both tables, and does not get to the second if the first has nothing
 	network  *network // of an entry; nil: it is about something else
 }
 
