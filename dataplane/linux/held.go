@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
-	"github.com/tns-project/tns/dataplane/internal/flat"
+	"github.com/tns-project/tns/dataplane/linux/flat"
 )
 
 // held is what the kernel holds of ours as far as we know: what the last full pass found, and what was written since.
