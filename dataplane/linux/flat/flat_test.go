@@ -13,10 +13,7 @@ type key struct {
 	mac  [6]byte
 }
 
-type place struct {
-	port int32
-	vtep [16]byte
-}
+type place [20]byte
 
 func keyOf(i int) key {
 	return key{1, 0, [6]byte{2, 0, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}}
