@@ -174,6 +174,7 @@ func (p Plan) nved(i int) string {
 		fmt.Fprintf(&b, "  - {port: %s, vn: %s, tes: [%s]}\n", port(j), vn(j), strings.Join(tess, ", "))
 	}
 	b.WriteString("state: /var/lib/tns/nved.db\ncontrol: unix:///run/tns/nved.sock\n")
+	b.WriteString("gobgp: {fabric: unix:///run/tns/nved-gobgp.sock, tes: unix:///run/tns/nved-tes-gobgp.sock}\nmetrics: 127.0.0.1:9479\n")
 	return b.String()
 }
 
@@ -183,6 +184,6 @@ func (p Plan) tesd(i int) string {
 	for j := range p.Ports {
 		fmt.Fprintf(&b, "  - {name: %s, vni: %d}\n", vn(j), vni(j))
 	}
-	b.WriteString("state: /var/lib/tns/tesd.db\ncontrol: unix:///run/tns/tesd.sock\n")
+	b.WriteString("state: /var/lib/tns/tesd.db\ncontrol: unix:///run/tns/tesd.sock\ngobgp: unix:///run/tns/tesd-gobgp.sock\n")
 	return b.String()
 }

@@ -46,7 +46,7 @@ type Mirror struct {
 
 const (
 	fillQuiet = 20 * time.Millisecond
-	fillLate  = 5 * time.Second
+	fillLate  = 10 * time.Second
 
 	// fillSlice is how long the table is filled in one go; while there is no quiet it is fillBusy, and a fillQuiet passes between two: a twentieth of a CPU.
 	fillSlice = 5 * time.Millisecond

@@ -5,7 +5,7 @@ import "time"
 // GoBGP is a mirror for people: it is told what the engine was told, behind, so that under load nothing waits for it.
 const (
 	mirrorAgain = 250 * time.Millisecond // between two looks while the link is busy
-	mirrorMost  = 3 * time.Second        // what has waited for that long goes while the link is busy, too, but of all peers together
+	mirrorMost  = 500                    // what has waited for so many MirrorTimes, 10 s, goes while the link is busy, too, but of all peers together
 	mirrorPace  = 2000                   // routes a second at most
 )
 
@@ -18,7 +18,7 @@ func (p *peer) mirrors() bool {
 	if p.link != nil {
 		quiet = p.link.quiet(now)
 	}
-	if waited >= turn && quiet >= turn || waited >= mirrorMost && p.guard.mirrorPace.AllowN(now, min(p.routes.toMirror.len(), batch)) {
+	if waited >= turn && quiet >= turn || waited >= mirrorMost*turn && p.guard.mirrorPace.AllowN(now, min(p.routes.toMirror.len(), batch)) {
 		p.mirroring.stop()
 		return true
 	}

@@ -10,6 +10,7 @@ import (
 // TestMirrorOfABusyLink: GoBGP is told everything, also while there is no end of what comes.
 func TestMirrorOfABusyLink(t *testing.T) {
 	c := setting(anyone())
+	c.MirrorTime = 4 * time.Millisecond
 	g := run(t, c)
 	e := g.link(t)
 	e.whole()
