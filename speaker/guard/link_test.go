@@ -60,6 +60,33 @@ func TestMirrorSeesThePeer(t *testing.T) {
 	r.waitNotice(t, wire.Cease, wire.CeaseAdminShutdown)
 }
 
+// TestResetAtMirror: a peer that an operator resets at GoBGP comes again, and GoBGP is not called for it in between.
+func TestResetAtMirror(t *testing.T) {
+	c := setting(anyone())
+	g := run(t, c)
+	accept := await(t, c.Engine.Address.Addr())
+	ours := &wire.Open{AS: as, RouterID: c.RouterID, HoldTime: 90, FourOctetAS: true, Families: []wire.Family{wire.EVPN}}
+	peer := address()
+	for range 3 {
+		r := call(t, peer, g.own())
+		r.establish(t, r.hello())
+		engine := accept()
+		engine.establish(t, ours)
+		g.waitMirror(t, peer)
+		engine.say(wire.ShutdownNotification(wire.CeaseAdminReset, "an operator wants it so").Append(nil))
+		r.waitNotice(t, wire.Cease, wire.CeaseAdminReset)
+		eventually(t, "the session is over", func() bool { return g.status(t, peer).State != guard.Established })
+		tick := time.NewTicker(2 * time.Millisecond)
+		for range 100 { // it would be called after 20 ms
+			<-tick.C
+			if s := g.status(t, peer); s.Mirror != guard.Idle {
+				t.Fatalf("GoBGP is called without a session: %v", s.Mirror)
+			}
+		}
+		tick.Stop()
+	}
+}
+
 // TestPeerEndsInnerSession: why the peer has gone GoBGP is told, so that it forgets the routes.
 func TestPeerEndsInnerSession(t *testing.T) {
 	c := setting(anyone())

@@ -140,7 +140,7 @@ func (p *peer) act(m *machine, a Action, from State, c cause) {
 	case StopRetry:
 		m.retry.stop()
 	case StartIdleHold:
-		if !m.accepted {
+		if !m.accepted && (m != p.inner || p.session != nil) { // GoBGP's end may have ended the peer's session, too, and with it what there is to tell
 			p.arm(m, &m.idleHold, m.side.backoff(m.attempts), IdleHoldExpires)
 			m.attempts++
 		}
