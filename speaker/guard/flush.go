@@ -11,6 +11,7 @@ func (p *peer) flush() {
 	for _, m := range p.machines() {
 		p.write(m)
 	}
+	p.overtaken()
 	p.write(p.inner)
 	for _, m := range p.machines() {
 		if m.conn != nil && m.conn.waiting && (p.routes == nil || p.routes.toEngine.len() < highWater) {

@@ -31,8 +31,12 @@ func (q *queue) put(changes ...wire.Change) {
 	}
 }
 
-// mark makes the family's End-of-RIB due after all that is due now.
-func (q *queue) mark(f wire.Family) { q.order = append(q.order, due{end: f, at: q.now}) }
+// mark makes the family's End-of-RIB due after all that is due now, unless that is the last of it.
+func (q *queue) mark(f wire.Family) {
+	if n := len(q.order); n == q.head || q.order[n-1].end != f {
+		q.order = append(q.order, due{end: f, at: q.now})
+	}
+}
 
 // since is when the first that is due became so.
 func (q *queue) since() int64 { return q.order[q.head].at }
