@@ -121,9 +121,9 @@ func (p *peer) post(h happening) bool {
 	}
 }
 
-// run is the loop. It ends with ctx, and closes the sessions as the guard says.
+// run is the loop. It ends with ctx, and closes the sessions as the guard says. Should it fail in a way that nobody thought of, it waits for nothing: the
+// guard ends with it, and another one comes, where else the peer would be deaf for ever.
 func (p *peer) run() {
-	defer p.work.Wait()
 	p.begin()
 	p.flush()
 	for {
@@ -135,6 +135,7 @@ func (p *peer) run() {
 			p.flush()
 		case <-p.ctx.Done():
 			p.end()
+			p.work.Wait()
 			return
 		}
 	}

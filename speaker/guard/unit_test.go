@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -206,5 +207,28 @@ func TestBackOff(t *testing.T) {
 				t.Errorf("attempt %d after %v, want at most %v", n, d, most)
 			}
 		}
+	}
+}
+
+// TestFailingLoopFails: a loop that panics does not wait for its readers, which wait for it.
+func TestFailingLoopFails(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	g := &Guard{config: Config{Log: discard()}, distributor: newDistributor()}
+	p := newPeer(g, ctx, Peer{Dynamic: true}, netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.64.0.1"))
+	p.work.Go(func() { <-ctx.Done() })
+	failed := make(chan any, 1)
+	go func() {
+		defer func() { failed <- recover() }()
+		p.run()
+	}()
+	p.post(happening{do: func() { panic("nobody thought of this") }})
+	select {
+	case got := <-failed:
+		if got == nil {
+			t.Error("the loop has ended without a word")
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the loop waits for its readers")
 	}
 }
