@@ -358,3 +358,28 @@ func withdrawal(n uint32) []byte {
 	msgs, _ := wire.Pack([]wire.Change{{Family: wire.EVPN, NLRI: string(u.Announced[0].Octets)}}, wire.Session{FourOctetAS: true})
 	return msgs[0]
 }
+
+// TestPeerWithoutEVPN: one that can only ask for routes is told none, and no End-of-RIB of them.
+func TestPeerWithoutEVPN(t *testing.T) {
+	g := run(t, both(anyone()))
+	e := g.link(t)
+	e.announce(t, targeted(1, target(1)))
+	e.whole()
+	r, other := call(t, address(), g.own()), call(t, address(), g.own())
+	open := r.constrained()
+	open.Families = []wire.Family{wire.RouteTargets}
+	r.establish(t, open)
+	r.asks(t, true, target(1), target(2))
+	r.say(wire.AppendEndOfRIB(nil, wire.RouteTargets))
+	eventually(t, "it has asked", func() bool { return g.status(t, r.address).RoutesIn == 2 })
+	other.establish(t, other.hello())
+	e.announce(t, targeted(2, target(2)))
+	other.waitTold(t, targeted(1, target(1)), targeted(2, target(2)))
+	r.say(wire.RouteRefresh{Family: wire.RouteTargets}.Append(nil))
+	if n := g.status(t, r.address).Waiting; n != 0 {
+		t.Errorf("%d routes wait for it", n)
+	}
+	if table, _ := r.told(t); table.Len(wire.EVPN) > 0 || r.heardEnd(wire.EVPN) {
+		t.Errorf("it is told %d routes, and that this is all: %t", table.Len(wire.EVPN), r.heardEnd(wire.EVPN))
+	}
+}

@@ -164,10 +164,13 @@ func (p *peer) collect() {
 		return
 	}
 	mail, last := p.subscription.take(p.mail)
-	p.routes.toPeer.put(mail...)
+	carried := p.routes.session.Has(wire.EVPN) // else it can only ask for routes
+	if carried {
+		p.routes.toPeer.put(mail...)
+	}
 	clear(mail)
 	p.mail = mail[:0]
-	if f := p.routes.of(wire.EVPN); last && !f.told {
+	if f := p.routes.of(wire.EVPN); last && carried && !f.told {
 		f.told = true
 		p.routes.toPeer.mark(wire.EVPN)
 	}
