@@ -11,7 +11,7 @@
 //	                       └───────────────────────────────────────────────────────────────────┘ 127/8      neighbour 127.64.3.9 stands for A
 //
 // What comes in: wire.Filter reads each UPDATE strictly (RFC 7606); what is left goes into the peer's Adj-RIB-In and, as soon as the link takes it, to the
-// engine (package link). A peer is not read while 4096 of its routes wait for the engine. GoBGP is told the same when the link is quiet, and after 3 s in any
+// engine (package link). A peer is not read while 4096 of its routes wait for the engine. GoBGP is told the same when the link is quiet, and after 10 s in any
 // case: nobody waits for it. Each queue holds of a route only the newest state, so one change waits for nothing, and a reader that is slow costs no more than
 // the table does.
 //
