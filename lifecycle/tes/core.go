@@ -62,6 +62,7 @@ type vm struct {
 	silent   bool      // the current request was not answered in time
 	attempts int       // how often in a row the NVE was silent or refused for a reason that passes
 	jumped   bool      // the last FAIL 12 was followed at once
+	given    *tagging  // what the applier has and the disk did not take; nil: nothing
 
 	answerBy time.Time // the current request is to be answered
 	repeatAt time.Time // a silent NVE is asked again

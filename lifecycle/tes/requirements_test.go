@@ -339,3 +339,36 @@ func TestTagEndsWithItsMAC(t *testing.T) {
 		t.Errorf("ended %v, want %v", a.ended, want)
 	}
 }
+
+// A tag that was applied while the disk is full is applied once, is answered when the disk has it, and ends with the VM, also if the NVE tells it no more by then.
+func TestTagThatTheDiskDoesNotTake(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		a := &applier{}
+		w := newWorld(t)
+		w.cfg.Tags = a
+		w.boot()
+		e := w.edges[edgeID]
+		e.vms[vmid(1)] = &record{lifetime: 300, tag: &evpn.LocalTag{Type: 1, VID: 100, Change: 1}}
+		w.do(Operation{Op: evpn.Associate, VM: vmid(1), NICs: []NIC{nic("blue", 1)}})
+		w.disk.full = true
+		w.up(edgeID)
+		w.wait(10 * time.Second)
+		if len(a.tags) != 1 || w.request(vmid(1)).Echo != nil {
+			t.Errorf("applied %v, ECHO %v; want it applied once and not answered", a.tags, w.request(vmid(1)).Echo)
+		}
+		if !told {
+			e.vms[vmid(1)].tag = nil
+			e.change(vmid(1), refusal(evpn.Duplicate), evpn.StateNull)
+			w.quiesce()
+		}
+		w.disk.full = false
+		w.wait(10 * time.Second)
+		if echo := w.request(vmid(1)).Echo; echo == nil || echo.Change != 1 || len(a.tags) != 1 {
+			t.Errorf("told still: %t; ECHO %v, applied %v, want it applied once and answered", told, echo, a.tags)
+		}
+		w.must(Operation{Op: evpn.Terminate, VM: vmid(1)})
+		if want := []string{nic("blue", 1).MAC.String() + " 100"}; !slices.Equal(a.ended, want) {
+			t.Errorf("told still: %t; ended %v, want %v", told, a.ended, want)
+		}
+	}
+}

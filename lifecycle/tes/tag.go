@@ -29,9 +29,26 @@ type tagging struct {
 	echoed  []store.Route // of VM.Standing, with another ECHO than they are announced with
 }
 
+// tagging is the VM with what the applier was told and has answered, be it on disk or refused by that.
+func (v *vm) tagging() tagging {
+	t := tagging{VM: v.VM}
+	if g := v.given; g != nil {
+		t.Tags, t.applied, t.changed = g.Tags, slices.Clip(g.applied), true
+		t.echo()
+	}
+	return t
+}
+
+// give notes tags that the applier has and the disk does not take: they are not applied again for that, and end with the VM.
+func (v *vm) give(t tagging) {
+	if t.changed {
+		v.given = &t
+	}
+}
+
 // takeTags has the tags applied that the responses tell and the VM has not. Nothing of it is on disk.
 func (c *core) takeTags(v *vm) tagging {
-	t := tagging{VM: v.VM}
+	t := v.tagging()
 	for _, told := range c.toldTags(v) {
 		i := slices.IndexFunc(t.Tags, func(o store.Tag) bool { return o.VN == told.VN && o.MAC == told.MAC })
 		if i >= 0 && t.Tags[i].LocalTag == told.LocalTag {
@@ -68,6 +85,13 @@ func (t *tagging) answer(a applied) bool {
 	if a.Tag.Change != 0 {
 		t.Tags[i].Echo = &evpn.Echo{Change: a.Tag.Change, Failed: failed}
 	}
+	t.echo()
+	t.applied, t.changed = append(t.applied, a), true
+	return true
+}
+
+// echo has the request carry the ECHOs of the tags.
+func (t *tagging) echo() {
 	t.Standing = slices.Clone(t.Standing)
 	for i := range t.Current() {
 		r := &t.Standing[i]
@@ -76,15 +100,15 @@ func (t *tagging) answer(a applied) bool {
 			t.echoed = append(t.echoed, *r)
 		}
 	}
-	t.applied = append(t.applied, a)
-	return true
 }
 
 // putTags makes it the VM's state, on disk first, and tells of it.
 func (c *core) putTags(now time.Time, v *vm, t tagging) error {
 	if err := c.put(v, t.VM); err != nil {
+		v.give(t)
 		return err
 	}
+	v.given = nil
 	c.sayTags(now, v, t)
 	return nil
 }
@@ -179,7 +203,7 @@ func (c *core) tagApplied(now time.Time, a applied) {
 	if v == nil {
 		return
 	}
-	t := tagging{VM: v.VM}
+	t := v.tagging()
 	if !t.answer(a) {
 		return
 	}

@@ -37,8 +37,10 @@ func (c *core) take(now time.Time, v *vm, a answer, tags tagging) error {
 		draft.Tags = tagsOf(tags.Tags, draft.Standing)
 	}
 	if err := c.put(v, draft); err != nil {
+		v.give(tags)
 		return err
 	}
+	v.given = nil
 	c.sayTags(now, v, tags)
 	c.endTags(v.ID, tags.Tags, draft.Tags)
 	c.unsayRoutes(leftOver)
@@ -137,6 +139,7 @@ func (c *core) replyAnswer(now time.Time, v *vm, a answer) {
 // forget: the VM is terminated. Its routes go, its sequence is remembered.
 func (c *core) forget(now time.Time, v *vm, a answer, tags tagging) error {
 	if err := c.store.Forget(v.ID); err != nil {
+		v.give(tags)
 		c.stats.StoreErrors++
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
