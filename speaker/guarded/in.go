@@ -148,11 +148,14 @@ func (h *hearing) routes(now time.Time, m *link.Message) error {
 	if p == nil || !p.up {
 		return fmt.Errorf("read link: routes of %v, which has no session", m.Peer)
 	}
-	said, err := h.decoder.Update(m.Update)
-	if err != nil {
-		return fmt.Errorf("read link: %w", err)
-	}
 	e := speaker.Event{At: now, Late: p.late(now, m.At), Peer: m.Peer, Epoch: p.epoch}
+	said, err := h.decoder.Update(m.Update)
+	if err != nil { // the guard lets none through; would the link end of one, the next would, too
+		h.counters.refused.Add(1)
+		e.Kind, e.Text = speaker.Refused, err.Error()
+		h.batch = append(h.batch, e)
+		return nil
+	}
 	for _, k := range said.Withdrawn {
 		e.Kind, e.Key = speaker.Withdrawn, k
 		h.batch = append(h.batch, e)

@@ -176,9 +176,6 @@ func TestLinkIsLost(t *testing.T) {
 		{"routes of nobody", func(t *testing.T, g *fakeGuard) {
 			g.say(t, link.Message{Kind: link.Routes, Peer: peerB, Update: update(t, macRoute(1, 1))})
 		}},
-		{"no UPDATE", func(t *testing.T, g *fakeGuard) {
-			g.say(t, link.Message{Kind: link.Routes, Peer: peerA, Update: []byte{1}})
-		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in(t, func(t *testing.T, s *Speaker, all *guards, g *fakeGuard) {
@@ -232,6 +229,18 @@ func TestGuardThatIsMissing(t *testing.T) {
 		synctest.Wait()
 		if all := lines.AllEntries(); len(all) != 1 || all[0].Level != logrus.WarnLevel || all[0].Data[logrus.ErrorKey] != errNoGuard {
 			t.Errorf("lines %+v", all)
+		}
+	})
+}
+
+// An UPDATE that cannot be read costs what it says, and nobody's session.
+func TestUpdateThatIsNone(t *testing.T) {
+	in(t, func(t *testing.T, s *Speaker, _ *guards, g *fakeGuard) {
+		g.say(t, link.Message{Kind: link.Up, Peer: peerA}, link.Message{Kind: link.Routes, Peer: peerA, Update: []byte{1}},
+			link.Message{Kind: link.Routes, Peer: peerA, Update: update(t, macRoute(1, 1))})
+		wantEvents(t, s, "up 192.0.2.1/1 AS 0", "192.0.2.1/1 0 refused", "192.0.2.1/1 1=1")
+		if n := s.Stats().Refused; n != 1 {
+			t.Errorf("%d are refused, want 1", n)
 		}
 	})
 }
