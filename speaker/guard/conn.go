@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/internal/nonblock"
 )
 
 // conn is a TCP connection with a reader and, while something does not go out at once, a writer. Its owner is one peer's loop; the reader hands it
@@ -96,30 +96,12 @@ func (c *conn) send(b []byte) (kept bool) {
 	if c.closed {
 		return false
 	}
-	if n := c.try(b); n < len(b) {
+	if n := nonblock.Write(c.raw, b); n < len(b) {
 		c.busy = true
 		c.written <- b[n:]
 		return true
 	}
 	return false
-}
-
-// try writes what the socket takes without waiting. An error is left for the writer to find again.
-func (c *conn) try(b []byte) (n int) {
-	if c.raw == nil {
-		return 0
-	}
-	_ = c.raw.Write(func(fd uintptr) bool {
-		for {
-			m, err := unix.Write(int(fd), b)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			n = max(m, 0)
-			return true
-		}
-	})
-	return n
 }
 
 func (c *conn) write(ctx context.Context) {
@@ -224,7 +206,7 @@ func (c *conn) close(last []byte) {
 		return
 	}
 	c.closed = true
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && len(last) > 0 && !c.busy && c.try(last) == len(last) {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && len(last) > 0 && !c.busy && nonblock.Write(c.raw, last) == len(last) {
 		half.CloseWrite()
 		c.Conn.SetDeadline(time.Now().Add(farewell))
 	} else {

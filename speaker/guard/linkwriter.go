@@ -1,15 +1,13 @@
 package guard
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/tns-project/tns/speaker/internal/nonblock"
 	"github.com/tns-project/tns/speaker/link"
 )
 
@@ -99,7 +97,7 @@ func (w *linkWriter) write(b []byte) {
 	}
 	w.last.Store(time.Now().UnixNano())
 	if !w.busy {
-		b = b[w.try(b):]
+		b = b[nonblock.Write(w.raw, b):]
 	}
 	if len(b) == 0 {
 		return
@@ -109,24 +107,6 @@ func (w *linkWriter) write(b []byte) {
 		w.busy = true
 		w.kick <- struct{}{}
 	}
-}
-
-// try writes what the socket takes without waiting. An error is left for the goroutine to find again.
-func (w *linkWriter) try(b []byte) (n int) {
-	if w.raw == nil {
-		return 0
-	}
-	_ = w.raw.Write(func(fd uintptr) bool {
-		for {
-			m, err := unix.Write(int(fd), b)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			n = max(m, 0)
-			return true
-		}
-	})
-	return n
 }
 
 // run writes what waits, until close or an error, which the reader of the link finds, too.

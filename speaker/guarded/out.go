@@ -1,14 +1,12 @@
 package guarded
 
 import (
-	"errors"
 	"net"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tns-project/tns/evpn"
+	"github.com/tns-project/tns/speaker/internal/nonblock"
 	"github.com/tns-project/tns/speaker/link"
 )
 
@@ -104,30 +102,12 @@ func (o *outgoing) append(m *link.Message) {
 	}
 	if o.credit > 0 {
 		o.credit--
-		o.try()
+		n := nonblock.Write(o.raw, o.pending)
+		o.pending = append(o.pending[:0], o.pending[n:]...)
 	}
 	if len(o.pending) > 0 {
 		o.wake()
 	}
-}
-
-// try writes what the socket takes without waiting. An error is left for the goroutine to find again.
-func (o *outgoing) try() {
-	if o.raw == nil {
-		return
-	}
-	n := 0
-	_ = o.raw.Write(func(fd uintptr) bool {
-		for {
-			m, err := unix.Write(int(fd), o.pending)
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			n = max(m, 0)
-			return true
-		}
-	})
-	o.pending = append(o.pending[:0], o.pending[n:]...)
 }
 
 func (o *outgoing) wake() {
