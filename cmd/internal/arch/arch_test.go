@@ -88,7 +88,8 @@ var rules = []struct {
 	{"cmd/internal/bgp", []string{"evpn", "speaker"}},
 	{"cmd/internal/control", []string{"cmd/api"}},
 	{"cmd/internal/supervisor", nil},
-	{"cmd/internal/daemon", []string{"cmd/internal/build", "cmd/internal/supervisor", "config"}},
+	{"cmd/internal/heap", nil},
+	{"cmd/internal/daemon", []string{"cmd/internal/build", "cmd/internal/heap", "cmd/internal/supervisor", "config"}},
 	{"cmd/internal/backend", []string{"cmd/api", "cmd/internal", "evpn", "lifecycle/history", "speaker"}},
 	// commands
 	{"cmd/tnsctl", []string{"cmd/api", "cmd/internal/control", "cmd/internal/build", "evpn", "speaker/guard/mrt", "speaker/guard/wire"}},

@@ -67,6 +67,7 @@ func (p Process[H]) serve(ctx context.Context, handover H, parent *supervisor.Pa
 		<-parent.Gone()
 		stop()
 	}()
+	preferHugePages(log)
 	parts, err := p.Build(handover, parent, log)
 	if err != nil {
 		parent.Failed(err)

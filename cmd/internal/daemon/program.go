@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tns-project/tns/cmd/internal/build"
+	"github.com/tns-project/tns/cmd/internal/heap"
 	"github.com/tns-project/tns/config"
 )
 
@@ -115,6 +116,9 @@ host does not fit it.`,
 // serve builds the parts and runs them until ctx ends.
 func (p Program[C]) serve(ctx context.Context, conf C, errs io.Writer) error {
 	log := logrus.NewEntry(NewLog(errs, p.Log(conf))).WithField("daemon", p.Name)
+	if p.Processes == nil { // else they have the work
+		preferHugePages(log)
+	}
 	parts, clean, err := p.Build(conf, log)
 	if err != nil {
 		return err
@@ -128,4 +132,10 @@ func (p Program[C]) serve(ctx context.Context, conf C, errs io.Writer) error {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+func preferHugePages(log *logrus.Entry) {
+	if err := heap.PreferHuge(); err != nil {
+		log.WithError(err).Debug("no huge pages; a flood takes longer")
+	}
 }

@@ -1,0 +1,55 @@
+// Package heap has the collector's memory made of huge pages.
+//
+// A flood makes a heap of some megabytes one of hundreds, and each page of 4 KiB of it is a fault when it is first touched. A virtual machine pays for a fault what it pays for hundreds of
+// allocations. Where the kernel leaves it to processes whether they have huge pages (/sys/kernel/mm/transparent_hugepage/enabled is madvise, as many distributions
+// have it), Go's runtime does not ask for them. With "always" or "never" nothing changes here.
+package heap
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	share = 16      // of the machine's memory, which the heap can grow into
+	most  = 1 << 30 // octets; the runtime keeps a thousandth of it as a table of pages
+)
+
+// PreferHuge asks for huge pages, once a process, before much is allocated. The error tells that there are none, and why; the process goes on as well as before.
+var PreferHuge = sync.OnceValue(func() error {
+	if shadowed {
+		return nil
+	}
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return fmt.Errorf("how much memory there is: %w", err)
+	}
+	return ahead(min(uint64(machine.Totalram)*uint64(machine.Unit)/share, most))
+})
+
+// ahead has the next so many octets that the heap grows into be huge pages when they are touched: it allocates and gives back all of them, untouched.
+func ahead(octets uint64) error {
+	// What the runtime is refused ends the process.
+	trial, err := unix.Mmap(-1, 0, int(octets), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return fmt.Errorf("map %d octets ahead: %w", octets, err)
+	}
+	if err := unix.Munmap(trial); err != nil {
+		return fmt.Errorf("unmap %d octets: %w", octets, err)
+	}
+	defer debug.FreeOSMemory() // the runtime shall not count them as used
+	return advise(int(octets))
+}
+
+// advise is a function of its own, so that nothing holds what it has allocated.
+//
+//go:noinline
+func advise(octets int) error {
+	if err := unix.Madvise(make([]byte, octets), unix.MADV_HUGEPAGE); err != nil {
+		return fmt.Errorf("ask for huge pages: %w", err)
+	}
+	return nil
+}
