@@ -31,6 +31,8 @@ type Reconciler struct {
 	stats    Stats
 
 	// The loop's own.
+	writing      []*work   // what Stream has been told, and is not done
+	idle         []*work   // to be used again
 	passAt       time.Time // of the next full pass that nothing else causes; zero: never
 	passed       time.Time // when the last one ended
 	passFailures int       // in a row
@@ -93,7 +95,7 @@ func (r *Reconciler) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.held {
-		r.held, r.before = true, len(r.table.dirty)
+		r.held, r.before = true, r.table.dirty.len()
 	}
 }
 
@@ -102,7 +104,7 @@ func (r *Reconciler) Release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.held = false
-	if len(r.table.dirty) > 0 {
+	if r.table.dirty.len() > 0 {
 		poke(r.wake)
 	}
 }
@@ -206,31 +208,6 @@ func (r *Reconciler) due(ctx context.Context, now time.Time) {
 	r.table.retryDue(now)
 	r.mu.Unlock()
 	r.applyDirty(ctx)
-}
-
-// applyDirty writes what was asked for since the last write, in one Apply, or the first of very much.
-func (r *Reconciler) applyDirty(ctx context.Context) {
-	set, del, changes := r.takeDirty()
-	if len(changes) > 0 {
-		r.settle(ctx, changes, r.kernel.Apply(ctx, set, del))
-	}
-}
-
-// takeDirty takes what is to be written, and has the loop come again for what is left.
-func (r *Reconciler) takeDirty() (set []Entry, del []Key, changes []change) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := len(r.table.dirty)
-	first := all
-	if r.held {
-		first = r.before
-	}
-	set, del, changes = r.table.takeDirty(first)
-	taken := all - len(r.table.dirty)
-	if r.before = first - taken; r.before > 0 {
-		poke(r.wake)
-	}
-	return set, del, changes
 }
 
 // settle takes the outcome of an Apply. What was asked for anew meanwhile is dirty, and not settled by it.

@@ -1,23 +1,15 @@
 package dataplane
 
-import (
-	"slices"
-	"time"
-)
-
-// atOnce is how many changes one Apply gets, unless a policy is among them: then what waits goes in one. Their results are told while the next are written.
-const atOnce = 1024
+import "time"
 
 // table is the desired table and what is known of each entry. It is not safe for concurrent use.
 type table struct {
 	records
-	dirty    []*record // to be written; one that is not dirty any more is passed over
-	policies bool      // a policy is among them
+	dirty    line // to be written; one that is not dirty any more is passed over
+	policies bool // a policy is among them
 	failing  map[*record]struct{}
-	told     []*record // those whose answer waits
-	taken    int       // of told
+	told     line // those whose answer waits
 	last     Generation
-	work     work
 }
 
 // record is one key: what was asked for last, and how far that has come. A key that was unset stays until it is gone
@@ -62,7 +54,7 @@ type change struct {
 	removed    bool
 }
 
-// work is the changes of one Apply: what to set and what to delete, and an element of changes for each of both. Its memory is used again.
+// work is changes that are written in one: what to set and what to delete, and an element of changes for each of both. Its memory is used again.
 type work struct {
 	set     []Entry
 	del     []Key
@@ -114,7 +106,7 @@ func (t *table) mark(rec *record) {
 	t.tried(rec)
 	if !rec.dirty {
 		rec.dirty = true
-		t.dirty = append(t.dirty, rec)
+		t.dirty.add(rec)
 		t.policies = t.policies || rec.entry.Kind == Policy
 	}
 }
@@ -133,16 +125,18 @@ func (t *table) tried(rec *record) {
 	}
 }
 
-// takeDirty takes of the first so many dirty records as many as one Apply gets, until the next call. A record may be listed twice: it was dirty, was settled by a pass, and is
-// dirty again.
-func (t *table) takeDirty(first int) (set []Entry, del []Key, changes []change) {
+// empty has it hold nothing.
+func (w *work) empty() {
+	w.set, w.del, w.changes, w.removed = w.set[:0], w.del[:0], w.changes[:0], w.removed[:0]
+}
+
+// takeDirty takes of the first so many dirty records at most so many, unless a policy is among them: then what waits goes in one. A record may be listed twice: it
+// was dirty, was settled by a pass, and is dirty again.
+func (t *table) takeDirty(w *work, first, most int) {
 	if !t.policies {
-		first = min(first, atOnce)
+		first = min(first, most)
 	}
-	w := &t.work
-	w.del, w.removed = w.del[:0], w.removed[:0]
-	w.set, w.changes = slices.Grow(w.set[:0], first), slices.Grow(w.changes[:0], first)
-	for _, rec := range t.dirty[:first] {
+	for _, rec := range t.dirty.first(first) {
 		switch {
 		case !rec.dirty:
 		case rec.removed:
@@ -153,14 +147,9 @@ func (t *table) takeDirty(first int) (set []Entry, del []Key, changes []change) 
 			w.set = append(w.set, rec.entry)
 		}
 	}
-	clear(t.dirty[:first])
-	if first < len(t.dirty) {
-		t.dirty = t.dirty[first:]
-	} else {
-		t.dirty, t.policies = t.dirty[:0], false
-	}
+	t.dirty.drop(first)
+	t.policies = t.policies && t.dirty.len() > 0
 	w.changes = append(w.changes, w.removed...)
-	return w.set, w.del, w.changes
 }
 
 // rest is every record that is not among the changes.
@@ -244,14 +233,13 @@ func (t *table) tell(rec *record) {
 	}
 	if !rec.waits {
 		rec.waits = true
-		t.told = append(t.told, rec)
+		t.told.add(rec)
 	}
 }
 
 // answers appends to into what waits, the oldest first, at most so many.
 func (t *table) answers(into []Result, most int) []Result {
-	some := t.told[t.taken:]
-	some = some[:min(most, len(some))]
+	some := t.told.first(min(most, t.told.len()))
 	for _, rec := range some {
 		rec.waits = false
 		result := Result{Key: rec.entry.Key, Generation: rec.told, Removed: rec.toldRemoved}
@@ -263,14 +251,9 @@ func (t *table) answers(into []Result, most int) []Result {
 			t.remove(rec)
 		}
 	}
-	clear(some)
-	if t.taken += len(some); t.taken > len(t.told)/2 { // what is taken is let go of when it is half of all
-		left := copy(t.told, t.told[t.taken:])
-		clear(t.told[left:])
-		t.told, t.taken = t.told[:left], 0
-	}
+	t.told.drop(len(some))
 	return into
 }
 
 // answered reports whether no answer waits.
-func (t *table) answered() bool { return t.taken == len(t.told) }
+func (t *table) answered() bool { return t.told.len() == 0 }

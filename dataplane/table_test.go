@@ -19,7 +19,12 @@ func TestDirtyTwice(t *testing.T) {
 	table.unset(&here(1).Key)
 	gone = table.unset(&here(2).Key)
 	rec, _ = table.set(here(1))
-	set, del, changes := table.takeDirty(len(table.dirty))
+	take := func() ([]Entry, []Key, []change) {
+		w := new(work)
+		table.takeDirty(w, table.dirty.len(), table.dirty.len())
+		return w.set, w.del, w.changes
+	}
+	set, del, changes := take()
 	if len(set) != 2 || len(del) != 1 || len(changes) != 3 {
 		t.Fatalf("%d to set, %d to delete, %d changes; want 2, 1 and 3", len(set), len(del), len(changes))
 	}
@@ -34,7 +39,7 @@ func TestDirtyTwice(t *testing.T) {
 			t.Errorf("change %d is %+v, want one of %v", i, c, want)
 		}
 	}
-	if set, del, changes := table.takeDirty(len(table.dirty)); len(set)+len(del)+len(changes) > 0 {
+	if set, del, changes := take(); len(set)+len(del)+len(changes) > 0 {
 		t.Errorf("then %v, %v, %v", set, del, changes)
 	}
 	if rec.dirty || gone.dirty {

@@ -19,6 +19,10 @@ import (
 func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []dataplane.Key) []error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.apply(ctx, set, del)
+}
+
+func (k *Kernel) apply(ctx context.Context, set []dataplane.Entry, del []dataplane.Key) []error {
 	errs := make([]error, len(set)+len(del))
 	if len(set) > 0 {
 		k.set(ctx, set, errs[:len(set)])
@@ -27,6 +31,12 @@ func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []datapla
 		k.delete(ctx, del, errs[len(set):])
 	}
 	k.withdrawPolicies(ctx, set, del, errs)
+	explain(set, del, errs)
+	return errs
+}
+
+// explain has errors name what they are about.
+func explain(set []dataplane.Entry, del []dataplane.Key, errs []error) {
 	for i, err := range errs {
 		switch {
 		case err == nil:
@@ -36,7 +46,6 @@ func (k *Kernel) Apply(ctx context.Context, set []dataplane.Entry, del []datapla
 			errs[i] = fmt.Errorf("delete %v: %w", del[i-len(set)], err)
 		}
 	}
-	return errs
 }
 
 func (k *Kernel) set(ctx context.Context, set []dataplane.Entry, errs []error) {
@@ -158,7 +167,13 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 		}
 		return next < len(del)
 	})
-	for ask = append(ask, lost...); len(ask) > 0; {
+	k.askAndDelete(ctx, del, append(ask, lost...), errs)
+	k.unsetVIDs(ctx, del, errs)
+}
+
+// askAndDelete deletes what the kernel has of ours under some of the keys.
+func (k *Kernel) askAndDelete(ctx context.Context, del []dataplane.Key, ask []int, errs []error) {
+	for len(ask) > 0 {
 		some := ask[:min(len(ask), batch/2)]
 		ask = ask[len(some):]
 		found := k.find(ctx, del, some, errs)
@@ -171,7 +186,6 @@ func (k *Kernel) delete(ctx context.Context, del []dataplane.Key, errs []error) 
 			return false
 		})
 	}
-	k.unsetVIDs(ctx, del, errs)
 }
 
 // find asks the kernel for what it holds under some of the unicast and neighbour keys: only marked entries, the

@@ -42,7 +42,8 @@ type Kernel struct {
 	table    *nft.Table     // nil: this kernel has no nftables for it
 	filtered map[string]int // the devices that had chains in the last pass, with their indexes
 	policies policies
-	plans    [2]plan // one is made, one is written
+	plans    [2]plan // of an Apply: one is made, one is written
+	ring     [3]plan // of a Stream: there is always one that the writer has next
 	limiter  *tc.Limiter
 	shaper   *tc.Shaper
 	taggers  map[dataplane.Mode]tag.Tagger

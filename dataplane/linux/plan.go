@@ -20,6 +20,12 @@ type plan struct {
 	echoes   []echo
 	replies  []reply
 	body     []byte // of all messages, one after the other
+
+	// In a stream, the changes that it is for.
+	sets    []dataplane.Entry
+	deletes []dataplane.Key
+	errs    []error // an element of sets, then of deletes
+	ask     []int   // of deletes: what the kernel has to be asked about
 }
 
 // planned is how many messages are planned ahead while others are written. Each time one goroutine wakes the other.
@@ -76,28 +82,40 @@ func (k *Kernel) write(ctx context.Context, errs []error, fill func(p *plan, h *
 		k.send(ctx, p)
 		return k.settle(p, errs, nil)
 	}
-	made, sent := make(chan *plan, 1), make(chan *plan, len(k.plans))
-	go func() {
-		defer close(sent)
-		for p := range made {
-			k.send(ctx, p)
-			sent <- p
-		}
-	}()
-	made <- p
+	w := k.startWriter(ctx, len(k.plans))
+	w.made <- p
 	for i := 1; more; i++ {
 		p := &k.plans[i%len(k.plans)]
 		if i >= len(k.plans) {
-			lost = k.settle(<-sent, errs, lost) // p, as it was
+			lost = k.settle(<-w.sent, errs, lost) // p, as it was
 		}
 		more = k.make(p, planned, fill)
-		made <- p
+		w.made <- p
 	}
-	close(made)
-	for p := range sent {
+	close(w.made)
+	for p := range w.sent {
 		lost = k.settle(p, errs, lost)
 	}
 	return lost
+}
+
+// writer writes plans, in order.
+type writer struct {
+	made chan *plan // closed by who makes them
+	sent chan *plan // closed when all are written
+}
+
+// startWriter starts one that has at most so many plans at a time.
+func (k *Kernel) startWriter(ctx context.Context, most int) *writer {
+	w := &writer{make(chan *plan, most), make(chan *plan, most)}
+	go func() {
+		defer close(w.sent)
+		for p := range w.made {
+			k.send(ctx, p)
+			w.sent <- p
+		}
+	}()
+	return w
 }
 
 // begin empties it, and gives it room for so many messages.
@@ -118,7 +136,7 @@ func (k *Kernel) make(p *plan, room int, fill func(p *plan, h *held) (more bool)
 
 // send hands a plan to the kernel, which has done what it asks for then.
 func (k *Kernel) send(ctx context.Context, p *plan) {
-	p.replies = p.replies[:len(p.messages)]
+	p.replies = slices.Grow(p.replies[:0], len(p.messages))[:len(p.messages)]
 	clear(p.replies)
 	for first := 0; first < len(p.messages); first += batch {
 		end := min(first+batch, len(p.messages))
