@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -24,7 +23,7 @@ import (
 //	socket <── send(): at once, as far as the socket takes it; the rest <── writer ──written──> loop
 type conn struct {
 	net.Conn
-	raw     syscall.RawConn // nil where the connection is not a socket
+	now     nonblock.Writer // to it
 	post    func(chunk)     // to the loop; returns when it was taken, or the loop is gone
 	resume  chan struct{}   // capacity 1: read on
 	limiter *rate.Limiter   // nil: no limit
@@ -57,10 +56,7 @@ const sendBuffer = 128 << 10
 // newConn starts reader and writer; they have ended when work says so, after close.
 func newConn(c net.Conn, limiter *rate.Limiter, work *sync.WaitGroup, post func(chunk)) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &conn{Conn: c, post: post, resume: make(chan struct{}, 1), limiter: limiter, cancel: cancel, written: make(chan []byte, 1)}
-	if s, ok := c.(syscall.Conn); ok {
-		v.raw, _ = s.SyscallConn()
-	}
+	v := &conn{Conn: c, now: nonblock.Of(c), post: post, resume: make(chan struct{}, 1), limiter: limiter, cancel: cancel, written: make(chan []byte, 1)}
 	if s, ok := c.(interface{ SetWriteBuffer(int) error }); ok {
 		_ = s.SetWriteBuffer(sendBuffer) // a wish; the kernel's own bound holds else
 	}
@@ -96,7 +92,7 @@ func (c *conn) send(b []byte) (kept bool) {
 	if c.closed {
 		return false
 	}
-	if n := nonblock.Write(c.raw, b); n < len(b) {
+	if n := c.now(b); n < len(b) {
 		c.busy = true
 		c.written <- b[n:]
 		return true
@@ -206,7 +202,7 @@ func (c *conn) close(last []byte) {
 		return
 	}
 	c.closed = true
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && len(last) > 0 && !c.busy && nonblock.Write(c.raw, last) == len(last) {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && len(last) > 0 && !c.busy && c.now(last) == len(last) {
 		half.CloseWrite()
 		c.Conn.SetDeadline(time.Now().Add(farewell))
 	} else {

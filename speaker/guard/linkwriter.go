@@ -4,7 +4,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/tns-project/tns/speaker/internal/nonblock"
@@ -17,7 +16,7 @@ const linkBuffer = 256 << 10
 // linkWriter writes to the engine for all peers. A message at rest is written by who has it; what the socket does not take at once a goroutine writes.
 type linkWriter struct {
 	conn net.Conn
-	raw  syscall.RawConn // nil where the connection is not a socket
+	now  nonblock.Writer // to it
 	kick chan struct{}   // capacity 1: there is something for the goroutine
 	last atomic.Int64    // when something was sent, in nanoseconds of Unix time
 
@@ -31,11 +30,7 @@ type linkWriter struct {
 }
 
 func newLinkWriter(c net.Conn) *linkWriter {
-	w := &linkWriter{conn: c, kick: make(chan struct{}, 1)}
-	if s, ok := c.(syscall.Conn); ok {
-		w.raw, _ = s.SyscallConn()
-	}
-	return w
+	return &linkWriter{conn: c, now: nonblock.Of(c), kick: make(chan struct{}, 1)}
 }
 
 // reserve promises room for maxChunk octets, which send is to use. If there is none, notify is called when there may be.
@@ -97,7 +92,7 @@ func (w *linkWriter) write(b []byte) {
 	}
 	w.last.Store(time.Now().UnixNano())
 	if !w.busy {
-		b = b[nonblock.Write(w.raw, b):]
+		b = b[w.now(b):]
 	}
 	if len(b) == 0 {
 		return

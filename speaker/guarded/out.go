@@ -2,7 +2,6 @@ package guarded
 
 import (
 	"net"
-	"syscall"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -22,7 +21,7 @@ const (
 // outgoing is what is written to a guard. Everything is under the Speaker's lock, but for the goroutine's writing (Speaker.write).
 type outgoing struct {
 	conn    net.Conn
-	raw     syscall.RawConn // nil where the connection is not a socket
+	now     nonblock.Writer // to it
 	kick    chan struct{}   // capacity 1: there is something for the goroutine
 	pending []byte          // whole messages, but for the first, of which a part may be written
 	busy    bool            // the goroutine has something to write
@@ -36,10 +35,7 @@ type outgoing struct {
 
 // attach begins a link with everything that is announced.
 func (s *Speaker) attach(c net.Conn) *outgoing {
-	o := &outgoing{conn: c, kick: make(chan struct{}, 1), dirty: make(map[evpn.RouteKey]struct{}), credit: burst, said: time.Now()}
-	if socket, ok := c.(syscall.Conn); ok {
-		o.raw, _ = socket.SyscallConn()
-	}
+	o := &outgoing{conn: c, now: nonblock.Of(c), kick: make(chan struct{}, 1), dirty: make(map[evpn.RouteKey]struct{}), credit: burst, said: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k := range s.routes {
@@ -102,7 +98,7 @@ func (o *outgoing) append(m *link.Message) {
 	}
 	if o.credit > 0 {
 		o.credit--
-		n := nonblock.Write(o.raw, o.pending)
+		n := o.now(o.pending)
 		o.pending = append(o.pending[:0], o.pending[n:]...)
 	}
 	if len(o.pending) > 0 {
