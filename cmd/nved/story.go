@@ -30,15 +30,15 @@ func story(parent *supervisor.Parent) *history.Log {
 	return log
 }
 
-// Events gather for handOnTime after the last were handed on; after many, for handOnShare times as long as those took, so that a flood costs a share of the time only, but not for longer
-// than handOnMost: so much of a flood an engine that is killed in it may not have told. (With 9 and 250 ms it was an eighth of the engine's processor time.)
+// Events gather for handOnTime, in which what caused them goes on its way; after many were handed on, for handOnShare times as long as that took, so that a flood costs a share of the time
+// only, but not for longer than handOnMost: so much of a flood an engine that is killed in it may not have told. (With 9 and 250 ms it was an eighth of the engine's processor time.)
 const (
 	handOnTime  = 20 * time.Millisecond
 	handOnShare = 49
 	handOnMost  = time.Second
 )
 
-// handOn gives the events to the supervisor until ctx ends: at once what comes alone, and together what comes after it, at the end what has gathered. Of too many the newest are handed on.
+// handOn gives the events to the supervisor until ctx ends: together what has gathered, at the end, too. Of too many the newest are handed on.
 func handOn(ctx context.Context, events *history.Reader, parent interface{ Keep(all ...any) error }) error {
 	hand := func() (time.Duration, error) {
 		began := time.Now()
@@ -50,23 +50,24 @@ func handOn(ctx context.Context, events *history.Reader, parent interface{ Keep(
 			return 0, nil
 		}
 		err := parent.Keep(batch...)
-		return min(max(handOnTime, handOnShare*time.Since(began)), handOnMost), err
+		return min(handOnShare*time.Since(began), handOnMost), err
 	}
-	for {
+	for next := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			_, _ = hand() // a supervisor that is gone need not know
 			return nil
 		case <-events.Ready():
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(handOnTime, time.Until(next))):
+		}
 		pause, err := hand()
 		if err != nil {
 			<-ctx.Done() // the supervisor is gone, so this process ends
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		next = time.Now().Add(pause)
 	}
 }

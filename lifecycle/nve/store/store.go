@@ -46,8 +46,8 @@ const lockWait = 3 * time.Second
 // retryPause is how long a refused write waits for its next try.
 const retryPause = time.Second
 
-// Between two transactions lies gatherTime at least; after one that took long, gatherShare times as long, so that the disk has a share of the time only,
-// but not more than gatherMost.
+// A transaction begins gatherTime after the first that is in it, which is on its way by then; after one that took long, gatherShare times as long after that
+// one, so that the disk has a share of the time only, but not more than gatherMost.
 const (
 	gatherTime  = 10 * time.Millisecond
 	gatherShare = 9
@@ -201,27 +201,29 @@ func makeBuckets(tx *bbolt.Tx) error {
 	return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
 }
 
-// Run writes until ctx ends, then once more, and closes the file. What comes alone is written at once; while much comes, it gathers between two
-// transactions, as one costs the same for an entry and for hundreds.
+// Run writes until ctx ends, then once more, and closes the file. What comes gathers for a while: a transaction costs the same for an entry and for hundreds,
+// and whoever waits for what an entry is about does not wait for the disk.
 func (s *Store) Run(ctx context.Context) error {
-	for {
+	for next := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			s.flush()
 			return s.db.Close()
 		case <-s.wake:
 		}
+		select {
+		case <-ctx.Done():
+			continue
+		case <-time.After(max(gatherTime, time.Until(next))):
+		}
 		began := time.Now()
 		done := s.flush()
-		pause := min(max(gatherTime, gatherShare*time.Since(began)), gatherMost)
+		pause := min(gatherShare*time.Since(began), gatherMost)
 		if !done {
 			pause = retryPause
 			s.signal()
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		next = time.Now().Add(pause)
 	}
 }
 
