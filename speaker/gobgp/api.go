@@ -56,7 +56,7 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 	method := path.Base(info.FullMethod)
 	defer recovered(method, &err)
 	if reads(method) {
-		return handler(ctx, request)
+		return g.answer(ctx, request, handler)
 	}
 	if !g.write {
 		return nil, readOnly(method)
@@ -69,11 +69,29 @@ func (g *gate) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 	case *api.ResetPeerRequest:
 		return g.reset(ctx, r, handler)
 	case *api.EnablePeerRequest:
-		return handler(ctx, request)
+		return g.answer(ctx, request, handler)
 	case *api.DisablePeerRequest, *api.ShutdownPeerRequest:
 		return nil, refused(method, errors.New("the session would stay down, and the daemon depends on it; reset and softreset are allowed"))
 	}
 	return nil, refused(method, errors.New("it is the daemon's to do"))
+}
+
+// asked begins a request that needs the table; done ends it.
+func (g *gate) asked(ctx context.Context) (done func(), err error) {
+	if g.mirror == nil {
+		return func() {}, nil
+	}
+	return g.mirror.asked(ctx)
+}
+
+// answer has GoBGP answer a request as it is.
+func (g *gate) answer(ctx context.Context, request any, handler grpc.UnaryHandler) (any, error) {
+	done, err := g.asked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return handler(ctx, request)
 }
 
 func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
@@ -85,6 +103,11 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 		}
 		return refused(method, errors.New("use AddPath"))
 	}
+	done, err := g.asked(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
 	if method == "ListPath" {
 		select {
 		case g.lists <- struct{}{}:
@@ -145,6 +168,11 @@ func (g *gate) addPath(ctx context.Context, r *api.AddPathRequest, handler grpc.
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "AddPath: %v", err)
 	}
+	done, err := g.asked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	g.settle()
 	g.table.mu.Lock()
 	defer g.table.mu.Unlock()
@@ -188,6 +216,11 @@ func (g *gate) deletePath(ctx context.Context, r *api.DeletePathRequest, handler
 		}
 		request.Family = familyEVPN
 	}
+	done, err := g.asked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	g.settle()
 	response, err := g.locked(ctx, request, handler)
 	if err != nil {

@@ -24,6 +24,8 @@ type Config struct {
 	NextHop         netip.Addr // of routes that are added through the API without one, at a Mirror
 	Peers           []Peer
 	RouteTargets    []evpn.RouteTarget // RTC (RFC 4684) memberships announced where the peer has it; none: RTC is not offered
+	IdleTime        time.Duration      // a Mirror is emptied when nobody has asked it for so long, 10 min
+	Patience        time.Duration      // at a Mirror that is being filled a request waits at most so long while nothing goes on, 10 s
 	EndOfRIBTimeout time.Duration      // an EndOfRIB is implied that long after SessionUp, 30 s
 	Log             *logrus.Entry      // nil: no log
 
@@ -66,6 +68,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.EndOfRIBTimeout == 0 {
 		c.EndOfRIBTimeout = defaultEndOfRIBTimeout
+	}
+	if c.IdleTime == 0 {
+		c.IdleTime = defaultIdleTime
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
 	}
 	if c.Log == nil {
 		c.Log = discard()

@@ -20,7 +20,9 @@ type busySource struct {
 func (s *busySource) Route(k evpn.RouteKey) (evpn.Route, bool) {
 	return evpn.Route{RouteKey: k, NextHop: netip.MustParseAddr("192.0.2.1")}, true
 }
-func (s *busySource) Quiet() time.Duration { return time.Duration(s.quiet.Load()) }
+func (s *busySource) Keys() []evpn.RouteKey { return nil }
+func (s *busySource) Show(bool)             {}
+func (s *busySource) Quiet() time.Duration  { return time.Duration(s.quiet.Load()) }
 
 // The table is filled when there is time, and after a while where there is none.
 func TestFillingWaitsForQuiet(t *testing.T) {
@@ -32,6 +34,7 @@ func TestFillingWaitsForQuiet(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go m.fill(ctx)
+		m.show()
 		filled := func() int { return len(m.table.snapshot()) }
 		change := func(n byte) {
 			m.Changed(evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(1, 1), MAC: evpn.MAC{2, 0, 0, 0, 0, n}})

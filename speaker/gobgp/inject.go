@@ -102,7 +102,7 @@ func (g *gate) eject(gone func(evpn.RouteKey) bool) {
 func (g *gate) reset(ctx context.Context, r *api.ResetPeerRequest, handler grpc.UnaryHandler) (any, error) {
 	// The handler has the inner addresses written into the request.
 	address, resend := r.Address, r.Soft && r.Direction != api.ResetPeerRequest_IN
-	response, err := handler(ctx, r)
+	response, err := g.answer(ctx, r, handler)
 	if err != nil || g.mirror == nil || !resend {
 		return response, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // logger is GoBGP's log as ours: fields in lower case, the peer as "peer" and by its real name, noisy lines once in a while, and what only tells of our own
-// stop for debugging. GoBGP tells some things only there, so it also listens: for what is counted, for why a session ended, and for what GoBGP thinks fatal,
+// stop, or of a rest in which nobody asks, for debugging. GoBGP tells some things only there, so it also listens: for what is counted, for why a session ended, and for what GoBGP thinks fatal,
 // which must not end the process.
 type logger struct {
 	entry    *logrus.Entry
@@ -22,6 +22,7 @@ type logger struct {
 	heard    func(msg string, fields gobgplog.Fields)
 	fatal    func(error)
 	stopping atomic.Bool
+	resting  atomic.Bool   // nobody asks, and no session is to stand
 	freed    atomic.Uint64 // deleted peers whose goroutines are gone
 
 	mu    sync.Mutex
@@ -48,10 +49,11 @@ var noisy = map[string]bool{
 
 const noisePeriod = 10 * time.Second
 
-// toldByGuard are lines about inner sessions of what the guard tells about the peers' own: who comes, and with which NOTIFICATION a session ends.
+// toldByGuard are lines about inner sessions of what the guard tells about the peers' own: who comes, with which AS, and with which NOTIFICATION a session ends.
 var toldByGuard = map[string]bool{
-	"Peer Up":               true,
-	"received notification": true,
+	"Peer Up":                 true,
+	"skipped asn negotiation": true,
+	"received notification":   true,
 }
 
 func newLogger(entry *logrus.Entry, names *Names, heard func(string, gobgplog.Fields), fatal func(error)) *logger {
@@ -102,7 +104,7 @@ func (l *logger) GetLevel() gobgplog.LogLevel { return gobgplog.LogLevel(l.entry
 
 func (l *logger) write(level logrus.Level, msg string, fields gobgplog.Fields) {
 	l.heard(msg, fields)
-	if level > logrus.ErrorLevel && (l.stopping.Load() || l.names != nil && toldByGuard[msg]) {
+	if level > logrus.ErrorLevel && (l.stopping.Load() || l.resting.Load() || l.names != nil && toldByGuard[msg]) {
 		level = logrus.DebugLevel
 	}
 	if !l.entry.Logger.IsLevelEnabled(level) {

@@ -25,10 +25,14 @@ type Source interface {
 	Resend(peer netip.Addr) error
 	// Quiet is how long nothing was announced and no peer has said anything.
 	Quiet() time.Duration
+	// Show has GoBGP told what each peer has said and says, over a session for each on which End-of-RIB follows all that it had said by then, or has these
+	// sessions ended, which they are at first. Up lists the peers whose sessions stand, by real address.
+	Show(bool)
+	Up(context.Context) ([]netip.Addr, error)
 }
 
 // Mirror is a GoBGP as the table for people, behind a guard: what peers say comes to it over inner sessions, in which it says nothing, and what is announced
-// it is told afterwards, when there is time. Nobody's routes wait for it.
+// it is told afterwards, when there is time. Nobody's routes wait for it. Both are so while somebody asks it (demand.go); it is empty else.
 //
 //	Changed ──► dirty ──► (quiet for fillQuiet, or fillLate has passed) ──► GoBGP's table ──► gobgp global rib
 type Mirror struct {
@@ -36,10 +40,14 @@ type Mirror struct {
 	names  *Names
 	source Source
 
-	mu    sync.Mutex
-	dirty map[evpn.RouteKey]struct{}
-	since time.Time     // when the first of dirty became so
-	kick  chan struct{} // capacity 1
+	demand demand
+
+	mu      sync.Mutex // of what follows
+	filled  filled
+	backlog []evpn.RouteKey // what is left of all that was announced when it began to be filled
+	dirty   map[evpn.RouteKey]struct{}
+	since   time.Time     // when the first of dirty became so
+	kick    chan struct{} // capacity 1
 
 	filling sync.Mutex // held by who fills
 }
@@ -67,9 +75,12 @@ func NewMirror(c Config, source Source) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{Speaker: s, names: c.Names, source: source, dirty: make(map[evpn.RouteKey]struct{}), kick: make(chan struct{}, 1)}
-	s.mirror, s.watch.put = m, func(speaker.Event) {}
+	s.mirror, s.watch.put = m, func(speaker.Event) { m.demand.stir() }
 	s.table.ejected = func(k evpn.RouteKey) { _ = source.Eject(k) } // what cannot be written was never injected
-	s.watch.came = m.ask
+	s.watch.came = func(ctx context.Context, inner netip.Addr) {
+		m.ask(ctx, inner)
+		m.demand.stir()
+	}
 	return m, nil
 }
 
@@ -77,14 +88,59 @@ func NewMirror(c Config, source Source) (*Mirror, error) {
 func (m *Mirror) Changed(k evpn.RouteKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.filled == empty {
+		return
+	}
 	if len(m.dirty) == 0 {
-		m.since = time.Now()
-		select {
-		case m.kick <- struct{}{}:
-		default:
-		}
+		m.wake()
 	}
 	m.dirty[k] = struct{}{}
+}
+
+// wake has the table filled from now on; the lock is held.
+func (m *Mirror) wake() {
+	m.since = time.Now()
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+// filled is how far the table is with what is announced.
+type filled uint8
+
+const (
+	empty  filled = iota // and changes are not noted
+	begun                // changes are noted
+	listed               // the backlog is filled in
+	whole                // it was, and the table follows
+)
+
+func (m *Mirror) state() filled {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.filled
+}
+
+// expect has changes noted. What was announced before is the backlog, once that is known.
+func (m *Mirror) expect() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filled = begun
+}
+
+func (m *Mirror) list(backlog []evpn.RouteKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filled, m.backlog = listed, backlog
+	m.wake()
+}
+
+// ignore ends that.
+func (m *Mirror) ignore() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filled, m.backlog, m.dirty = empty, nil, make(map[evpn.RouteKey]struct{})
 }
 
 // Run fills the table until ctx ends. At its end the guard is told (CEASE, peer de-configured): the peers' sessions stay, and it knows that nothing went
@@ -94,6 +150,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	var filling sync.WaitGroup
 	filling.Go(func() { m.fill(ctx) })
 	err := m.Speaker.Run(ctx)
+	m.demand.stop()
 	cancel()
 	filling.Wait()
 	return errors.Join(err, m.Close())
@@ -132,7 +189,7 @@ func (m *Mirror) fill(ctx context.Context) {
 func (m *Mirror) waiting() (late time.Duration, some bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Since(m.since), len(m.dirty) > 0
+	return time.Since(m.since), len(m.dirty) > 0 || m.filled == listed
 }
 
 // fillFor fills routes in for about so long, or all of them.
@@ -150,10 +207,18 @@ func (m *Mirror) fillFor(most time.Duration) {
 	}
 }
 
-// next takes one of the dirty.
+// next takes one of the backlog, or of the dirty. It is called when the one before has been filled in.
 func (m *Mirror) next() (evpn.RouteKey, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if n := len(m.backlog); n > 0 {
+		k := m.backlog[n-1]
+		m.backlog = m.backlog[:n-1]
+		return k, true
+	}
+	if m.filled == listed {
+		m.filled, m.backlog = whole, nil
+	}
 	for k := range m.dirty {
 		delete(m.dirty, k)
 		return k, true
@@ -187,14 +252,20 @@ func (m *Mirror) ask(ctx context.Context, inner netip.Addr) {
 	}
 }
 
-// Own implements speaker.Speaker: what stands in the table, and what will.
+// Own implements speaker.Speaker: what stands in the table, and what will; all that is announced while it is not filled.
 func (m *Mirror) Own() ([]evpn.RouteKey, error) {
+	if m.state() != whole {
+		return m.source.Keys(), nil
+	}
 	standing, err := m.Speaker.Own()
 	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.filled != whole { // it has been emptied meanwhile
+		return m.source.Keys(), nil
+	}
 	own := standing[:0]
 	for _, k := range standing {
 		if _, dirty := m.dirty[k]; !dirty {

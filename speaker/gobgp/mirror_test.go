@@ -66,6 +66,10 @@ func (s *source) Resend(peer netip.Addr) error {
 	return nil
 }
 
+func (s *source) Show(bool) {}
+
+func (s *source) Up(context.Context) ([]netip.Addr, error) { return nil, nil }
+
 func (s *source) Quiet() time.Duration {
 	if s.busy.Load() {
 		return 0

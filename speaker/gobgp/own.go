@@ -44,12 +44,15 @@ func (s *Speaker) Check() (missing, foreign []evpn.RouteKey, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("check own routes: %w", err)
 	}
+	after := s.table.snapshot()
 	for k, r := range before {
+		if _, is := after[k]; !is {
+			continue // it was withdrawn meanwhile
+		}
 		if p, ok := standing[k]; !ok || !sameContent(p, r) {
 			missing = append(missing, k)
 		}
 	}
-	after := s.table.snapshot()
 	for k := range standing {
 		_, was := before[k]
 		_, is := after[k]

@@ -94,6 +94,24 @@ func (t *table) close() {
 	t.server = nil
 }
 
+// clear takes everything out that was announced. There must be nothing that people have added.
+func (t *table) clear() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.routes, t.macs = make(map[evpn.RouteKey]evpn.Route), make(map[macOfTag]map[evpn.RouteKey]bool)
+	if t.server == nil {
+		return nil
+	}
+	return t.server.DeletePath(context.Background(), &api.DeletePathRequest{TableType: api.TableType_GLOBAL, Family: familyEVPN})
+}
+
+// hasForeign reports whether people have added routes.
+func (t *table) hasForeign() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.foreign) > 0
+}
+
 func (t *table) insert(p *api.Path) error {
 	_, err := t.server.AddPath(context.Background(), &api.AddPathRequest{Path: p})
 	return err

@@ -45,9 +45,14 @@ func newWatch(put func(speaker.Event), c *counters, timeout time.Duration) *watc
 	return &watch{put: put, counters: c, timeout: timeout, peers: make(map[netip.Addr]*peerWatch)}
 }
 
-// sessions asks for sessions alone.
+// sessions asks for sessions and End-of-RIB.
 func (w *watch) sessions() *api.WatchEventRequest {
-	return &api.WatchEventRequest{Peer: &api.WatchEventRequest_Peer{}}
+	return &api.WatchEventRequest{
+		Peer: &api.WatchEventRequest_Peer{},
+		Table: &api.WatchEventRequest_Table{Filters: []*api.WatchEventRequest_Table_Filter{
+			{Type: api.WatchEventRequest_Table_Filter_EOR, Init: true},
+		}},
+	}
 }
 
 // request asks for sessions, Adj-RIB-In before policy, and End-of-RIB. A table event does not say which filter it is for, so there is one for routes.
@@ -195,6 +200,14 @@ func (w *watch) isUp(addr netip.Addr) bool {
 	defer w.mu.Unlock()
 	v, ok := w.peers[addr]
 	return ok && v.up
+}
+
+// isWhole reports whether a session stands on which End-of-RIB has come.
+func (w *watch) isWhole(addr netip.Addr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, ok := w.peers[addr]
+	return ok && v.up && v.ended
 }
 
 func (w *watch) since(addr netip.Addr) time.Time {

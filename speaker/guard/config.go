@@ -37,6 +37,7 @@ type Engine struct {
 	Address  netip.AddrPort // on 127.0.0.0/8; the zero one: there is none
 	Network  netip.Prefix   // of the peers' inner addresses, in 127.0.0.0/8; 127.64.0.0/10
 	Password string         // TCP MD5 signature of the inner sessions, so that no other process of the host can play a peer
+	OnDemand bool           // inner sessions stand from link.Show to link.Hide; else as long as the peers' own
 }
 
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.

@@ -17,7 +17,7 @@ import (
 //
 //	{"ask":"peers"}     → {"peers":[…Status…],"totals":{…}}
 //	{"ask":"call","call":{"addresses":[…],"only":true}} → {"refused":{"192.0.2.9":"why"}}: whom to dial (Guard.Call)
-//	{"ask":"link","version":1} → {}, and then the connection is the engine's link (package link)
+//	{"ask":"link","version":2} → {}, and then the connection is the engine's link (package link)
 //	{"ask":"notices"}   → {"notice":{…}} again and again, until either side closes. One client at a time hears them.
 
 type question struct {

@@ -76,7 +76,7 @@ func (x *exchange) mirrorUp() {
 
 func (x *exchange) mirrorDown() {
 	x.mirror = false
-	x.toMirror.clear()
+	x.toMirror = newQueue() // a map keeps the memory that it ever had
 }
 
 // tellAll makes the whole table due, and nothing else.

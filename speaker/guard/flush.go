@@ -5,6 +5,7 @@ import "github.com/tns-project/tns/speaker/guard/wire"
 // flush writes what is due as far as the sockets take it, and lets readers go on where there is room for what they bring.
 func (p *peer) flush() {
 	p.heedEngine()
+	p.heedShow()
 	p.heedMemberships()
 	p.collect()
 	p.writeLink()
@@ -64,9 +65,12 @@ func (p *peer) due(m *machine, b []byte) []byte {
 	if m == p.session && p.coming() {
 		octets = 0 // a batch: what there is beyond it waits for more
 	}
+	waiting := q.len()
 	b, updates, unsent := p.routes.messages(b, octets, q, packer, s, endOfRIB)
 	p.recorded(m, b[start:], true)
-	if m != p.inner {
+	if m == p.inner {
+		p.behind = max(0, p.behind-(waiting-q.len()))
+	} else {
 		p.count.Sent += uint64(updates)
 	}
 	p.unsent(unsent)

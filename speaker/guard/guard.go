@@ -30,6 +30,7 @@ type Guard struct {
 
 	distributor *distributor
 	mirrorPace  *rate.Limiter // of what GoBGP is told while the link is busy
+	shown       atomic.Bool   // the engine wants GoBGP to be told what peers say; changes while linking is held
 	unheard     atomic.Uint64
 	running     chan struct{} // closed when Run has begun
 

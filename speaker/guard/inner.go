@@ -70,6 +70,11 @@ func (p *peer) mirrorUp(m *machine) {
 	m.attempts, m.unanswered = 0, 0
 	p.routes.toMirror.now = p.now().UnixNano()
 	p.routes.mirrorUp()
+	p.behind = 0
+	if p.guard.config.Engine.OnDemand { // somebody waits for it, to the End-of-RIB
+		p.routes.toMirror.mark(wire.EVPN)
+		p.behind = p.routes.toMirror.len()
+	}
 }
 
 // mirrorDown keeps the outer session, unless an operator meant the peer.

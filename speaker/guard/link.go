@@ -85,6 +85,7 @@ func (g *Guard) engineComes(l *engineLink) (renewal *time.Timer) {
 		before.close()
 	}
 	g.distributor.renew()
+	g.shown.Store(false)
 	g.notifyAll()
 	return time.AfterFunc(g.config.RenewTime, func() { g.whole(l) })
 }
@@ -94,6 +95,7 @@ func (g *Guard) engineGoes(l *engineLink) {
 	g.linking.Lock()
 	defer g.linking.Unlock()
 	if g.engine.CompareAndSwap(l, nil) {
+		g.shown.Store(false)
 		g.notifyAll()
 	}
 }
@@ -134,6 +136,8 @@ func (g *Guard) hear(l *engineLink, in *link.Reader) error {
 			} else {
 				g.resend(m.Peer)
 			}
+		case link.Show, link.Hide:
+			g.show(l, m.Kind == link.Show)
 		}
 		if len(changes) >= batch || len(changes) > 0 && !in.Waiting() {
 			if !g.announce(l, changes) {

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/guard"
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/link"
 )
 
 // TestMirrorOfABusyLink: GoBGP is told everything, also while there is no end of what comes.
@@ -83,4 +85,76 @@ func TestMirrorTooFarBehind(t *testing.T) {
 	if s := g.status(t, r.address); s.State != guard.Established || s.Sessions != 1 {
 		t.Errorf("state %v, %d sessions", s.State, s.Sessions)
 	}
+}
+
+// TestMirrorOnDemand: GoBGP is told nothing before an engine asks for it, and then everything at once, to End-of-RIB, whether the link is quiet or not and the
+// peer has said that or not. It hears of sessions that come, until the engine wants no more of it, is gone, or another one comes.
+func TestMirrorOnDemand(t *testing.T) {
+	c := setting(anyone())
+	c.Engine.OnDemand, c.MirrorTime = true, time.Hour
+	g := run(t, c)
+	e := g.link(t)
+	e.whole()
+	mirror := talk(t, engineOf(c))
+	const routes = 1500
+	r := call(t, address(), g.own())
+	r.establish(t, r.hello())
+	for n := range uint32(routes) {
+		r.say(update(n, 1))
+	}
+	e.waitRoutes(t, r.address, routes)
+	hidden := func(peer *raw) {
+		t.Helper()
+		eventually(t, "GoBGP is told nothing", func() bool { return g.status(t, peer.address).Mirror == guard.Idle })
+		if s := g.status(t, peer.address); s.State != guard.Established || s.Sessions != 1 {
+			t.Errorf("the peer's session is %v, the %d.", s.State, s.Sessions)
+		}
+	}
+	// all waits until GoBGP has heard everything from there on, and is where it ends.
+	all := func(from int) (next int) {
+		t.Helper()
+		_, next = mirror.waitEnd(t, from)
+		events, _ := mirror.Seen()
+		n := 0
+		for _, v := range events[from:next] {
+			if v.Kind == speaker.Announced {
+				n++
+			}
+		}
+		if n != routes {
+			t.Errorf("%d routes before End-of-RIB, want %d", n, routes)
+		}
+		return next
+	}
+	hidden(r)
+	if events, _ := mirror.Seen(); len(events) != 0 {
+		t.Errorf("GoBGP hears %+v", events)
+	}
+	e.say(link.Message{Kind: link.Show})
+	next := all(0)
+	other := call(t, address(), g.own())
+	other.establish(t, other.hello())
+	_, next = mirror.waitEnd(t, next)
+	e.say(link.Message{Kind: link.Hide})
+	hidden(r)
+	hidden(other)
+	for range 2 {
+		_, next = mirror.Wait(t, next, "the end of a session", func(v speaker.Event) bool { return v.Kind == speaker.SessionDown })
+	}
+	other.Close()
+	eventually(t, "the other peer is gone", func() bool { return g.status(t, other.address).State != guard.Established })
+
+	e.say(link.Message{Kind: link.Show})
+	all(next)
+	e.end()
+	hidden(r)
+	_, next = mirror.Wait(t, next, "the end of a session", func(v speaker.Event) bool { return v.Kind == speaker.SessionDown })
+	e = g.link(t)
+	e.say(link.Message{Kind: link.Show})
+	next = all(next)
+	another := g.link(t) // which has not asked
+	hidden(r)
+	another.say(link.Message{Kind: link.Show})
+	_, next = mirror.Wait(t, next, "the end of a session", func(v speaker.Event) bool { return v.Kind == speaker.SessionDown })
+	all(next)
 }

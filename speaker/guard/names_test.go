@@ -1,6 +1,8 @@
 package guard_test
 
 import (
+	"context"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,7 +15,10 @@ import (
 // nothing is announced.
 type nothing struct{ gobgp.Source }
 
-func (nothing) Route(evpn.RouteKey) (evpn.Route, bool) { return evpn.Route{}, false }
+func (nothing) Route(evpn.RouteKey) (evpn.Route, bool)   { return evpn.Route{}, false }
+func (nothing) Keys() []evpn.RouteKey                    { return nil }
+func (nothing) Show(bool)                                {}
+func (nothing) Up(context.Context) ([]netip.Addr, error) { return nil, nil }
 
 // TestPeopleSeeRealAddresses asks the table for people with the stock gobgp command: it shows the peer's own address and takes it.
 func TestPeopleSeeRealAddresses(t *testing.T) {

@@ -70,9 +70,7 @@ func (p *peer) peerUp(m *machine) {
 	p.log.WithFields(logrus.Fields{"as": m.received.AS, "router_id": m.received.RouterID, "hold": m.hold}).Info("session is up")
 	p.guard.tell(Notice{Kind: PeerUp, Peer: p.address})
 	p.begun()
-	if p.guard.config.Engine.Address.IsValid() {
-		p.fire(p.inner, Start, cause{})
-	}
+	p.heedShow()
 }
 
 // peerDown ends it. The engine is told why, as a NOTIFICATION, at which it forgets the peer's routes at once.
@@ -87,9 +85,7 @@ func (p *peer) peerDown(m *machine, c cause) {
 	if !c.heard {
 		notice = wire.ShutdownNotification(wire.CeaseAdminReset, c.String())
 	}
-	p.fire(p.inner, Stop, cause{notice: notice})
-	p.inner.drop() // also what waits in Idle
-	p.inner.attempts = 0
+	p.hide(notice)
 	p.guard.tell(Notice{Kind: PeerDown, Peer: p.address, Text: c.String()})
 	if d := p.dialler; d != nil && d != m && d.state == Idle && !p.refusing && p.ctx.Err() == nil {
 		d.attempts = 0

@@ -39,6 +39,8 @@ type peer struct {
 
 	engineAway alarm // ends the session when no engine comes
 	mirroring  alarm // has GoBGP told
+	showing    bool  // GoBGP is to be told of this session
+	behind     int   // what it is to be told at once, as it asked for: so many of the first that are due
 	patience   alarm // ends waiting for the End-of-RIB of its memberships
 	forget     alarm // ends a dynamic peer that does not come back
 	gathering  alarm // ends the time in which routes wait for more

@@ -122,6 +122,10 @@ func (g *fakeGuard) hear() (string, error) {
 		case link.Alive:
 		case link.Whole:
 			return "whole", nil
+		case link.Show:
+			return "show", nil
+		case link.Hide:
+			return "hide", nil
 		case link.Resend:
 			return fmt.Sprint("resend ", m.Peer), nil
 		case link.Routes:

@@ -45,6 +45,9 @@ func (s *Speaker) attach(c net.Conn) *outgoing {
 		o.dirty[k] = struct{}{}
 	}
 	s.out, o.whole = o, s.whole
+	if s.shown {
+		o.append(&link.Message{Kind: link.Show})
+	}
 	s.settle(o)
 	return o
 }

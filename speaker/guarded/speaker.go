@@ -50,6 +50,7 @@ type Speaker struct {
 	routes   map[evpn.RouteKey]evpn.Route
 	injected map[evpn.RouteKey][]byte // UPDATEs
 	whole    bool
+	shown    bool      // the table for people is to be told what peers say
 	out      *outgoing // nil: no link
 	scratch  []byte
 }

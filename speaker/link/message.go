@@ -13,7 +13,7 @@ import (
 )
 
 // Version is of the octets on the stream. Both sides must have the same: an engine may be newer than the guard before it.
-const Version = 1
+const Version = 2
 
 // Kind is the kind of a Message.
 type Kind uint8
@@ -25,6 +25,8 @@ const (
 	Whole                  // engine: it has announced everything that it has to
 	Resend                 // engine: the peer is to be told everything again; the zero Peer means all
 	Alive                  // both, where nothing else was said for AliveTime
+	Show                   // engine: somebody asks the table for people, which is to be told what peers have said and say, at once
+	Hide                   // engine: nobody does any more, and it is to be told nothing; so it begins
 )
 
 // AliveTime is the longest silence; after DeadTime of it the other side is taken for lost.
@@ -176,7 +178,7 @@ func parse(b []byte) (m Message, err error) {
 		m.Text = string(rest)
 	case Routes:
 		m.Update = rest
-	case Whole, Resend, Alive:
+	case Whole, Resend, Alive, Show, Hide:
 	default:
 		return Message{}, fmt.Errorf("read link: kind %d is not known", m.Kind)
 	}

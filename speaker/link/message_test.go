@@ -20,6 +20,8 @@ var samples = []Message{
 	{Kind: Whole},
 	{Kind: Resend, Peer: netip.MustParseAddr("192.0.2.1")},
 	{Kind: Alive},
+	{Kind: Show},
+	{Kind: Hide},
 	{Kind: Down, Peer: netip.MustParseAddr("192.0.2.1"), Text: "hold timer expired"},
 }
 
@@ -61,7 +63,7 @@ func TestFramesThatAreNone(t *testing.T) {
 		{"too short", "a frame of 3 octets", change(3, 3)},
 		{"too long", "must be 30 to 8192", change(0, 1)},
 		{"kind 0", "kind 0 is not known", change(4, 0)},
-		{"kind 7", "kind 7 is not known", change(4, 7)},
+		{"kind 9", "kind 9 is not known", change(4, 9)},
 		{"address", "an address of 5 octets", change(5, 5)},
 		{"Up with more", "Up of 10 octets", append(change(3, byte(len(whole)+1)), 0)},
 	} {
@@ -76,4 +78,26 @@ func TestTextIsCutToAFrame(t *testing.T) {
 	if got, err := NewReader(bytes.NewReader(m.Append(nil))).Next(); err != nil || len(got.Text) != maxMessage-frameHeader {
 		t.Errorf("%d octets, %v", len(got.Text), err)
 	}
+}
+
+// FuzzReader: no octets harm, and what is read is written and read again as the same.
+func FuzzReader(f *testing.F) {
+	var all []byte
+	for _, m := range samples {
+		f.Add(m.Append(nil))
+		all = m.Append(all)
+	}
+	f.Add(all)
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		for r := NewReader(bytes.NewReader(stream)); ; {
+			m, err := r.Next()
+			if err != nil {
+				return
+			}
+			again, err := NewReader(bytes.NewReader(m.Append(nil))).Next()
+			if err != nil || !reflect.DeepEqual(again, m) {
+				t.Fatalf("%+v is read as %+v, %v", m, again, err)
+			}
+		}
+	})
 }

@@ -72,7 +72,7 @@ func NewEngine(c Config, at guard.Engine, outside Guard) (*Speaker, error) {
 	}
 	link.Changed = s.changed
 	s.Speaker = guarded.New(link)
-	if s.mirror, err = gobgp.NewMirror(inner, s.Speaker); err != nil {
+	if s.mirror, err = gobgp.NewMirror(inner, source{s.Speaker, outside}); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -196,7 +196,7 @@ func TestPeersAreSentWhatTheyAskFor(t *testing.T) {
 	}
 }
 
-// GoBGP is there where people can ask it: it has what the peer says and what is announced. Where they cannot there is none, and routes go all the same.
+// GoBGP is there where people can ask it: once they do it has what the peer says and what is announced, and nothing before. Where they cannot there is none, and routes go all the same.
 func TestTableIsThereForWhoCanAsk(t *testing.T) {
 	at, from := place(t), place(t).Addr()
 	c := setting(at.Addr(), "127.64.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(from, 32), Dynamic: true})
@@ -220,6 +220,16 @@ func TestTableIsThereForWhoCanAsk(t *testing.T) {
 	if e := wait(t, hidden, speaker.Announced); e.Key.MAC[5] != 0 {
 		t.Errorf("event %+v", e)
 	}
+	if sessions, err := shown.mirror.Sessions(); err != nil || len(sessions) != 0 {
+		t.Errorf("nobody has asked, and the table has sessions %+v, %v", sessions, err)
+	}
+	if stands, err := shown.mirror.Speaker.Own(); err != nil || len(stands) != 0 {
+		t.Errorf("nobody has asked, and the table has %v, %v", stands, err)
+	}
+	if own, err := shown.Own(); err != nil || len(own) != 1 {
+		t.Errorf("own %v, %v, whether anybody has asked or not", own, err)
+	}
+	stock(t, c.API, "neighbor")
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for until := time.Now().Add(patience); ; <-tick.C {
