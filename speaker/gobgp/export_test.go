@@ -14,7 +14,7 @@ func StartPlain(t testing.TB, global *api.Global) *server.BgpServer {
 	t.Helper()
 	turn := newTurn()
 	log := newLogger(discard(), nil, func(string, gobgplog.Fields) {}, func(err error) { panic(err) })
-	srv := server.NewBgpServer(server.LoggerOption(log), server.TimingHookOption(turn))
+	srv := newServer(server.LoggerOption(log), server.TimingHookOption(turn))
 	go srv.Serve()
 	t.Cleanup(func() {
 		stopServer(srv, log)

@@ -104,7 +104,7 @@ func (s *Speaker) Open(ctx context.Context) (err error) {
 	s.api = endpoints
 	s.log = newLogger(s.config.Log, s.config.Names, s.heard, s.fail)
 	s.turn = newTurn()
-	s.server = server.NewBgpServer(
+	s.server = newServer(
 		server.LoggerOption(s.log), server.TimingHookOption(s.turn), server.GrpcListenAddress(endpoints.listen()), server.GrpcOption(s.gate().options()))
 	go s.server.Serve()
 	defer func() {

@@ -18,6 +18,15 @@ var turns = struct {
 	running map[*turn]*server.BgpServer
 }{running: make(map[*turn]*server.BgpServer)}
 
+// making is held while a server is made, which writes a variable of the gRPC library.
+var making sync.Mutex
+
+func newServer(options ...server.ServerOption) *server.BgpServer {
+	making.Lock()
+	defer making.Unlock()
+	return server.NewBgpServer(options...)
+}
+
 // turn is a server's hook into its loop, which calls it after each thing it did.
 type turn struct {
 	stop chan func() // capacity 1
