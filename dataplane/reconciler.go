@@ -70,7 +70,6 @@ func NewReconciler(k Kernel, opts ...Option) *Reconciler {
 func (r *Reconciler) Set(e Entry) Generation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e = e.canonical()
 	rec, done := r.table.set(&e)
 	if done {
 		r.table.tell(rec)

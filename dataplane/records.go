@@ -8,12 +8,6 @@ type records struct {
 	others map[Key]*record
 }
 
-// place is the Key of a Unicast entry.
-type place struct {
-	vni VNI
-	mac MAC
-}
-
 func newRecords() records {
 	return records{macs: make(map[place]*record), others: make(map[Key]*record)}
 }
@@ -27,18 +21,18 @@ func (r *records) find(k *Key) *record {
 }
 
 func (r *records) add(rec *record) {
-	if k := &rec.entry.Key; k.Kind == Unicast {
-		r.macs[place{k.VNI, k.MAC}] = rec
+	if rec.kind == Unicast {
+		r.macs[rec.mac] = rec
 	} else {
-		r.others[*k] = rec
+		r.others[rec.key()] = rec
 	}
 }
 
 func (r *records) remove(rec *record) {
-	if k := &rec.entry.Key; k.Kind == Unicast {
-		delete(r.macs, place{k.VNI, k.MAC})
+	if rec.kind == Unicast {
+		delete(r.macs, rec.mac)
 	} else {
-		delete(r.others, *k)
+		delete(r.others, rec.key())
 	}
 }
 

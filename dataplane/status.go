@@ -20,7 +20,7 @@ func (r *Reconciler) Table() []Status {
 		if rec.gone() {
 			continue
 		}
-		s := Status{Entry: rec.entry, Generation: rec.generation, InKernel: rec.inKernel}
+		s := Status{Entry: rec.entry(), Generation: rec.generation, InKernel: rec.inKernel}
 		if err := rec.error(); err != nil {
 			s.Err = err.Error()
 		}

@@ -5,46 +5,12 @@ import "time"
 // table is the desired table and what is known of each entry. It is not safe for concurrent use.
 type table struct {
 	records
+	places   places
 	dirty    line // to be written; one that is not dirty any more is passed over
 	policies bool // a policy is among them
 	failing  map[*record]struct{}
 	told     line // those whose answer waits
 	last     Generation
-}
-
-// record is one key: what was asked for last, and how far that has come. A key that was unset stays until it is gone
-// from the kernel, and its answer is taken.
-type record struct {
-	entry      Entry
-	generation Generation
-	told       Generation // of the last result
-	failure    *failure   // what the kernel said last; nil: nothing bad
-
-	removed  bool // Unset was last
-	dirty    bool
-	inKernel bool // the kernel has what this generation asks for
-	waits    bool // it is among told, and the following is what the last result says
-
-	toldRemoved, toldFailed bool
-}
-
-// gone reports whether all that is left of a record is its answer.
-func (rec *record) gone() bool { return rec.removed && rec.inKernel }
-
-// failure is that the kernel does not have what is asked for.
-type failure struct {
-	err   error
-	told  error
-	count int // in a row
-	retry time.Time
-}
-
-// error is the failure's, or nil.
-func (rec *record) error() error {
-	if rec.failure == nil {
-		return nil
-	}
-	return rec.failure.err
 }
 
 // change is what a record asked for when the loop looked.
@@ -68,9 +34,16 @@ func newTable() table {
 
 // set takes a wish for an entry. It reports whether the kernel is known to have it.
 func (t *table) set(e *Entry) (rec *record, done bool) {
+	what := e
+	if e.Kind == Unicast {
+		what = t.places.of(e)
+	} else {
+		c := e.canonical()
+		what = &c
+	}
 	rec = t.touch(&e.Key)
-	done = rec.inKernel && !rec.removed && rec.entry.Equal(*e)
-	rec.entry, rec.removed = *e, false
+	done = rec.inKernel && !rec.removed && (what == rec.what || what.Equal(*rec.what))
+	rec.what, rec.removed = what, false
 	if !done {
 		rec.inKernel = false
 		t.mark(rec)
@@ -81,7 +54,8 @@ func (t *table) set(e *Entry) (rec *record, done bool) {
 // unset takes a wish that there be no entry.
 func (t *table) unset(k *Key) *record {
 	rec := t.touch(k)
-	rec.entry, rec.removed, rec.inKernel = Entry{Key: *k}, true, false
+	rec.removed, rec.inKernel = true, false
+	rec.nothing(k)
 	t.mark(rec)
 	return rec
 }
@@ -90,7 +64,7 @@ func (t *table) unset(k *Key) *record {
 func (t *table) touch(k *Key) *record {
 	rec := t.find(k)
 	if rec == nil {
-		rec = &record{entry: Entry{Key: *k}}
+		rec = newRecord(k)
 		t.add(rec)
 	}
 	t.last++
@@ -107,7 +81,7 @@ func (t *table) mark(rec *record) {
 	if !rec.dirty {
 		rec.dirty = true
 		t.dirty.add(rec)
-		t.policies = t.policies || rec.entry.Kind == Policy
+		t.policies = t.policies || rec.kind == Policy
 	}
 }
 
@@ -141,10 +115,10 @@ func (t *table) takeDirty(w *work, first, most int) {
 		case !rec.dirty:
 		case rec.removed:
 			w.removed = append(w.removed, t.take(rec))
-			w.del = append(w.del, rec.entry.Key)
+			w.del = append(w.del, rec.key())
 		default:
 			w.changes = append(w.changes, t.take(rec))
-			w.set = append(w.set, rec.entry)
+			w.set = append(w.set, rec.entry())
 		}
 	}
 	t.dirty.drop(first)
@@ -172,7 +146,7 @@ func (t *table) want() map[Key]Entry {
 	want := make(map[Key]Entry, t.len())
 	for rec := range t.all() {
 		if !rec.removed {
-			want[rec.entry.Key] = rec.entry
+			want[rec.key()] = rec.entry()
 		}
 	}
 	return want
@@ -242,7 +216,7 @@ func (t *table) answers(into []Result, most int) []Result {
 	some := t.told.first(min(most, t.told.len()))
 	for _, rec := range some {
 		rec.waits = false
-		result := Result{Key: rec.entry.Key, Generation: rec.told, Removed: rec.toldRemoved}
+		result := Result{Key: rec.key(), Generation: rec.told, Removed: rec.toldRemoved}
 		if rec.toldFailed {
 			result.Err = rec.failure.told
 		}

@@ -35,7 +35,7 @@ func TestDirtyTwice(t *testing.T) {
 		} else {
 			want = del[i-len(set)]
 		}
-		if c.record == nil || c.entry.Key != want || c.removed != (i >= len(set)) {
+		if c.record == nil || c.key() != want || c.removed != (i >= len(set)) {
 			t.Errorf("change %d is %+v, want one of %v", i, c, want)
 		}
 	}

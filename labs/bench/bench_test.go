@@ -62,7 +62,7 @@ func TestMeasures(t *testing.T) {
 		"d": both("lost beyond the pause", "lost in all"),
 		"e": append(both("first", "cold start", "cold start, CPU", "restart", "restart: missing at the worst"),
 			"restart of the engine of ours", "restart of the engine: missing at the worst of ours"),
-		"f": {"add of raw netlink", "delete of raw netlink", "add of ours", "delete of ours"},
+		"f": {"add, first of raw netlink", "add, first of ours", "delete, first of ours", "add of raw netlink", "delete of raw netlink", "add of ours", "delete of ours"},
 		"g": {"add, with TESs of ours", "CPU of the edge, with TESs of ours", "CPU of the idle edge, with TESs of ours", "add, with VNs of ours", "CPU of the edge, with VNs of ours"},
 		"h": {"associations of GoBGP", "associations of ours", "memory: engine of ours", "CPU: guard of ours", "CPU: reflector of GoBGP"},
 	} {
