@@ -16,7 +16,7 @@ const vnCount = 4
 var eventsMeasure = measure{report.Measure{
 	Letter: "a",
 	Title:  "One event, from its cause to the entry in another edge's kernel",
-	How: `A VM comes, is seen in both tables of the other edge's kernel (by the kernel's own notifications), goes, and is seen gone; then the next, in turns between the systems. FRR's clock starts before
+	How: `A VM comes, is in both tables of the other edge's kernel (when the kernel notifies of it, by its own clock), goes, and is gone; then the next, in turns between the systems. FRR's clock starts before
 the system call that puts the MAC on its port in the local kernel, ours before the call of tesd's control API: so ours has one BGP session more on the way. "answered" is the time until SUCCESS is back at
 the VM manager. A start like FRR's own, a server that is local to nved, is not measured: nved knows those of its configuration only, from when it starts.`,
 }, (*Bench).events}

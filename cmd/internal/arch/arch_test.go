@@ -164,7 +164,7 @@ var homes = []struct {
 }{
 	{"github.com/osrg/gobgp", []string{"speaker/gobgp", "labs/reflector"}},
 	{"github.com/vishvananda/netlink", []string{"dataplane/linux", "labs/internal"}},
-	{"github.com/cilium/ebpf", []string{"dataplane/linux"}},
+	{"github.com/cilium/ebpf", []string{"dataplane/linux", "labs/internal/fdb"}},
 	{"github.com/vishvananda/netns", []string{"dataplane/linux", "labs/internal"}},
 	{"github.com/google/nftables", []string{"dataplane/linux", "labs/internal"}},
 	{"github.com/spf13/viper", []string{"config"}},

@@ -21,12 +21,13 @@ import (
 type MAC [6]byte
 
 // Observer follows both tables of the VXLAN devices in a namespace by what the kernel tells of each change, from when it
-// was made: it never reads a table. Its methods may be called by several goroutines.
+// was made: it never reads a table. Times are when the kernel told, not when it was heard. Its methods may be called by several goroutines.
 type Observer struct {
 	namespace *netns.Namespace
 	file      *os.File
 	socket    syscall.RawConn
 	devices   map[int32]string // VXLAN devices by index
+	stamps    *stamps
 
 	mu      sync.Mutex
 	macs    map[key]*held
@@ -84,6 +85,9 @@ func Observe(n *netns.Namespace, devices ...string) (*Observer, error) {
 			return err
 		}
 		o.file = os.NewFile(uintptr(fd), "notifications")
+		if o.stamps, err = stamp(fd, o.devices); err != nil {
+			return err
+		}
 		return errors.Join(
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
 			unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.RTNLGRP_NEIGH - 1)}))
@@ -92,7 +96,7 @@ func Observe(n *netns.Namespace, devices ...string) (*Observer, error) {
 		o.socket, err = o.file.SyscallConn()
 	}
 	if err != nil {
-		o.file.Close()
+		o.Close()
 		return nil, fmt.Errorf("observe the FDB of %s: %w", n.Name(), err)
 	}
 	go o.run()
@@ -117,7 +121,12 @@ func (o *Observer) run() {
 					failed = err
 					return true
 				default:
-					o.take(buffer[:n], time.Now())
+					at, err := o.stamps.next()
+					if err != nil {
+						failed = err
+						return true
+					}
+					o.take(buffer[:n], at)
 				}
 			}
 		})
@@ -315,4 +324,11 @@ func (o *Observer) until(ctx context.Context, condition func() bool, found func(
 }
 
 // Close ends the observer.
-func (o *Observer) Close() { o.file.Close() }
+func (o *Observer) Close() {
+	if o.file != nil {
+		o.file.Close()
+	}
+	if o.stamps != nil {
+		o.stamps.close()
+	}
+}

@@ -2,6 +2,7 @@ package fdb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -135,5 +136,45 @@ func TestObserver(t *testing.T) {
 	}
 	if err := w.Delete(entries(vx, b)[:1]...); err == nil {
 		t.Error("deleting what is gone is no error")
+	}
+}
+
+// An observer that has no turn for long still tells when it was: here it is made to wait before it reads what the kernel tells.
+func TestTimesAreTheKernels(t *testing.T) {
+	n := space(t)
+	o, err := fdb.Observe(n, "vx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	w, err := fdb.NewWriter(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	vx, err := w.Device("vx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vtep := netip.MustParseAddr("192.0.2.2")
+	for i := range byte(3) {
+		e := fdb.Entry{Device: vx, MAC: fdb.MAC{2, 5: i}, VTEP: vtep}
+		resume := o.Pause()
+		err := w.Set(fdb.Entry{Device: vx, MAC: fdb.MAC{2, 1, 5: i}, VTEP: vtep}) // at which it stands
+		before := time.Now()
+		err = errors.Join(err, w.Set(e))
+		after := time.Now()
+		for !time.Now().After(after) { // until the clock goes on
+		}
+		resume()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		at, err := o.Await(ctx, "vx", e.MAC, vtep)
+		cancel()
+		if err != nil || at.Before(before) || at.After(after) {
+			t.Errorf("%d: at %v, %v, want between %v and %v", i, at, err, before, after)
+		}
 	}
 }
