@@ -78,8 +78,8 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 	tx.removeElements(removeElements)
 	tx.removeChains(removeChains)
 	for _, c := range addChains {
-		tx.begin().AddChain(plainChain(c.name))
-		t.state.chains[c.name] = chainState{noPolicy, tx.conn.prepare(c.name, c.lines)}
+		tx.begin().addChain(c.name)
+		t.state.chains[c.name] = chainState{noPolicy, tx.prepare(c.name, c.lines)}
 	}
 	tx.addElements(addElements)
 	for _, f := range second {
@@ -97,7 +97,7 @@ func (tx *transaction) removeChains(names []string) {
 		return rank[x] - rank[y]
 	})
 	for _, name := range names {
-		tx.begin().DelChain(plainChain(name))
+		tx.begin().delChain(name)
 		delete(tx.state.chains, name)
 	}
 }

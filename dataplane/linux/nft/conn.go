@@ -21,6 +21,7 @@ const (
 // conn prepares transactions, sends them, reads the table, and asks for the generation.
 type conn struct {
 	*nftables.Conn                   // prepares; its Flush only hands over what was prepared
+	ours           []netlink.Message // that go where the library has a mark (message.go)
 	prepared       []netlink.Message // by Flush
 	read           *nftables.Conn
 	socket         *socket
@@ -36,6 +37,7 @@ func dial(ns netns.NsHandle) (*conn, error) {
 }
 
 func (c *conn) open() (err error) {
+	c.ours = nil
 	// The library would have each message acknowledged, and read each acknowledgement with two system calls. A dialler for its tests is how it lets others send.
 	if c.Conn, err = nftables.New(nftables.AsLasting(), nftables.WithTestDial(c.take)); err != nil {
 		return err
@@ -71,8 +73,16 @@ func (c *conn) flush() error {
 	c.prepared = nil
 	err := c.Flush()
 	if err == nil && c.prepared != nil {
+		next := c.ours
+		for i, m := range c.prepared {
+			if isMark(m) {
+				c.prepared[i], next = next[0], next[1:]
+			}
+		}
 		err = c.socket.transact(c.prepared)
 	}
+	clear(c.ours)
+	c.ours = c.ours[:0]
 	if err != nil {
 		return errors.Join(err, c.reopen())
 	}

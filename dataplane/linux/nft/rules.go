@@ -19,13 +19,10 @@ type line struct {
 }
 
 // prepare prepares a chain's rules in the transaction, and returns their labels.
-func (c *conn) prepare(chain string, lines []line) (labels []string) {
+func (tx *transaction) prepare(chain string, lines []line) (labels []string) {
 	for i, l := range lines {
 		labels = append(labels, label(i, len(lines), l))
-		c.AddRule(&nftables.Rule{
-			Table: ourTable(), Chain: plainChain(chain), Exprs: l.exprs,
-			UserData: userdata.AppendString(nil, userdata.TypeComment, labels[i]),
-		})
+		tx.fail(tx.conn.addRule(chain, l.exprs, userdata.AppendString(nil, userdata.TypeComment, labels[i])))
 	}
 	return labels
 }
@@ -53,13 +50,15 @@ func intact(rules []*nftables.Rule) (comments []string, ok bool) {
 	return comments, true
 }
 
+var noCounter = &expr.Counter{}
+
 // fingerprint is a hash of what a rule does; what it counted is left out.
 func fingerprint(exprs []expr.Any) uint32 {
 	h := fnv.New32a()
 	for _, e := range exprs {
 		switch v := e.(type) {
 		case *expr.Counter:
-			e = &expr.Counter{}
+			e = noCounter
 		case *expr.Lookup:
 			l := *v
 			l.SetID = 0
@@ -67,7 +66,7 @@ func fingerprint(exprs []expr.Any) uint32 {
 		case *expr.Immediate:
 			e = &expr.Immediate{Register: v.Register, Data: v.Data}
 		}
-		b, err := expr.Marshal(byte(nftables.TableFamilyNetdev), e)
+		b, err := marshal(e)
 		if err != nil {
 			b = []byte(err.Error())
 		}

@@ -63,11 +63,7 @@ func (s *socket) transact(batch []netlink.Message) error {
 			m.Header.Flags |= netlink.Acknowledge
 			last = s.sequence
 		}
-		b, err := m.MarshalBinary()
-		if err != nil {
-			return err
-		}
-		s.out = append(s.out, b...)
+		s.out = appendMessage(s.out, m)
 	}
 	if err := s.send(); err != nil {
 		return err
@@ -92,20 +88,24 @@ func (s *socket) transact(batch []netlink.Message) error {
 	}
 }
 
+// appendMessage appends a message and fills it up to four octets.
+func appendMessage(b []byte, m netlink.Message) []byte {
+	b = binary.NativeEndian.AppendUint32(b, uint32(unix.SizeofNlMsghdr+len(m.Data)))
+	b = binary.NativeEndian.AppendUint16(b, uint16(m.Header.Type))
+	b = binary.NativeEndian.AppendUint16(b, uint16(m.Header.Flags))
+	b = binary.NativeEndian.AppendUint32(b, m.Header.Sequence)
+	b = binary.NativeEndian.AppendUint32(b, m.Header.PID)
+	b = append(b, m.Data...)
+	return append(b, make([]byte, -len(m.Data)&3)...)
+}
+
 // generation asks for the number of transactions.
 func (s *socket) generation() (uint32, error) {
 	s.sequence++
-	m := netlink.Message{
-		Header: netlink.Header{
-			Length: 20, Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request, Sequence: s.sequence,
-		},
-		Data: []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
-	}
-	b, err := m.MarshalBinary()
-	if err != nil {
-		return 0, err
-	}
-	s.out = append(s.out[:0], b...)
+	s.out = appendMessage(s.out[:0], netlink.Message{
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request, Sequence: s.sequence},
+		Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0},
+	})
 	if err := s.send(); err != nil {
 		return 0, fmt.Errorf("ask for the generation of nftables: %w", err)
 	}

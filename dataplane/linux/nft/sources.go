@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/google/nftables"
-
 	"github.com/tns-project/tns/dataplane"
 )
 
@@ -28,7 +26,6 @@ func (t *Table) Change(add, del []Source) error {
 		list   []Source
 		active bool
 	}{{add, true}, {del, false}} {
-		sources := make(map[string][]nftables.SetElement)
 		elements = elements[:0]
 		for _, s := range part.list {
 			members, there := t.state.members[s.Device]
@@ -38,7 +35,7 @@ func (t *Table) Change(add, del []Source) error {
 			if members[s.MAC] == part.active || !there {
 				continue
 			}
-			sources[s.Device] = append(sources[s.Device], nftables.SetElement{Key: slices.Clone(s.MAC[:])})
+			elements = append(elements, element{s.Device, string(s.MAC[:]), ""})
 			devices[s.Device] = true
 			for _, e := range sourceElements(s) {
 				if _, there := t.state.sets[e.set][e.key]; there != part.active {
@@ -49,13 +46,6 @@ func (t *Table) Change(add, del []Source) error {
 				members[s.MAC] = true
 			} else {
 				delete(members, s.MAC)
-			}
-		}
-		for device, list := range sources {
-			if part.active {
-				tx.fail(tx.add(sourceSet(device), list))
-			} else {
-				tx.fail(tx.remove(sourceSet(device), list))
 			}
 		}
 		if part.active {

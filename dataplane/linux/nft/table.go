@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
 )
@@ -149,11 +149,11 @@ func (tx *transaction) fill(c chain) {
 		return
 	}
 	if !there {
-		tx.begin().AddChain(plainChain(c.name))
+		tx.begin().addChain(c.name)
 	} else {
 		tx.begin().FlushChain(plainChain(c.name))
 	}
-	tx.state.chains[c.name] = chainState{noPolicy, tx.conn.prepare(c.name, c.lines)}
+	tx.state.chains[c.name] = chainState{noPolicy, tx.prepare(c.name, c.lines)}
 }
 
 // base makes a chain that a hook calls.
@@ -163,7 +163,7 @@ func (tx *transaction) base(hook *nftables.ChainHook, name, device string, polic
 		return
 	}
 	if there && was.policy != policy {
-		tx.begin().DelChain(plainChain(name))
+		tx.begin().delChain(name)
 		there = false
 	}
 	if there {
@@ -174,7 +174,7 @@ func (tx *transaction) base(hook *nftables.ChainHook, name, device string, polic
 			Hooknum: hook, Priority: nftables.ChainPriorityRaw, Policy: &policy,
 		})
 	}
-	tx.state.chains[name] = chainState{policy, tx.conn.prepare(name, lines)}
+	tx.state.chains[name] = chainState{policy, tx.prepare(name, lines)}
 }
 
 func (tx *transaction) bridge(device string) {
@@ -192,14 +192,12 @@ func (tx *transaction) port(device string, active func(device string) ([]datapla
 			return fmt.Errorf("make nftables set %s: %w", device, err)
 		}
 		tx.state.members[device] = make(map[dataplane.MAC]bool)
-		var elements []nftables.SetElement
+		var elements []element
 		for _, mac := range macs {
 			tx.state.members[device][mac] = true
-			elements = append(elements, nftables.SetElement{Key: mac[:]})
+			elements = append(elements, element{device, string(mac[:]), ""})
 		}
-		if err := tx.add(sourceSet(device), elements); err != nil {
-			return err
-		}
+		tx.addElements(elements)
 	}
 	if err := tx.verdictMap(device, fromPart); err != nil {
 		return err
@@ -234,7 +232,7 @@ func (tx *transaction) egress(device string) error {
 	}
 	forAll := device + "/" + groupPart
 	if _, there := tx.state.chains[forAll]; !there {
-		tx.begin().AddChain(plainChain(forAll))
+		tx.begin().addChain(forAll)
 		tx.state.chains[forAll] = chainState{policy: noPolicy}
 		tx.state.groups[device] = &group{}
 	}
@@ -271,7 +269,7 @@ func (tx *transaction) removeOthers(ports, bridges []string) {
 	slices.Sort(callers)
 	slices.Reverse(callers)
 	for _, name := range callers {
-		tx.begin().DelChain(plainChain(name))
+		tx.begin().delChain(name)
 		delete(tx.state.chains, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(tx.state.sets)) {
@@ -336,11 +334,12 @@ func sourceElements(s Source) []element {
 	}
 }
 
-// addElements and removeElements prepare changes of shared sets and maps.
+// addElements and removeElements prepare changes of sets and maps.
 func (tx *transaction) addElements(list []element) {
-	for set, elements := range bySet(list) {
-		tx.fail(tx.add(set, elements))
+	if len(list) == 0 {
+		return
 	}
+	tx.begin().changeElements(unix.NFT_MSG_NEWSETELEM, list)
 	for _, e := range list {
 		if tx.state.sets[e.set] != nil {
 			tx.state.sets[e.set][e.key] = e.chain
@@ -349,47 +348,11 @@ func (tx *transaction) addElements(list []element) {
 }
 
 func (tx *transaction) removeElements(list []element) {
-	for set, elements := range bySet(list) {
-		tx.fail(tx.remove(set, elements))
+	if len(list) == 0 {
+		return
 	}
+	tx.begin().changeElements(unix.NFT_MSG_DELSETELEM, list)
 	for _, e := range list {
 		delete(tx.state.sets[e.set], e.key)
 	}
-}
-
-func (tx *transaction) add(set *nftables.Set, elements []nftables.SetElement) error {
-	for chunk := range slices.Chunk(elements, elementsPerMessage) {
-		if err := tx.begin().SetAddElements(set, chunk); err != nil {
-			return fmt.Errorf("add to nftables set %s: %w", set.Name, err)
-		}
-	}
-	return nil
-}
-
-func (tx *transaction) remove(set *nftables.Set, elements []nftables.SetElement) error {
-	for chunk := range slices.Chunk(elements, elementsPerMessage) {
-		if err := tx.begin().SetDeleteElements(set, chunk); err != nil {
-			return fmt.Errorf("remove from nftables set %s: %w", set.Name, err)
-		}
-	}
-	return nil
-}
-
-// bySet is elements in the form of nftables.
-func bySet(list []element) map[*nftables.Set][]nftables.SetElement {
-	sets := make(map[string]*nftables.Set)
-	all := make(map[*nftables.Set][]nftables.SetElement)
-	for _, e := range list {
-		set := sets[e.set]
-		if set == nil {
-			set = &nftables.Set{Table: ourTable(), Name: e.set, IsMap: e.chain != "", DataType: nftables.TypeVerdict}
-			sets[e.set] = set
-		}
-		n := nftables.SetElement{Key: []byte(e.key)}
-		if e.chain != "" {
-			n.VerdictData = &expr.Verdict{Kind: expr.VerdictGoto, Chain: e.chain}
-		}
-		all[set] = append(all[set], n)
-	}
-	return all
 }
