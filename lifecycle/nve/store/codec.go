@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,14 +17,14 @@ import (
 func be16(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
 func be32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
-func vniKey(v evpn.VNI) string { return string(be32(uint32(v))) }
+func vniKey(v evpn.VNI) []byte { return be32(uint32(v)) }
 
-func vmKey(vm evpn.VMID, tes evpn.RouterID) string {
-	return string(binary.BigEndian.AppendUint32(append(make([]byte, 0, 20), vm[:]...), uint32(tes)))
+func vmKey(vm evpn.VMID, tes evpn.RouterID) []byte {
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 32), vm[:]...), uint32(tes))
 }
 
-func stationKey(v evpn.VNI, m evpn.MAC) string {
-	return string(append(binary.BigEndian.AppendUint32(make([]byte, 0, 10), uint32(v)), m[:]...))
+func stationKey(v evpn.VNI, m evpn.MAC) []byte {
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 10), uint32(v)), m[:]...)
 }
 
 const (
@@ -61,8 +62,8 @@ func decodeMobility(b []byte) (m nve.Mobility, err error) {
 }
 
 // acceptanceKey is the octets of a binding of a VM at a TES, the IP last.
-func acceptanceKey(k nve.VMKey, b nve.BindingKey) string {
-	return string(k.VM[:]) + string(be32(uint32(k.TES))) + vniKey(b.VNI) + string(b.Name[:]) + string(b.MAC[:]) + string(b.IP.AsSlice())
+func acceptanceKey(k nve.VMKey, b nve.BindingKey) []byte {
+	return slices.Concat(vmKey(k.VM, k.TES), vniKey(b.VNI), b.Name[:], b.MAC[:], b.IP.AsSlice())
 }
 
 const acceptanceKeyLen = 16 + 4 + 4 + 12 + 6 // without the IP
@@ -136,15 +137,15 @@ func (s *Store) Load() (nve.Memory, error) {
 	}
 	odd := 0
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		all := func(bucket string, read func(k, v []byte) error) error {
-			return tx.Bucket([]byte(bucket)).ForEach(func(k, v []byte) error {
+		all := func(bucket uint8, read func(k, v []byte) error) error {
+			return bucketOf(tx, bucket).ForEach(func(k, v []byte) error {
 				if read(k, v) != nil {
 					odd++
 				}
 				return nil
 			})
 		}
-		each := func(bucket string, keyLen int, read func(k, v []byte) error) error {
+		each := func(bucket uint8, keyLen int, read func(k, v []byte) error) error {
 			return all(bucket, func(k, v []byte) error {
 				if len(k) != keyLen {
 					return fmt.Errorf("%d octets, want %d", len(k), keyLen)

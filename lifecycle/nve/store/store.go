@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,29 +19,42 @@ import (
 	"github.com/tns-project/tns/lifecycle/tag"
 )
 
-var buckets = []string{metaBucket, numberBucket, tesBucket, sequenceBucket, mobilityBucket, acceptanceBucket, holdingBucket, drainingBucket, tagBucket, toldBucket, noticeBucket}
-
+// The buckets, by their number.
 const (
-	metaBucket       = "meta"
-	numberBucket     = "number"
-	tesBucket        = "tes"
-	sequenceBucket   = "sequence"
-	mobilityBucket   = "mobility"
-	acceptanceBucket = "acceptance"
-	noticeBucket     = "notice"
-	holdingBucket    = "holding"
-	tagBucket        = "tag"
-	toldBucket       = "told"
-	drainingBucket   = "draining"
-
-	version = "1"
+	metaBucket uint8 = iota
+	numberBucket
+	tesBucket
+	sequenceBucket
+	mobilityBucket
+	acceptanceBucket
+	holdingBucket
+	drainingBucket
+	tagBucket
+	toldBucket
+	noticeBucket
 )
+
+var buckets = []string{
+	metaBucket: "meta", numberBucket: "number", tesBucket: "tes", sequenceBucket: "sequence", mobilityBucket: "mobility", acceptanceBucket: "acceptance",
+	holdingBucket: "holding", drainingBucket: "draining", tagBucket: "tag", toldBucket: "told", noticeBucket: "notice",
+}
+
+func bucketOf(tx *bbolt.Tx, number uint8) *bbolt.Bucket { return tx.Bucket([]byte(buckets[number])) }
+
+const version = "1"
 
 // lockWait is how long Open waits for another process to let go of the file.
 const lockWait = 3 * time.Second
 
 // retryPause is how long a refused write waits for its next try.
 const retryPause = time.Second
+
+// mapped is how much of the address space the file has from the beginning, in octets: when a transaction makes the file outgrow it, bbolt copies everything that the transaction has
+// touched, piece by piece.
+const mapped = 128 << 20
+
+// growth is by how much the file grows then, in octets. bbolt's own is 16 MiB where so much is mapped.
+const growth = 64 << 10
 
 // A transaction begins gatherTime after the first that is in it, which is on its way by then; after one that took long, gatherShare times as long after that
 // one, so that the disk has a share of the time only, but not more than gatherMost.
@@ -62,42 +72,9 @@ type Store struct {
 
 	mu      sync.Mutex
 	pending batch
+	spare   batch // empty
 	failing bool
 	wake    chan struct{}
-}
-
-// entry names one value.
-type entry struct{ bucket, key string }
-
-// batch is values to write; nil is one to delete.
-type batch map[entry][]byte
-
-// write goes through the values in the order of the file: a page that takes many in their order takes each at its end.
-func (b batch) write(tx *bbolt.Tx) error {
-	var in *bbolt.Bucket
-	bucket := ""
-	for _, e := range slices.SortedFunc(maps.Keys(b), compareEntries) {
-		if in == nil || e.bucket != bucket {
-			in, bucket = tx.Bucket([]byte(e.bucket)), e.bucket
-		}
-		key, err := []byte(e.key), error(nil)
-		if v := b[e]; v == nil {
-			err = in.Delete(key)
-		} else {
-			err = in.Put(key, v)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func compareEntries(a, b entry) int {
-	if c := strings.Compare(a.bucket, b.bucket); c != 0 {
-		return c
-	}
-	return strings.Compare(a.key, b.key)
 }
 
 var _ nve.Store = (*Store)(nil)
@@ -121,7 +98,7 @@ func Open(path string, log *logrus.Entry) (s *Store, aside string, err error) {
 	if err != nil {
 		return nil, aside, fmt.Errorf("state %s: %w", path, err)
 	}
-	return &Store{path: path, db: db, log: log, pending: batch{}, wake: make(chan struct{}, 1)}, aside, nil
+	return &Store{path: path, db: db, log: log, wake: make(chan struct{}, 1)}, aside, nil
 }
 
 // damage is what a file says that is no database of ours.
@@ -139,7 +116,10 @@ func open(path string) (*bbolt.DB, error) {
 	}
 	var db *bbolt.DB
 	err := guarded(func() (err error) {
-		db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+		db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapped})
+		if err == nil {
+			db.AllocSize = growth
+		}
 		return err
 	})
 	if err != nil {
@@ -182,7 +162,7 @@ func check(tx *bbolt.Tx, path string) error {
 	if err != nil {
 		return damage{err}
 	}
-	meta := tx.Bucket([]byte(metaBucket))
+	meta := bucketOf(tx, metaBucket)
 	if meta == nil {
 		return nil // new
 	}
@@ -198,7 +178,7 @@ func makeBuckets(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	return tx.Bucket([]byte(metaBucket)).Put([]byte("version"), []byte(version))
+	return bucketOf(tx, metaBucket).Put([]byte("version"), []byte(version))
 }
 
 // Run writes until ctx ends, then once more, and closes the file. What comes gathers for a while: a transaction costs the same for an entry and for hundreds,
@@ -227,10 +207,10 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// put leaves one value to Run; the newest of an entry is written.
-func (s *Store) put(bucket, key string, value []byte) {
+// put leaves one value to Run, nil for one to delete; the newest of a name is written.
+func (s *Store) put(bucket uint8, key, value []byte) {
 	s.mu.Lock()
-	s.pending[entry{bucket, key}] = value
+	s.pending.put(bucket, key, value)
 	s.mu.Unlock()
 	s.signal()
 }
@@ -246,15 +226,16 @@ func (s *Store) signal() {
 func (s *Store) flush() (done bool) {
 	s.mu.Lock()
 	todo := s.pending
-	s.pending = batch{}
+	s.pending, s.spare = s.spare, batch{}
 	s.mu.Unlock()
-	if len(todo) == 0 {
+	if len(todo.entries) == 0 {
 		return true
 	}
 	err := guarded(func() error { return s.db.Update(todo.write) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
+		s.spare = todo.empty()
 		if s.failing {
 			s.failing = false
 			s.log.WithField("path", s.path).Info("state is written again")
@@ -265,11 +246,9 @@ func (s *Store) flush() (done bool) {
 		s.failing = true
 		s.log.WithField("path", s.path).WithError(err).Error("state cannot be written; a restart would know less")
 	}
-	for e, v := range todo {
-		if _, newer := s.pending[e]; !newer {
-			s.pending[e] = v
-		}
-	}
+	todo.add(&s.pending)
+	todo.settle()
+	s.pending = todo
 	return false
 }
 
@@ -284,10 +263,10 @@ func (s *Store) Failing() bool {
 func (s *Store) PutNumber(v evpn.VNI, n uint16) { s.put(numberBucket, vniKey(v), be16(n)) }
 
 // PutTES remembers that a TES was there.
-func (s *Store) PutTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(id))), []byte{}) }
+func (s *Store) PutTES(id evpn.RouterID) { s.put(tesBucket, be32(uint32(id)), []byte{}) }
 
 // DropTES forgets it.
-func (s *Store) DropTES(id evpn.RouterID) { s.put(tesBucket, string(be32(uint32(id))), nil) }
+func (s *Store) DropTES(id evpn.RouterID) { s.put(tesBucket, be32(uint32(id)), nil) }
 
 // PutSequence remembers the highest sequence decided.
 func (s *Store) PutSequence(vm evpn.VMID, tes evpn.RouterID, seq uint32) {
@@ -329,7 +308,7 @@ func (s *Store) PutTag(k tag.Key, t *tag.Tag) { s.put(tagBucket, encodeTagKey(k)
 
 // PutTold remembers the local tag that a VM was told for a (VN, MAC); nil is forgotten.
 func (s *Store) PutTold(k nve.VMKey, st nve.StationKey, t *nve.Told) {
-	s.put(toldBucket, vmKey(k.VM, k.TES)+stationKey(st.VNI, st.MAC), encodeTold(t))
+	s.put(toldBucket, append(vmKey(k.VM, k.TES), stationKey(st.VNI, st.MAC)...), encodeTold(t))
 }
 
 // PutNotice remembers a notice that a hook has not got yet.

@@ -10,7 +10,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/tag"
 )
 
-func encodeTagKey(k tag.Key) string { return string(be32(k.VNI)) + k.Segment }
+func encodeTagKey(k tag.Key) []byte { return append(be32(k.VNI), k.Segment...) }
 
 func decodeTagKey(b []byte) (tag.Key, error) {
 	if len(b) < 5 {
