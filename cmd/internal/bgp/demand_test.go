@@ -1,11 +1,14 @@
 package bgp
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
 	"github.com/tns-project/tns/speaker/guard"
+	"github.com/tns-project/tns/speaker/link/pipe"
 )
 
 // stock is what the stock command says.
@@ -171,16 +175,31 @@ func TestTableRestsAgain(t *testing.T) {
 			t.Errorf("restored %d, %v", n, err)
 		}
 	}
+	stays := func(what string) {
+		t.Helper()
+		for tick, until := time.Tick(w.c.IdleTime/4), time.Now().Add(5*w.c.IdleTime); time.Now().Before(until); <-tick {
+			if w.empty(t) {
+				t.Fatal("the table is empty while " + what)
+			}
+		}
+	}
+	watching, enough := context.WithCancel(t.Context())
+	defer enough()
+	watch := exec.CommandContext(watching, "gobgp", "--target", w.c.API, "monitor", "adj-in", "-a", "evpn")
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "somebody watches", func() bool { return !w.empty(t) })
+	stays("somebody watches")
+	enough()
+	_ = watch.Wait() // it was killed
+	until(t, "the table is empty", func() bool { return w.empty(t) })
 	// What people have added stays, and so does the rest with it.
 	stock(t, w.c.API, "global rib add -a evpn macadv 02:02:00:00:00:09 10.0.0.9 etag 3 label 10 rd 10.0.0.9:1 rt 65000:1")
 	if e := waitOf(t, w.peer, 2); e.Kind != speaker.Announced {
 		t.Errorf("the peer hears %+v", e)
 	}
-	for tick, until := time.Tick(w.c.IdleTime/4), time.Now().Add(5*w.c.IdleTime); time.Now().Before(until); <-tick {
-		if w.empty(t) {
-			t.Fatal("what people have added is gone")
-		}
-	}
+	stays("people have added something")
 	stock(t, w.c.API, "global rib del -a evpn macadv 02:02:00:00:00:09 10.0.0.9 etag 3 label 10 rd 10.0.0.9:1 rt 65000:1")
 	if e := waitOf(t, w.peer, 2); e.Kind != speaker.Withdrawn {
 		t.Errorf("the peer hears %+v", e)
@@ -195,6 +214,121 @@ func TestTableRestsAgain(t *testing.T) {
 			t.Errorf("%v %q %v", e.Level, e.Message, e.Data)
 		}
 	}
+}
+
+// several is a Guard that is one guard after another, each as if in a process of its own.
+type several struct {
+	mu  sync.Mutex
+	now *guard.Guard
+	ctx context.Context // of its process
+}
+
+func (s *several) get() (*guard.Guard, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.ctx
+}
+
+func (s *several) Peers(ctx context.Context) ([]guard.Status, guard.Totals, error) {
+	g, _ := s.get()
+	return g.Peers(ctx), g.Totals(), nil
+}
+
+func (s *several) Link(context.Context) (net.Conn, error) {
+	ours, theirs := pipe.New()
+	g, ctx := s.get()
+	go func() { _ = g.Link(ctx, theirs) }()
+	return ours, nil
+}
+
+// is begins with another one.
+func (s *several) is(ctx context.Context, g *guard.Guard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now, s.ctx = g, ctx
+}
+
+// Another guard, and another engine, come while the table is filled: who asks then is shown everything.
+func TestTableAfterRestarts(t *testing.T) {
+	at := place(t)
+	from := place(t).Addr()
+	c := setting(at.Addr(), "127.64.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(from, 32), Dynamic: true})
+	c.Listen, c.API = []netip.AddrPort{at}, "unix://"+filepath.Join(t.TempDir(), "api")
+	meet, err := Meet(c.Inner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := func(run func(context.Context) error) (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- run(ctx) }()
+		stop = sync.OnceFunc(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+		t.Cleanup(stop)
+		return stop
+	}
+	guards := &several{}
+	newGuard := func() (stop func()) {
+		g, err := NewGuard(c, meet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		guards.is(ctx, g)
+		ended := running(g.Run)
+		return func() { cancel(); ended() }
+	}
+	newEngine := func() (e *Speaker, stop func()) {
+		e, err := NewEngine(c, meet, guards)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop = running(e.Run)
+		if err := e.Announce(numbered(0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return e, stop
+	}
+	const routes = 300
+	peer, _ := start(t, setting(from, "127.96.0.0/11", guard.Peer{Prefix: netip.PrefixFrom(at.Addr(), 32), Port: at.Port(), AS: as, LocalAddress: from, ConnectRetry: time.Second}))
+	for n := range routes {
+		if err := peer.Announce(numbered(1, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := func(e *Speaker) {
+		t.Helper()
+		for range routes {
+			wait(t, e, speaker.Announced)
+		}
+		for range 2 {
+			if n := strings.Count(stock(t, c.API, "neighbor "+from.String()+" adj-in -a evpn"), "02:01:00"); n != routes {
+				t.Errorf("shows %d routes of the peer, want %d", n, routes)
+			}
+			if n := strings.Count(stock(t, c.API, "global rib -a evpn"), "02:00:00"); n != 1 {
+				t.Errorf("shows %d routes of ours, want one", n)
+			}
+		}
+	}
+	stopGuard := newGuard()
+	engine, stopEngine := newEngine()
+	shown(engine)
+	stopGuard()
+	newGuard()
+	shown(engine)
+	stopEngine()
+	if err := engine.Close(); err != nil {
+		t.Error(err)
+	}
+	engine, _ = newEngine()
+	shown(engine)
 }
 
 // waitOf is the next event about a route of a side.
