@@ -9,7 +9,7 @@
 //
 // A Mirror is a GoBGP that routes nothing: the table for people of the daemons, whose routes go over a link (speaker/guarded). Its peers are clients of a
 // route server whose import is rejected, so that Adj-RIB-In is all that is kept of what they say, and they are told nothing; what is announced is filled into
-// the global table when there is time (mirror.go). What people write there goes back to who announces (inject.go).
+// the global table when there is time (mirror.go). Both are so while somebody asks, who waits the first time; it is empty else (demand.go). What people write there goes back to who announces (inject.go).
 //
 // The gRPC API is there for the stock gobgp command. It reads; with Config.APIWrite it also adds and deletes paths (api.go). What someone else deletes of
 // ours is signalled by OwnChanges and put back by Restore (own.go).

@@ -12,7 +12,7 @@
 //
 // What comes in: wire.Filter reads each UPDATE strictly (RFC 7606); what is left goes into the peer's Adj-RIB-In and, as soon as the link takes it, to the
 // engine (package link). A peer is not read while 4096 of its routes wait for the engine. GoBGP is told the same when the link is quiet, and after 10 s in any
-// case: nobody waits for it. Each queue holds of a route only the newest state, so one change waits for nothing, and a reader that is slow costs no more than
+// case: nobody waits for it. With Engine.OnDemand that is so from link.Show to link.Hide; a session with it begins with everything, at once, and End-of-RIB. Each queue holds of a route only the newest state, so one change waits for nothing, and a reader that is slow costs no more than
 // the table does.
 //
 // What goes out: the distributor has what the engine announces in one table, and hands each route to the peers that have asked for one of its route targets

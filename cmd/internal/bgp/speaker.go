@@ -15,7 +15,8 @@ import (
 
 var _ speaker.Speaker = (*Speaker)(nil)
 
-// Speaker is a guard, the engine's end of the link to it, through which routes go, and behind both GoBGP, the table for people. Its peers, also in events,
+// Speaker is a guard, the engine's end of the link to it, through which routes go, and behind both GoBGP, the table for people, which is empty while nobody
+// asks its API; what is called here is no asking. Its peers, also in events,
 // have their real addresses.
 type Speaker struct {
 	*guarded.Speaker
@@ -162,7 +163,7 @@ func (s *Speaker) Sessions() ([]speaker.Session, error) {
 	return list, nil
 }
 
-// Own implements speaker.Speaker: what stands in the table for people, or is still to be filled in; without one, what is announced.
+// Own implements speaker.Speaker: what stands in the table for people, or is still to be filled in; without one, and while nobody asks it, what is announced.
 func (s *Speaker) Own() ([]evpn.RouteKey, error) {
 	if s.mirror == nil {
 		return s.Keys(), nil
@@ -191,7 +192,7 @@ func (s *Speaker) Peers(ctx context.Context) ([]guard.Status, guard.Totals, erro
 	return s.guard.Peers(ctx)
 }
 
-// Stats is a snapshot: routes are those of the link, errors in UPDATEs what GoBGP finds in what the guard has let through.
+// Stats is a snapshot: routes are those of the link, errors in UPDATEs what GoBGP finds in what the guard has let through, while somebody asks it.
 func (s *Speaker) Stats() gobgp.Stats {
 	routes, all := s.Speaker.Stats(), gobgp.Stats{}
 	if s.mirror != nil {
