@@ -11,6 +11,7 @@ import (
 	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/control"
 	"github.com/tns-project/tns/cmd/internal/daemon"
+	"github.com/tns-project/tns/cmd/internal/heap"
 	"github.com/tns-project/tns/cmd/internal/metrics"
 	"github.com/tns-project/tns/cmd/internal/supervisor"
 	"github.com/tns-project/tns/dataplane"
@@ -27,6 +28,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 	if err != nil {
 		return nil, err
 	}
+	keeper := heap.NewKeeper()
 	if limit := c.Engine.MemoryLimit; limit > 0 {
 		debug.SetMemoryLimit(limit / 10 * 9) // collect more eagerly before the supervisor replaces us
 	}
@@ -98,8 +100,9 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		return o, err
 	}
 	parent.AnswerWith(b.mayReload)
-	inputs := nve.Inputs{TES: tesPlane.Inbox(), Fabric: fabric.Inbox(), Results: table.Answers()}
+	inputs := nve.Inputs{TES: heard{tesPlane.Inbox(), keeper.Note}, Fabric: heard{fabric.Inbox(), keeper.Note}, Results: table.Answers()}
 	parts = []daemon.Part{
+		{Name: "memory", Run: keeper.Run},
 		{Name: "store", Run: state.Run},
 		{Name: "forwarding table", Run: table.Run},
 		{Name: "TES plane", Run: tesPlane.Run},

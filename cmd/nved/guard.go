@@ -11,6 +11,7 @@ import (
 
 	"github.com/tns-project/tns/cmd/internal/bgp"
 	"github.com/tns-project/tns/cmd/internal/daemon"
+	"github.com/tns-project/tns/cmd/internal/heap"
 	"github.com/tns-project/tns/cmd/internal/supervisor"
 )
 
@@ -24,7 +25,8 @@ func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]dae
 	if err != nil {
 		return nil, err
 	}
-	var parts []daemon.Part
+	keeper := heap.NewKeeper()
+	parts := []daemon.Part{{Name: "memory", Run: keeper.Run}}
 	for _, p := range []struct {
 		name    string
 		config  bgp.Config
@@ -36,6 +38,7 @@ func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]dae
 				return nil, err
 			}
 		}
+		p.config.Heard = keeper.Note
 		g, err := bgp.NewGuard(p.config, p.meeting.Engine)
 		if err != nil {
 			return nil, fmt.Errorf("the %s: %w", p.name, err)

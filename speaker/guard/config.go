@@ -29,7 +29,8 @@ type Config struct {
 	RenewTime  time.Duration // what a new engine has not announced again by then is withdrawn, 30 s
 	MirrorTime time.Duration // when nothing was said to the engine for that long it is GoBGP's turn, 20 ms
 	Record     Record
-	Log        *logrus.Entry // nil: no log
+	Heard      func(updates int) // of peers, and routes of the engine, when they have come; it does not wait. nil: nobody wants to know
+	Log        *logrus.Entry     // nil: no log
 }
 
 // Engine is where the BGP speaker listens that is the table for people, and which addresses the peers have there.

@@ -292,6 +292,13 @@ func (g *Guard) drop(p *peer) {
 	p.stop()
 }
 
+// heard tells who wants to know that there is work.
+func (g *Guard) heard(updates int) {
+	if g.config.Heard != nil {
+		g.config.Heard(updates)
+	}
+}
+
 // all is the peers, by address.
 func (g *Guard) all() []*peer {
 	g.mu.Lock()

@@ -156,6 +156,7 @@ func (g *Guard) announce(l *engineLink, changes []wire.Change) bool {
 	if g.engine.Load() != l {
 		return false
 	}
+	g.heard(len(changes))
 	g.distributor.apply(changes)
 	g.distributor.deliver()
 	return true

@@ -210,6 +210,16 @@ func (p *peer) handle(h happening) {
 	}
 }
 
+// updatesIn is how many of the messages are about routes.
+func updatesIn(messages [][]byte) (n int) {
+	for _, msg := range messages {
+		if t := wire.TypeOf(msg); t == wire.TypeUpdate || t == wire.TypeRouteRefresh {
+			n++
+		}
+	}
+	return n
+}
+
 // chunk takes what a connection said.
 func (p *peer) chunk(m *machine, c chunk) {
 	if c.err != nil {
@@ -229,6 +239,7 @@ func (p *peer) chunk(m *machine, c chunk) {
 	}
 	c.from.waiting = true
 	p.read = c.at
+	p.guard.heard(updatesIn(c.messages))
 	for _, msg := range c.messages {
 		if m.conn != c.from {
 			return // a message before ended it

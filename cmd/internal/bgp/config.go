@@ -27,11 +27,12 @@ type Config struct {
 	NextHop      netip.Addr         // of routes that people add through GoBGP's API without one
 	API          string             // of GoBGP, as gobgp.Config has it; none: there is no GoBGP, as nobody can ask it
 	APIWrite     bool
-	IdleTime     time.Duration // when nobody has asked GoBGP for so long it is emptied; 0: as gobgp.Config has it
-	Inner        netip.Prefix  // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
-	Learns       bool          // what is to be announced is known later, and Whole is called then; else all of it is there at Open
-	RenewTime    time.Duration // when it ends in any case; 0: as guard.Config has it
-	Record       string        // directory of the peers' messages; none if empty
+	IdleTime     time.Duration     // when nobody has asked GoBGP for so long it is emptied; 0: as gobgp.Config has it
+	Inner        netip.Prefix      // in 127.0.0.0/8: where the guard and the engine meet; the speakers of one daemon have different ones
+	Learns       bool              // what is to be announced is known later, and Whole is called then; else all of it is there at Open
+	RenewTime    time.Duration     // when it ends in any case; 0: as guard.Config has it
+	Record       string            // directory of the peers' messages; none if empty
+	Heard        func(updates int) // as guard.Config has it
 	Log          *logrus.Entry
 }
 
@@ -68,7 +69,7 @@ func (c Config) guard(at guard.Engine) guard.Config {
 	at.OnDemand = true
 	return guard.Config{
 		AS: c.AS, RouterID: c.RouterID, Listen: c.Listen, Peers: c.Peers, MaxDynamic: c.MaxDynamic, Families: families, Memberships: c.RouteTargets,
-		Engine: at, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Log: c.Log.WithField("part", "guard"),
+		Engine: at, RenewTime: c.RenewTime, Record: guard.Record{Directory: c.Record}, Heard: c.Heard, Log: c.Log.WithField("part", "guard"),
 	}
 }
 
