@@ -49,6 +49,8 @@ func cli(t testing.TB, target string, args ...string) (string, error) {
 	return out.String(), err
 }
 
+// client is one in this process. No test of the API is in parallel: a GoBGP that has one sets a variable of the gRPC library when it is made, which the client
+// of another test would read meanwhile.
 func client(t testing.TB, target string) api.GobgpApiClient {
 	t.Helper()
 	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -111,7 +113,6 @@ func TestStockCommandReadsAndIsRefusedWrites(t *testing.T) {
 
 // What is refused whether or not the API may write, and never ends the process.
 func TestAPIRefusesWhatWouldBreakTheDaemon(t *testing.T) {
-	t.Parallel()
 	for _, write := range []bool{false, true} {
 		a := address()
 		c, target := withAPI(t, speakerOn(a))
@@ -177,7 +178,6 @@ func TestAPIRefusesWhatWouldBreakTheDaemon(t *testing.T) {
 
 // A writer may reset a session, which comes back, but not leave it down.
 func TestAPIWriteLeavesSessionsUp(t *testing.T) {
-	t.Parallel()
 	a, b := address(), address()
 	c, target := withAPI(t, speakerOn(a))
 	c.APIWrite = true
@@ -236,7 +236,6 @@ func mustAny(m proto.Message) *anypb.Any {
 
 // A writer's garbage breaks nothing, and does not change what we announce.
 func TestAPIWriteOfGarbage(t *testing.T) {
-	t.Parallel()
 	a, b := address(), address()
 	c, target := withAPI(t, speakerOn(a))
 	c.APIWrite = true
@@ -294,7 +293,6 @@ func TestAPIWriteOfGarbage(t *testing.T) {
 
 // What someone else deletes is signalled and put back with the content it had.
 func TestDeletedByHandIsRestored(t *testing.T) {
-	t.Parallel()
 	a, b := address(), address()
 	c, target := withAPI(t, speakerOn(a))
 	c.APIWrite = true
@@ -349,7 +347,6 @@ func TestDeletedByHandIsRestored(t *testing.T) {
 }
 
 func TestAPISocketIsOursAlone(t *testing.T) {
-	t.Parallel()
 	c, target := withAPI(t, activeFrom(address()))
 	socket := strings.TrimPrefix(target, "unix://")
 	// A dead process left its socket.
@@ -382,7 +379,6 @@ func TestAPISocketIsOursAlone(t *testing.T) {
 }
 
 func TestAPIDirectoryIsMade(t *testing.T) {
-	t.Parallel()
 	c, target := withAPI(t, activeFrom(address()))
 	start(t, c)
 	info, err := os.Stat(filepath.Dir(strings.TrimPrefix(target, "unix://")))
@@ -393,7 +389,6 @@ func TestAPIDirectoryIsMade(t *testing.T) {
 }
 
 func TestAPIOnLoopback(t *testing.T) {
-	t.Parallel()
 	a := address()
 	c := activeFrom(a)
 	c.API = net.JoinHostPort(a.String(), "50051")
@@ -410,7 +405,6 @@ func TestAPIOnLoopback(t *testing.T) {
 
 // A watcher sees what is announced, as `gobgp monitor global rib -a evpn` does.
 func TestAPIWatch(t *testing.T) {
-	t.Parallel()
 	c, target := withAPI(t, activeFrom(address()))
 	s := start(t, c)
 	stream, err := client(t, target).WatchEvent(t.Context(), &api.WatchEventRequest{Table: &api.WatchEventRequest_Table{
