@@ -43,6 +43,7 @@ func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]dae
 		if err != nil {
 			return nil, fmt.Errorf("the %s: %w", p.name, err)
 		}
+		keeper.Before(g.Shrink)
 		socket, err := net.FileListener(parent.File(p.file))
 		if err != nil {
 			return nil, fmt.Errorf("the %s: take over the control socket: %w", p.name, err)

@@ -28,6 +28,7 @@ type Keeper struct {
 	noted atomic.Int64  // events since the last rest
 	wake  chan struct{} // capacity 1: work, or a flood, has begun
 
+	before []func() // giving back
 	read   func() figures
 	free   func() // collects, and gives back all that is free
 	advise func(huge bool) error
@@ -38,6 +39,9 @@ type Keeper struct {
 func NewKeeper() *Keeper {
 	return &Keeper{wake: make(chan struct{}, 1), read: read, free: debug.FreeOSMemory, advise: allow, huge: true}
 }
+
+// Before has a function called before anything is given back, which lets go of memory that is only kept to be used again. Run has not begun.
+func (k *Keeper) Before(letGo func()) { k.before = append(k.before, letGo) }
 
 // Note says that so many events have come. It does not wait.
 func (k *Keeper) Note(events int) {
@@ -89,6 +93,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 		default:
 			if now.worth(noted >= flood) {
 				began := time.Now()
+				for _, letGo := range k.before {
+					letGo()
+				}
 				k.free()
 				allowed = time.Now().Add(leisure * time.Since(began))
 			}

@@ -19,6 +19,7 @@ type watched struct {
 	is   figures
 	took time.Duration // giving back
 	did  []string
+	let  int // Before was heeded so often
 }
 
 // watch runs a keeper in a bubble of package synctest until the test ends.
@@ -38,6 +39,7 @@ func watch(t *testing.T) *watched {
 		time.Sleep(took)
 	}
 	w.advise = func(huge bool) error { w.say(fmt.Sprint("huge ", huge)); return nil }
+	w.Before(func() { w.let++ })
 	ctx, cancel := context.WithCancel(context.Background())
 	go w.Run(ctx)
 	t.Cleanup(cancel)
@@ -83,6 +85,9 @@ func TestRestAfterTheStart(t *testing.T) {
 		w.litter(0)
 		w.pass(t, Still-time.Millisecond)
 		w.pass(t, time.Second, "200ms: free", "200ms: huge false")
+		if w.let != 1 {
+			t.Errorf("others were asked %d times to let go of what they had, want 1", w.let)
+		}
 		w.pass(t, time.Hour)
 	})
 }
