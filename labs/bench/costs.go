@@ -72,6 +72,20 @@ func (w *World) quiet(ctx context.Context, atMost time.Duration) (now costs, err
 	}
 }
 
+// restTime is how long processes that are quiet are left alone until they have given back what memory they do not need.
+const restTime = 5 * time.Second
+
+// rested waits until processes are quiet, and restTime more.
+func (w *World) rested(ctx context.Context, atMost time.Duration) (costs, error) {
+	if _, err := w.quiet(ctx, atMost); err != nil {
+		return nil, err
+	}
+	if err := waitFor(ctx, restTime); err != nil {
+		return nil, err
+	}
+	return w.costs()
+}
+
 // waitFor lets time pass.
 func waitFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -14,7 +14,7 @@ var offeredMeasure = measure{report.Measure{
 	Letter: "h",
 	Title:  "Associations into one edge",
 	How: `TESs, each with its session, on which it asks for the responses to it (RFC 4684) as tesd does, offer VMs to one edge, all at once: each VM one MAC and one IPv4 address, so two routes, and two answers. From before the first octet to the last SUCCESS. CPU time and memory,
-by which the resident set of each process has grown, are taken when all processes have nothing to do any more (as in b). "GoBGP" is the same UPDATEs, octet by octet, from one session through a route reflector made of GoBGP v3 (labs/reflector) to one other session, until the last has arrived there: one sender and
+by which the resident set of each process has grown, are taken when all processes have had nothing to do (as in b) for 5 s more, before and after. "GoBGP" is the same UPDATEs, octet by octet, from one session through a route reflector made of GoBGP v3 (labs/reflector) to one other session, until the last has arrived there: one sender and
 one receiver is the best that it can do, as its costs grow with each of its peers.`,
 }, (*Bench).offered}
 
@@ -59,7 +59,7 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 	}
 	defer crowd.close()
 	octets := crowd.requests(w.vms(c.size), bgp.Associate, true)
-	before, err := w.quiet(ctx, atMost(c.size))
+	before, err := w.rested(ctx, atMost(c.size))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 		crowd.close() // what is not sent yet never may be
 		return errors.Join(err, sent(), stop())
 	}
-	after, err := w.quiet(ctx, atMost(c.size))
+	after, err := w.rested(ctx, atMost(c.size))
 	if err = errors.Join(err, sent(), stop()); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (b *Bench) moved(ctx context.Context, w *World, c cell) error {
 	defer sender.Close()
 	one := &crowd{world: w, sessions: []*bgp.Session{sender}, changed: make(chan struct{}, 1)}
 	octets := one.requests(w.vms(c.size), bgp.Associate, true)
-	before, err := w.quiet(ctx, atMost(c.size))
+	before, err := w.rested(ctx, atMost(c.size))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (b *Bench) moved(ctx context.Context, w *World, c cell) error {
 	}
 	select {
 	case at := <-done:
-		after, err := w.quiet(ctx, atMost(c.size))
+		after, err := w.rested(ctx, atMost(c.size))
 		if err != nil {
 			return err
 		}

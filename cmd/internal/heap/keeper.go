@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// Still is how long nothing has to happen until a process is at rest; it is seen within as much again.
-	Still = 200 * time.Millisecond
+	// Still is how long nothing has to happen until a process is at rest; it is seen within as much again. A flood that follows at once, as when what came
+	// together goes together, finds the memory of the one before.
+	Still = 2 * time.Second
 
 	// flood is so many events without a rest between them.
 	flood = 256
@@ -20,7 +21,7 @@ const (
 	// calm is what may be allocated, in octets, in the time of Still by a process at rest. What allocates more is work that nobody notes, such as what a flood
 	// leaves to be done behind: it is waited for, but not longer than so many times of Still, and its garbage is looked at, too.
 	calm     = leastGain
-	patience = 25
+	patience = 5
 )
 
 // Keeper watches one process. Note is safe for concurrent use.
