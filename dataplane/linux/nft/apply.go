@@ -30,7 +30,7 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 	devices := make(map[string]bool)
 	for _, p := range set {
 		h := t.state.vm(p.VM)
-		wanted := map[element]bool{}
+		var wanted []element
 		if p.InForce {
 			wanted = p.elements()
 		}
@@ -38,24 +38,18 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 			continue
 		} else if !whole {
 			removeChains = append(removeChains, h.chains...)
-			removeElements = append(removeElements, slices.Collect(maps.Keys(h.elements))...)
-			h.chains, h.elements = nil, make(map[element]bool)
-			for _, c := range p.chains() {
-				addChains = append(addChains, c)
-				h.chains = append(h.chains, c.name)
+			removeElements = append(removeElements, h.elements...)
+			chains := p.chains()
+			h.chains, h.elements = make([]string, len(chains)), nil
+			for i, c := range chains {
+				h.chains[i] = c.name
 			}
+			addChains = append(addChains, chains...)
 			slices.Sort(h.chains)
 		}
-		for e := range h.elements {
-			if !wanted[e] {
-				removeElements = append(removeElements, e)
-			}
-		}
-		for e := range wanted {
-			if !h.elements[e] {
-				addElements = append(addElements, e)
-			}
-		}
+		h.name(wanted)
+		removeElements = appendOthers(removeElements, h.elements, wanted)
+		addElements = appendOthers(addElements, wanted, h.elements)
 		h.Digest, h.InForce, h.Terms, h.elements = p.Digest, p.InForce, p.terms(), wanted
 		devices[p.Device] = true
 	}
@@ -65,7 +59,7 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 			continue
 		}
 		removeChains = append(removeChains, h.chains...)
-		removeElements = append(removeElements, slices.Collect(maps.Keys(h.elements))...)
+		removeElements = append(removeElements, h.elements...)
 		delete(t.state.vms, vm)
 		devices[vm.Device] = true
 	}
@@ -79,7 +73,7 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 	tx.removeChains(removeChains)
 	for _, c := range addChains {
 		tx.begin().addChain(c.name)
-		t.state.chains[c.name] = chainState{noPolicy, tx.prepare(c.name, c.lines)}
+		tx.prepare(c.name, c.lines)
 	}
 	tx.addElements(addElements)
 	for _, f := range second {
@@ -98,7 +92,6 @@ func (tx *transaction) removeChains(names []string) {
 	})
 	for _, name := range names {
 		tx.begin().delChain(name)
-		delete(tx.state.chains, name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -114,28 +115,57 @@ func restricts(d dataplane.Direction) bool {
 // element is one of a set, or of a map when it has a chain.
 type element struct{ set, key, chain string }
 
-// elements are what makes the policy in force.
-func (p Policy) elements() map[element]bool {
-	all := map[element]bool{{p.Device + "/" + fromPart, string(p.MAC[:]), p.chain(fromPart)}: true}
+func (e element) compare(o element) int {
+	return cmp.Or(strings.Compare(e.set, o.set), strings.Compare(e.key, o.key), strings.Compare(e.chain, o.chain))
+}
+
+// sorted is the elements in their order, each once, in no more memory than that takes.
+func sorted(all []element) []element {
+	slices.SortFunc(all, element.compare)
+	return slices.Clip(slices.Compact(all))
+}
+
+// appendOthers adds to list what is in all, but not in but; both are sorted.
+func appendOthers(list, all, but []element) []element {
+	for _, e := range all {
+		if _, in := slices.BinarySearchFunc(but, e, element.compare); !in {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// elements are what makes the policy in force, sorted.
+func (p Policy) elements() []element {
+	all := make([]element, 1, 2+2*len(p.Policy.Sources))
+	all[0] = element{p.Device + "/" + fromPart, string(p.MAC[:]), p.chain(fromPart)}
 	if p.egress() {
-		all[element{p.Device + "/" + toPart, string(p.MAC[:]), p.chain(toPart)}] = true
+		all = append(all, element{p.Device + "/" + toPart, string(p.MAC[:]), p.chain(toPart)})
 	}
 	for _, a := range p.Policy.Sources {
 		bound, addr := bound4Set, addr4Set
 		if a.Is6() {
 			bound, addr = bound6Set, addr6Set
 		}
-		all[element{bound, string(vmKey(p.VM)), ""}] = true
-		all[element{addr, string(append(vmKey(p.VM), a.AsSlice()...)), ""}] = true
+		all = append(all, element{bound, string(vmKey(p.VM)), ""}, element{addr, string(append(vmKey(p.VM), a.AsSlice()...)), ""})
 	}
-	return all
+	return sorted(all)
 }
 
 // held is what the kernel holds of a VM's policies.
 type held struct {
 	Held
-	chains   []string // all of the VM's, of whatever digest
-	elements map[element]bool
+	chains   []string  // all of the VM's, of whatever digest, sorted
+	elements []element // sorted
+}
+
+// name has elements name their chains by the texts that are held already.
+func (h *held) name(elements []element) {
+	for i := range elements {
+		if at, ok := slices.BinarySearch(h.chains, elements[i].chain); ok {
+			elements[i].chain = h.chains[at]
+		}
+	}
 }
 
 // acl is the chain that decides of frames for all VMs of the port, if the policy is in force and has one.
@@ -177,28 +207,22 @@ func (h *held) judge(comments map[string][]string) {
 		h.Digest = digest
 		return
 	}
-	want := map[element]bool{{h.Device + "/" + fromPart, string(h.MAC[:]), from}: true}
+	want := []element{{h.Device + "/" + fromPart, string(h.MAC[:]), from}}
 	if has(to) {
-		want[element{h.Device + "/" + toPart, string(h.MAC[:]), to}] = true
+		want = append(want, element{h.Device + "/" + toPart, string(h.MAC[:]), to})
 	}
 	var sources []netip.Addr
-	for e := range h.elements {
+	for _, e := range h.elements {
 		if e.chain != "" || e.set != addr4Set && e.set != addr6Set {
 			continue
 		}
 		a, _ := netip.AddrFromSlice([]byte(strings.TrimPrefix(e.key, string(vmKey(h.VM)))))
 		sources = append(sources, a)
-		want[e] = true
-		want[element{map[string]string{addr4Set: bound4Set, addr6Set: bound6Set}[e.set], string(vmKey(h.VM)), ""}] = true
+		want = append(want, e, element{map[string]string{addr4Set: bound4Set, addr6Set: bound6Set}[e.set], string(vmKey(h.VM)), ""})
 	}
 	slices.SortFunc(sources, netip.Addr.Compare)
-	if addresses(sources) != h.Terms.Sources || len(want) != len(h.elements) {
+	if addresses(sources) != h.Terms.Sources || !slices.Equal(sorted(want), h.elements) {
 		return
-	}
-	for e := range want {
-		if !h.elements[e] {
-			return
-		}
 	}
 	h.Digest, h.InForce = digest, true
 }

@@ -20,7 +20,7 @@ type state struct {
 	known      bool // nobody has changed anything since it was read, but for what we have
 	generation uint32
 
-	chains  map[string]chainState
+	chains  map[string]chainState             // but for those of VMs
 	sets    map[string]map[string]string      // shared sets and the ports' maps: by key, the chain of a map
 	members map[string]map[dataplane.MAC]bool // active sources by device
 	vms     map[VM]*held                      // who has chains or elements
@@ -98,6 +98,8 @@ func (t *Table) read() (state, error) {
 	}
 	for _, h := range s.vms {
 		slices.Sort(h.chains)
+		h.elements = sorted(h.elements)
+		h.name(h.elements)
 		h.judge(comments)
 	}
 	return s, nil
@@ -118,22 +120,26 @@ func (t *Table) readChains(s *state) (map[string][]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the rules of nftables chain %s: %w", c.Name, err)
 		}
+		says, whole := intact(rules)
+		if whole {
+			comments[c.Name] = says
+		}
+		if vm, _, _, ok := parseVMChain(c.Name); ok {
+			h := s.vm(vm)
+			h.chains = append(h.chains, c.Name)
+			continue
+		}
 		cs := chainState{policy: noPolicy}
 		if c.Policy != nil {
 			cs.policy = *c.Policy
 		}
-		if says, ok := intact(rules); ok {
-			comments[c.Name] = says
+		if whole {
 			for _, r := range rules {
 				comment, _ := userdata.GetString(r.UserData, userdata.TypeComment)
 				cs.labels = append(cs.labels, comment)
 			}
 		}
 		s.chains[c.Name] = cs
-		if vm, _, _, ok := parseVMChain(c.Name); ok {
-			h := s.vm(vm)
-			h.chains = append(h.chains, c.Name)
-		}
 		if device, part, _ := strings.Cut(c.Name, "/"); part == groupPart {
 			s.groups[device] = parseGroup(rules)
 		}
@@ -145,7 +151,7 @@ func (t *Table) readChains(s *state) (map[string][]string, error) {
 func (s *state) vm(vm VM) *held {
 	h := s.vms[vm]
 	if h == nil {
-		h = &held{Held: Held{VM: vm}, elements: make(map[element]bool)}
+		h = &held{Held: Held{VM: vm}}
 		s.vms[vm] = h
 	}
 	return h
@@ -186,7 +192,8 @@ func (t *Table) readSets(s *state) error {
 				vm, _, ok = parseVMKey(e.Key)
 			}
 			if ok {
-				s.vm(vm).elements[n] = true
+				h := s.vm(vm)
+				h.elements = append(h.elements, n)
 			}
 		}
 		s.sets[set.Name] = keys

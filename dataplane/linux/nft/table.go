@@ -250,18 +250,15 @@ func (tx *transaction) removeOthers(ports, bridges []string) {
 		device, _, _ := strings.Cut(name, "/")
 		return device == tableName || slices.Contains(ports, device) || slices.Contains(bridges, name)
 	}
+	var callers, vms []string
 	for vm, h := range tx.state.vms {
 		if !slices.Contains(ports, vm.Device) {
-			tx.removeElements(slices.Collect(maps.Keys(h.elements)))
+			tx.removeElements(h.elements)
+			vms = append(vms, h.chains...)
 		}
 	}
-	var callers, vms []string
 	for name := range tx.state.chains {
-		switch _, _, _, ofVM := parseVMChain(name); {
-		case stays(name):
-		case ofVM:
-			vms = append(vms, name)
-		default:
+		if !stays(name) {
 			callers = append(callers, name)
 		}
 	}
@@ -318,7 +315,7 @@ func (tx *transaction) shareElements(ports []string) {
 	}
 	for vm, h := range tx.state.vms {
 		if len(h.chains) == 0 && len(h.elements) > 0 {
-			remove = append(remove, slices.Collect(maps.Keys(h.elements))...)
+			remove = append(remove, h.elements...)
 			delete(tx.state.vms, vm)
 		}
 	}
