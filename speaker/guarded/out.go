@@ -38,7 +38,7 @@ func (s *Speaker) attach(c net.Conn) *outgoing {
 	o := &outgoing{conn: c, now: nonblock.Of(c), kick: make(chan struct{}, 1), dirty: make(map[evpn.RouteKey]struct{}), credit: burst, said: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k := range s.routes {
+	for k := range s.routes.keys() {
 		o.dirty[k] = struct{}{}
 	}
 	for k := range s.injected {
@@ -180,7 +180,7 @@ func (s *Speaker) next(o *outgoing, spare []byte) []byte {
 
 // update is what is announced of a route; its withdrawal if it is nothing.
 func (s *Speaker) update(k evpn.RouteKey) []byte {
-	if r, ok := s.routes[k]; ok {
+	if r, ok := s.routes.get(k); ok {
 		// What could not be written was refused when it was announced.
 		s.scratch, _ = link.AppendAnnouncement(s.scratch[:0], &r)
 		return s.scratch

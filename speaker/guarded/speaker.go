@@ -47,7 +47,7 @@ type Speaker struct {
 	in       *hearing
 
 	mu       sync.Mutex // of what follows
-	routes   map[evpn.RouteKey]evpn.Route
+	routes   book
 	injected map[evpn.RouteKey][]byte // UPDATEs
 	whole    bool
 	shown    bool      // the table for people is to be told what peers say
@@ -85,7 +85,7 @@ func New(c Config) *Speaker {
 	}
 	s := &Speaker{
 		config: c, queue: speaker.NewQueue(), events: make(chan speaker.Event), read: make(chan struct{}),
-		routes: make(map[evpn.RouteKey]evpn.Route), injected: make(map[evpn.RouteKey][]byte),
+		routes: make(book), injected: make(map[evpn.RouteKey][]byte),
 	}
 	s.wanted = sync.OnceFunc(func() { close(s.read) })
 	s.in = newHearing(s.queue.PutAll, &s.counters, c.EndOfRIBTimeout)
@@ -204,7 +204,7 @@ func (s *Speaker) announce(r evpn.Route) error {
 	if err != nil {
 		return err
 	}
-	s.routes[r.RouteKey] = r
+	s.routes.put(&r)
 	delete(s.injected, r.RouteKey)
 	s.tell(r.RouteKey, update)
 	return nil
@@ -212,18 +212,12 @@ func (s *Speaker) announce(r evpn.Route) error {
 
 // Withdraw implements speaker.Speaker.
 func (s *Speaker) Withdraw(k evpn.RouteKey) error {
-	known, err := s.withdraw(k, s.routesHas)
+	known, err := s.withdraw(k, s.routes.remove)
 	if err == nil && known {
 		s.counters.withdrawn.Add(1)
 		s.config.Changed(k)
 	}
 	return err
-}
-
-func (s *Speaker) routesHas(k evpn.RouteKey) (known bool) {
-	_, known = s.routes[k]
-	delete(s.routes, k)
-	return known
 }
 
 func (s *Speaker) withdraw(k evpn.RouteKey, forget func(evpn.RouteKey) bool) (known bool, err error) {
@@ -246,7 +240,7 @@ func (s *Speaker) withdraw(k evpn.RouteKey, forget func(evpn.RouteKey) bool) (kn
 func (s *Speaker) Inject(k evpn.RouteKey, update []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, own := s.routes[k]; !own {
+	if !s.routes.has(k) {
 		s.injected[k] = update
 		s.tell(k, update)
 	}
@@ -266,8 +260,7 @@ func (s *Speaker) Eject(k evpn.RouteKey) error {
 func (s *Speaker) Route(k evpn.RouteKey) (r evpn.Route, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok = s.routes[k]
-	return r, ok
+	return s.routes.get(k)
 }
 
 // Keys lists what is announced, without what was injected.
@@ -275,7 +268,7 @@ func (s *Speaker) Keys() []evpn.RouteKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keys := make([]evpn.RouteKey, 0, len(s.routes))
-	for k := range s.routes {
+	for k := range s.routes.keys() {
 		keys = append(keys, k)
 	}
 	return keys

@@ -325,10 +325,9 @@ func (tx *transaction) shareElements(ports []string) {
 
 // sourceElements are what an active source needs in the shared sets.
 func sourceElements(s Source) []element {
-	return []element{
-		{ownSet, string(append(vmKey(s), key(s.MAC[:])...)), ""},
-		{spoofedSet, string(vmKey(s)), ""},
-	}
+	port := vmKey(s)
+	own := string(append(port, key(s.MAC[:])...)) // both in one piece of memory
+	return []element{{ownSet, own, ""}, {spoofedSet, own[:len(port)], ""}}
 }
 
 // addElements and removeElements prepare changes of sets and maps.
