@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // profile records where a program of a node spends its time, with perf, if that was asked for, until stop is called. It leaves NAME-self.txt, where the
@@ -30,10 +32,12 @@ func (b *Bench) profile(w *World, name, node, program string) (stop func() error
 		}
 		data := filepath.Join(b.dir, name+".perf")
 		c := exec.Command("perf", "record", "-F", "499", "-g", "-o", data, "-p", strconv.Itoa(p.ID))
-		if err := c.Start(); err != nil {
+		end, err := startRecording(c)
+		if err != nil {
 			return nil, fmt.Errorf("profile %s: %w", program, err)
 		}
 		return func() error {
+			defer end()
 			if err := c.Process.Signal(syscall.SIGINT); err != nil {
 				return fmt.Errorf("profile %s: %w", program, err)
 			}
@@ -45,6 +49,37 @@ func (b *Bench) profile(w *World, name, node, program string) (stop func() error
 		}, nil
 	}
 	return nil, fmt.Errorf("profile %s on %s: it does not run", program, node)
+}
+
+// startRecording starts perf and returns once it records: it begins without, and acknowledges that it was told to. It goes on listening until end.
+func startRecording(c *exec.Cmd) (end func(), err error) {
+	told, tell, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer told.Close()
+	answer, answering, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, tell.Close())
+	}
+	defer answering.Close()
+	end = func() { tell.Close(); answer.Close() }
+	c.ExtraFiles = []*os.File{told, answering} // 3 and 4
+	c.Args = append(c.Args, "--delay", "-1", "--control", "fd:3,4")
+	if err := c.Start(); err != nil {
+		end()
+		return nil, err
+	}
+	_, err = tell.WriteString("enable\n")
+	err = errors.Join(err, answer.SetReadDeadline(time.Now().Add(patience)))
+	if err == nil {
+		_, err = bufio.NewReader(answer).ReadString('\n')
+	}
+	if err != nil {
+		end()
+		err = errors.Join(err, c.Process.Kill(), c.Wait())
+	}
+	return end, err
 }
 
 // profileLines is how much of a profile is kept.
