@@ -21,7 +21,7 @@ type state struct {
 	generation uint32
 
 	chains  map[string]chainState             // but for those of VMs
-	sets    map[string]map[string]string      // shared sets and the ports' maps: by key, the chain of a map
+	sets    map[string]map[string]struct{}    // shared sets and the ports' maps: the keys
 	members map[string]map[dataplane.MAC]bool // active sources by device
 	vms     map[VM]*held                      // who has chains or elements
 	groups  map[string]*group                 // by device; nil: to be read
@@ -79,7 +79,7 @@ func (t *Table) refresh() error {
 
 func (t *Table) read() (state, error) {
 	s := state{
-		chains: make(map[string]chainState), sets: make(map[string]map[string]string),
+		chains: make(map[string]chainState), sets: make(map[string]map[string]struct{}),
 		members: make(map[string]map[dataplane.MAC]bool), vms: make(map[VM]*held), groups: make(map[string]*group),
 	}
 	tables, err := t.conn.read.ListTablesOfFamily(nftables.TableFamilyNetdev)
@@ -176,13 +176,13 @@ func (t *Table) readSets(s *state) error {
 			s.members[set.Name] = macs
 			continue
 		}
-		keys := make(map[string]string, len(elements))
+		keys := make(map[string]struct{}, len(elements))
 		for _, e := range elements {
 			n := element{set.Name, string(e.Key), ""}
 			if set.IsMap {
 				n.chain = verdictChain(e.Val)
 			}
-			keys[n.key] = n.chain
+			keys[n.key] = struct{}{}
 			var vm VM
 			var ok bool
 			switch {

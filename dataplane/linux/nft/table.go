@@ -134,7 +134,7 @@ func (tx *transaction) foundation() {
 	for _, s := range sharedSets {
 		if tx.state.sets[s.Name] == nil {
 			tx.fail(tx.begin().AddSet(s, nil))
-			tx.state.sets[s.Name] = map[string]string{}
+			tx.state.sets[s.Name] = map[string]struct{}{}
 		}
 	}
 	for _, c := range shared() {
@@ -221,7 +221,7 @@ func (tx *transaction) verdictMap(device, part string) error {
 	if err := tx.begin().AddSet(m, nil); err != nil {
 		return fmt.Errorf("make nftables map %s: %w", m.Name, err)
 	}
-	tx.state.sets[m.Name] = map[string]string{}
+	tx.state.sets[m.Name] = map[string]struct{}{}
 	return nil
 }
 
@@ -338,7 +338,7 @@ func (tx *transaction) addElements(list []element) {
 	tx.begin().changeElements(unix.NFT_MSG_NEWSETELEM, list)
 	for _, e := range list {
 		if tx.state.sets[e.set] != nil {
-			tx.state.sets[e.set][e.key] = e.chain
+			tx.state.sets[e.set][e.key] = struct{}{}
 		}
 	}
 }
