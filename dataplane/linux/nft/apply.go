@@ -17,7 +17,7 @@ func (t *Table) Apply(set []Policy, del []VM) error {
 	tx := transaction{Table: t}
 	for _, p := range set {
 		if t.state.members[p.Device] == nil {
-			return fmt.Errorf("nftables table %s has nothing for port %s", tableName, p.Device)
+			return tx.forget(fmt.Errorf("nftables table %s has nothing for port %s", tableName, p.Device))
 		}
 		if p.egress() {
 			tx.fail(tx.egress(p.Device))
