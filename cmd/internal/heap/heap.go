@@ -17,6 +17,7 @@
 package heap
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -28,6 +29,9 @@ import (
 const (
 	share = 16      // of the machine's memory, which the heap can grow into
 	most  = 1 << 30 // octets; the runtime keeps a thousandth of it as a table of pages
+
+	// spare is what there has to be of addresses besides: the runtime takes them by 64 MiB, and as much again to find a place that begins at a multiple of that.
+	spare = 2 << 26
 )
 
 // PreferHuge asks for huge pages, once a process, before much is allocated. The error tells that there are none, and why; the process goes on as well as before.
@@ -44,16 +48,23 @@ var PreferHuge = sync.OnceValue(func() error {
 
 // ahead has the next so many octets that the heap grows into be huge pages when they are touched: it allocates and gives back all of them, untouched.
 func ahead(octets uint64) error {
-	// What the runtime is refused ends the process.
-	trial, err := unix.Mmap(-1, 0, int(octets), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-	if err != nil {
-		return fmt.Errorf("map %d octets ahead: %w", octets, err)
-	}
-	if err := unix.Munmap(trial); err != nil {
-		return fmt.Errorf("unmap %d octets: %w", octets, err)
+	if err := try(int(octets)); err != nil {
+		return err
 	}
 	defer debug.FreeOSMemory() // the runtime shall not count them as used
 	return advise(int(octets))
+}
+
+// try maps as much as the runtime may, and takes it away again: what the runtime is refused ends the process.
+func try(octets int) (err error) {
+	for _, m := range []struct{ octets, may int }{{octets, unix.PROT_READ | unix.PROT_WRITE}, {spare, unix.PROT_NONE}} {
+		trial, refused := unix.Mmap(-1, 0, m.octets, m.may, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if refused != nil {
+			return fmt.Errorf("map %d octets ahead: %w", m.octets, refused)
+		}
+		defer func() { err = errors.Join(err, unix.Munmap(trial)) }()
+	}
+	return nil
 }
 
 // reserved is what advise has asked for.
