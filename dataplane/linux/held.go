@@ -31,9 +31,12 @@ type macSlot struct {
 
 // macPlace is what the two tables hold of a MAC. Neither it nor macSlot has a pointer, so that the collector passes over all of them.
 type macPlace struct {
-	port int32   // the bridge's: a port or the VXLAN device; 0: none
+	port int32   // the bridge's: a port or the VXLAN device; 0: none; doubtful
 	vtep address // the VXLAN device's; zero: none
 }
+
+// doubtful is that the kernel refused a part of what was to be there: it may have that, what was there before, or neither.
+const doubtful int32 = -1
 
 // address is a netip.Addr as 16 octets; zero: none.
 type address [16]byte
@@ -107,6 +110,17 @@ func (h *held) drop(n *network, e neigh) {
 		if e.flags&netlink.NTF_MASTER != 0 {
 			h.port(n.macSlot(e.mac), 0)
 		}
+	}
+}
+
+// doubt notes that the kernel has refused an entry. Where nothing is to be there any more, that stands: what deletes it comes later.
+func (h *held) doubt(n *network, e neigh) {
+	if e.family != unix.AF_BRIDGE || e.mac == (dataplane.MAC{}) {
+		h.drop(n, e)
+		return
+	}
+	if at := n.macSlot(e.mac); h.macs.Get(at) != (macPlace{}) {
+		h.place(at, macPlace{port: doubtful})
 	}
 }
 

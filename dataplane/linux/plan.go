@@ -162,7 +162,7 @@ func (k *Kernel) settle(p *plan, errs []error, lost []int) []int {
 			errs[s.owner] = r.err
 		}
 		if e, ok := parseNeigh(p.messages[i].body); ok && s.network != nil && !s.optional {
-			k.watch.forget(s.network, e)
+			k.watch.doubt(s.network, e)
 		}
 	}
 	return lost
@@ -223,7 +223,7 @@ func (p *plan) setMAC(h *held, owner int, to *place, e *dataplane.Entry) {
 		port := n.ports[e.LocalPort]
 		h.place(at, macPlace{port: int32(port)})
 		p.replace(owner, n, n.inBridge(e.MAC, port))
-		if n.vxlan != 0 && (!h.sure || was.vtep.valid()) {
+		if n.vxlan != 0 && (!h.sure || was.port == doubtful || was.vtep.valid()) {
 			p.remove(h, owner, n, n.inVXLAN(e.MAC, netip.Addr{}))
 			return
 		}
@@ -249,7 +249,7 @@ func (p *plan) unset(h *held, owner int, from *place, key *dataplane.Key) bool {
 	case key.Kind == dataplane.Unicast && n.bridge != 0:
 		at, was := from.at, from.was
 		switch {
-		case !h.sure || was.port == 0:
+		case !h.sure || was.port == 0 || was.port == doubtful:
 			return false
 		case was.port == int32(n.vxlan) && was.vtep.valid():
 			h.place(at, macPlace{})

@@ -161,3 +161,33 @@ func TestStreamAsksFirst(t *testing.T) {
 	}
 	listed(t, k, slices.Concat(behind(all[:5], "192.0.2.3"), all[batch:]))
 }
+
+// What the kernel refuses says nothing of what it has: that may be what was there before, or what was asked for since. Whatever it is goes when the MAC comes here.
+func TestNothingIsLeftOfWhatWasRefused(t *testing.T) {
+	for name, since := range map[string][]change{
+		"before": {},
+		"since":  {{set: behind(bulk(2), "192.0.2.3")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, k := known(t)
+			all := bulk(2)
+			f := told{changes: slices.Concat([]change{{set: all}, {set: behind(all, "2001:db8::2")}}, since)}
+			f.stream(t, k)
+			for i, errs := range f.errs {
+				for _, err := range errs {
+					if want := i == 1; (err != nil) != want || want && !errors.Is(err, unix.EAFNOSUPPORT) {
+						t.Fatalf("change %d: %v", i, err)
+					}
+				}
+			}
+			here := dataplanetest.Local(10100, all[0].MAC, "blue1")
+			if err := errorIn(k.Apply(t.Context(), []dataplane.Entry{here}, []dataplane.Key{all[1].Key})); err != nil {
+				t.Fatal(err)
+			}
+			if fdb := s.run(t, "bridge fdb show dev vx10100"); hasLine(fdb, all[0].MAC) || hasLine(fdb, all[1].MAC) {
+				t.Errorf("still there: %s", fdb)
+			}
+			listed(t, k, []dataplane.Entry{here})
+		})
+	}
+}

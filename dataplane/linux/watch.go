@@ -295,9 +295,9 @@ func (w *watcher) holds(now held, began uint64) {
 	w.held = now
 }
 
-// forget notes that an entry is not known to be there: the kernel has refused it.
-func (w *watcher) forget(n *network, e neigh) {
+// doubt notes that an entry is not known to be there: the kernel has refused it.
+func (w *watcher) doubt(n *network, e neigh) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.held.drop(n, e)
+	w.held.doubt(n, e)
 }
