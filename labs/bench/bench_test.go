@@ -57,14 +57,14 @@ func TestMeasures(t *testing.T) {
 	for letter, want := range map[string][]string{
 		"a": append(both("add", "delete"), "answered of ours"),
 		"b": append(both("add", "delete", "CPU of the edge that announces", "CPU of the reflector", "CPU of the edge that receives", "peak memory of the edge that receives"),
-			"CPU of the edge that receives: zebra of FRR", "CPU of the edge that receives: guard of ours", "CPU of the edge that announces: engine of ours"),
+			"CPU of the edge that receives: zebra of FRR", "CPU of the edge that receives: guard of ours", "CPU of the edge that announces: engine of ours", "peak memory of the edge that announces: supervisor of ours"),
 		"c": append(both("move"), "move with EMIGRATE of ours"),
 		"d": both("lost beyond the pause", "lost in all"),
 		"e": append(both("first", "cold start", "cold start, CPU", "restart", "restart: missing at the worst"),
 			"restart of the engine of ours", "restart of the engine: missing at the worst of ours"),
 		"f": {"add, first of raw netlink", "add, first of ours", "delete, first of ours", "add of raw netlink", "delete of raw netlink", "add of ours", "delete of ours"},
 		"g": {"add, with TESs of ours", "CPU of the edge, with TESs of ours", "CPU of the idle edge, with TESs of ours", "add, with VNs of ours", "CPU of the edge, with VNs of ours"},
-		"h": {"associations of GoBGP", "associations of ours", "memory: engine of ours", "CPU: guard of ours", "CPU: reflector of GoBGP"},
+		"h": {"associations of GoBGP", "associations of ours", "memory: engine of ours", "memory: supervisor of ours", "CPU: guard of ours", "CPU: reflector of GoBGP"},
 	} {
 		t.Run(letter, func(t *testing.T) {
 			b := tiny(t)
@@ -96,6 +96,14 @@ func TestMeasures(t *testing.T) {
 					if f, ok := found[what]; ok && f.Min < 10 {
 						t.Errorf("%s took %v ms", what, f.Min)
 					}
+				}
+			case "b":
+				whole, parts := found["peak memory of the edge that announces of ours"].P50, 0.0
+				for _, program := range []string{"guard", "engine", "supervisor"} {
+					parts += found["peak memory of the edge that announces: "+program+" of ours"].P50
+				}
+				if whole < 0.99*parts {
+					t.Errorf("the edge has %v MB, its processes %v", whole, parts)
 				}
 			case "e":
 				if got := found["restart: missing at the worst of FRR"].P50; got != 20 {

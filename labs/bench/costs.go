@@ -31,8 +31,10 @@ func (w *World) costs() (costs, error) {
 			switch {
 			case name == "nved" && len(p.Args) > 1 && (p.Args[1] == "engine" || p.Args[1] == "guard"):
 				name = p.Args[1]
-			case name == "cat" || name == "watchfrr" || name == "nved":
-				continue // of the lab's; and the supervisor
+			case name == "nved":
+				name = "supervisor"
+			case name == "cat":
+				continue // of the lab's
 			}
 			for _, n := range []string{name, inAll} {
 				sum := all[[2]string{node, n}]
@@ -119,9 +121,9 @@ var roles = []struct {
 	node, name string
 	programs   []string
 }{
-	{"e1", "the edge that announces", []string{"bgpd", "zebra", "guard", "engine"}},
+	{"e1", "the edge that announces", []string{"bgpd", "zebra", "guard", "engine", "supervisor"}},
 	{"rr", "the reflector", []string{"bgpd", "reflector"}},
-	{"e2", "the edge that receives", []string{"bgpd", "zebra", "guard", "engine"}},
+	{"e2", "the edge that receives", []string{"bgpd", "zebra", "guard", "engine", "supervisor"}},
 }
 
 // noteCosts notes CPU time and memory since before, for each edge and the reflector, and for each program there.

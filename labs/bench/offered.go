@@ -78,7 +78,7 @@ func (b *Bench) associated(ctx context.Context, w *World, c cell) error {
 		return err
 	}
 	b.note(c, float64(c.size)/last.Sub(began).Seconds())
-	for _, program := range []string{"engine", "guard"} {
+	for _, program := range []string{"engine", "guard", "supervisor"} {
 		b.perVM(c, before, after, "e1", program)
 	}
 	return nil
