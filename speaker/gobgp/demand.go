@@ -19,7 +19,7 @@ import (
 //
 // Asking is what comes through the gRPC API. What the daemon itself looks up (Own, Check, Sessions, Stats) is none.
 type demand struct {
-	turning sync.Mutex // held by who begins or ends it
+	turning chan struct{} // capacity 1: a token of who begins or ends it
 
 	mu     sync.Mutex // of what follows
 	asking int        // requests that are not answered, watches too
@@ -42,8 +42,11 @@ const (
 // asked begins a request: the table has everything when it returns, or ctx has ended, which is an error. done ends the request.
 func (m *Mirror) asked(ctx context.Context) (done func(), err error) {
 	m.begin()
-	m.show()
-	if err := m.await(ctx); err != nil {
+	err = m.show(ctx)
+	if err == nil {
+		err = m.await(ctx)
+	}
+	if err != nil {
 		m.end()
 		return nil, status.FromContextError(err).Err()
 	}
@@ -91,14 +94,19 @@ func (d *demand) stop() {
 	if d.idle != nil {
 		d.idle.Stop()
 	}
+	d.announce()
 }
 
-// show begins to fill the table, unless it is filled.
-func (m *Mirror) show() {
-	m.demand.turning.Lock()
-	defer m.demand.turning.Unlock()
+// show begins to fill the table, unless it is filled. The error is that of ctx.
+func (m *Mirror) show(ctx context.Context) error {
+	select {
+	case m.demand.turning <- struct{}{}:
+		defer func() { <-m.demand.turning }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if m.state() != empty {
-		return
+		return nil
 	}
 	m.resting(false)
 	m.source.Show(true)
@@ -106,13 +114,14 @@ func (m *Mirror) show() {
 	m.list(m.source.Keys())
 	m.demand.setVain(false)
 	m.config.Log.Debug("somebody asks: the table for people is filled")
+	return nil
 }
 
 // hide empties the table. Routes that people have added are what peers were told, and keep it filled.
 func (m *Mirror) hide() {
 	d := &m.demand
-	d.turning.Lock()
-	defer d.turning.Unlock()
+	d.turning <- struct{}{}
+	defer func() { <-d.turning }()
 	if !d.forgotten(m.config.IdleTime) || m.state() == empty {
 		return
 	}
@@ -127,12 +136,31 @@ func (m *Mirror) hide() {
 	m.resting(true)
 	m.source.Show(false)
 	m.ignore()
+	m.gone()
 	m.filling.Lock() // what is being filled in has been
 	defer m.filling.Unlock()
 	if err := m.table.clear(); err != nil {
 		m.config.Log.WithError(err).Warn("empty the table for people")
 	}
 	m.config.Log.Debug("nobody asks any more: the table for people is empty")
+}
+
+// gone waits until the sessions with GoBGP have ended, so that nobody who asks next takes one of before for whole that is about to end. It is in vain where
+// the guard does not end them, and over after Config.Patience.
+func (m *Mirror) gone() {
+	limit := time.NewTimer(m.config.Patience)
+	defer limit.Stop()
+	for {
+		moved := m.demand.news()
+		if !m.watch.anyUp() || m.demand.isOver() {
+			return
+		}
+		select {
+		case <-moved:
+		case <-limit.C:
+			return
+		}
+	}
 }
 
 // resting has what GoBGP logs of its sessions be of no interest, or be.
@@ -162,8 +190,9 @@ func (m *Mirror) await(ctx context.Context) error {
 	}
 	tick := time.NewTicker(awaitPoll)
 	defer tick.Stop()
-	peers, err := m.source.Up(ctx)
-	began, done := time.Now(), m.progress()
+	peers, err := m.up(ctx)
+	began, left, most := time.Now(), len(peers), make(map[netip.Addr]uint64)
+	m.further(peers, most)
 	for {
 		moved := m.demand.news()
 		peers = slices.DeleteFunc(peers, m.told)
@@ -181,17 +210,17 @@ func (m *Mirror) await(ctx context.Context) error {
 			continue
 		case <-tick.C:
 		}
-		if now := m.progress(); now != done {
-			began, done = time.Now(), now
+		if m.further(peers, most) || len(peers) < left {
+			began, left = time.Now(), min(left, len(peers))
 		} else if time.Since(began) >= m.config.Patience && m.demand.setVain(true) {
 			m.config.Log.WithError(err).WithField("peers", peers).Warn("the table for people is not whole: GoBGP does not hear what these peers say")
 		}
 		if err != nil {
-			peers, err = m.source.Up(ctx)
+			peers, err = m.up(ctx)
 			continue
 		}
 		var up []netip.Addr
-		up, err = m.source.Up(ctx)
+		up, err = m.up(ctx)
 		peers = slices.DeleteFunc(peers, func(a netip.Addr) bool { return err == nil && !slices.Contains(up, a) })
 	}
 }
@@ -199,14 +228,27 @@ func (m *Mirror) await(ctx context.Context) error {
 // told reports whether GoBGP has heard all that a peer had said when its session with GoBGP began.
 func (m *Mirror) told(peer netip.Addr) bool { return m.watch.isWhole(m.names.Inner(peer)) }
 
-// progress is what changes as long as GoBGP hears peers: how many are there, and have said how much.
-func (m *Mirror) progress() (p [2]uint64) {
-	sessions, _ := m.Speaker.Sessions() // none is no progress
+// up is Source.Up, and an error where that has no answer for Config.Patience.
+func (m *Mirror) up(ctx context.Context) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.config.Patience)
+	defer cancel()
+	return m.source.Up(ctx)
+}
+
+// further reports whether GoBGP has heard more of one of the peers than ever before, and notes how much that is. What others say, and a session that comes
+// and goes, brings nobody further who waits for these.
+func (m *Mirror) further(peers []netip.Addr, most map[netip.Addr]uint64) (yes bool) {
+	sessions, _ := m.Sessions() // none is no progress
+	heard := make(map[netip.Addr]uint64, len(sessions))
 	for _, s := range sessions {
-		p[0]++
-		p[1] += s.Received + uint64(s.Routes)
+		heard[s.Peer] = 1 + s.Received + uint64(s.Routes)
 	}
-	return p
+	for _, p := range peers {
+		if n := heard[p]; n > most[p] {
+			most[p], yes = n, true
+		}
+	}
+	return yes
 }
 
 // news is closed when a session or End-of-RIB comes or goes from now on.
@@ -223,10 +265,21 @@ func (d *demand) news() <-chan struct{} {
 func (d *demand) stir() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.announce()
+}
+
+// announce is stir; the lock is held.
+func (d *demand) announce() {
 	if d.moved != nil {
 		close(d.moved)
 		d.moved = nil
 	}
+}
+
+func (d *demand) isOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.over
 }
 
 func (d *demand) inVain() bool {

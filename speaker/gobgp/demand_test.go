@@ -24,6 +24,7 @@ type shownSource struct {
 	keys  []evpn.RouteKey
 	up    []netip.Addr
 	err   error
+	deaf  bool // Up has no answer
 }
 
 func (s *shownSource) Show(on bool) {
@@ -38,7 +39,11 @@ func (s *shownSource) Keys() []evpn.RouteKey {
 	return slices.Clone(s.keys)
 }
 
-func (s *shownSource) Up(context.Context) ([]netip.Addr, error) {
+func (s *shownSource) Up(ctx context.Context) ([]netip.Addr, error) {
+	if s.deaf {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.up), s.err
@@ -235,5 +240,80 @@ func TestRequestWaitsForPeers(t *testing.T) {
 		if warned != 1 {
 			t.Errorf("%d lines say so, want one", warned)
 		}
+	})
+}
+
+// Who asks while the sessions of before are about to end waits for those that come after them.
+func TestRequestAfterARestWaitsForSessionsOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s, _ := demanded(t)
+		s.up = []netip.Addr{netip.MustParseAddr("127.64.0.1")}
+		session := func(stands bool) {
+			m.watch.mu.Lock()
+			v := m.watch.peer(s.up[0])
+			v.up, v.ended = stands, stands
+			m.watch.mu.Unlock()
+			m.demand.stir()
+			synctest.Wait()
+		}
+		ask := func() <-chan error {
+			answered := make(chan error, 1)
+			go func() {
+				done, err := m.asked(t.Context())
+				if err == nil {
+					done()
+				}
+				answered <- err
+			}()
+			synctest.Wait()
+			return answered
+		}
+		session(true)
+		if err := <-ask(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(defaultIdleTime)
+		synctest.Wait()
+		if shown := s.was(); !slices.Equal(shown, []bool{true, false}) {
+			t.Fatalf("shown: %v", shown)
+		}
+		answered := ask()
+		session(false)
+		if shown := s.was(); !slices.Equal(shown, []bool{true, false, true}) {
+			t.Errorf("shown: %v", shown)
+		}
+		select {
+		case err := <-answered:
+			t.Fatalf("answered by the session of before, %v", err)
+		default:
+		}
+		session(true)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		// A guard that does not end them keeps nobody waiting for long.
+		time.Sleep(defaultIdleTime)
+		synctest.Wait()
+		answered = ask()
+		time.Sleep(2 * defaultPatience)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		session(false)
+	})
+}
+
+// A guard that does not answer keeps nobody waiting for ever.
+func TestRequestDoesNotWaitForADeafGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s, _ := demanded(t)
+		s.deaf = true
+		ctx, cancel := context.WithTimeout(t.Context(), 5*defaultPatience)
+		defer cancel()
+		done, err := m.asked(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
 	})
 }

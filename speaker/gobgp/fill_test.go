@@ -34,7 +34,9 @@ func TestFillingWaitsForQuiet(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go m.fill(ctx)
-		m.show()
+		if err := m.show(ctx); err != nil {
+			t.Fatal(err)
+		}
 		filled := func() int { return len(m.table.snapshot()) }
 		change := func(n byte) {
 			m.Changed(evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(1, 1), MAC: evpn.MAC{2, 0, 0, 0, 0, n}})

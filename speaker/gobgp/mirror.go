@@ -75,6 +75,7 @@ func NewMirror(c Config, source Source) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{Speaker: s, names: c.Names, source: source, dirty: make(map[evpn.RouteKey]struct{}), kick: make(chan struct{}, 1)}
+	m.demand.turning = make(chan struct{}, 1)
 	s.mirror, s.watch.put = m, func(speaker.Event) { m.demand.stir() }
 	s.table.ejected = func(k evpn.RouteKey) { _ = source.Eject(k) } // what cannot be written was never injected
 	s.watch.came = func(ctx context.Context, inner netip.Addr) {

@@ -28,6 +28,7 @@ type source struct {
 	routes   map[evpn.RouteKey]evpn.Route
 	injected map[evpn.RouteKey][]byte
 	resent   []netip.Addr
+	up       []netip.Addr
 }
 
 func (s *source) Route(k evpn.RouteKey) (r evpn.Route, ok bool) {
@@ -68,7 +69,11 @@ func (s *source) Resend(peer netip.Addr) error {
 
 func (s *source) Show(bool) {}
 
-func (s *source) Up(context.Context) ([]netip.Addr, error) { return nil, nil }
+func (s *source) Up(context.Context) ([]netip.Addr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.up), nil
+}
 
 func (s *source) Quiet() time.Duration {
 	if s.busy.Load() {
@@ -277,6 +282,39 @@ func TestMirrorIsWatched(t *testing.T) {
 	wait(said, macRoute(7).MAC.String())
 	s.announce(macRoute(1))
 	wait(best, macRoute(1).MAC.String())
+}
+
+// A peer that never comes to the table keeps nobody waiting for ever, also while another one says something all the time.
+func TestMirrorDoesNotWaitForOneWhileOthersTalk(t *testing.T) {
+	a, b, nobody := address(), address(), address()
+	c, target := withAPI(t, speakerOn(a))
+	c.Patience = 300 * time.Millisecond
+	c.Peers = append(c.Peers, anyone())
+	s := mirror(t, c)
+	talker := start(t, activeFrom(b, to(b, a)))
+	talker.WaitUp(t, 0, a)
+	s.mu.Lock()
+	s.up = []netip.Addr{b, nobody}
+	s.mu.Unlock()
+	talk, quiet := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for r := macRoute(1); talk.Err() == nil; r.Label++ {
+			if err := talker.Announce(r); err != nil {
+				t.Error(err)
+			}
+			<-tick.C
+		}
+	}()
+	defer func() { quiet(); <-done }()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := client(t, target).GetBgp(ctx, &api.GetBgpRequest{}); err != nil {
+		t.Error(err)
+	}
 }
 
 // What people add is told to the peers, and so is that it is gone, however it goes.

@@ -202,6 +202,18 @@ func (w *watch) isUp(addr netip.Addr) bool {
 	return ok && v.up
 }
 
+// anyUp reports whether a session stands, as far as is still watched.
+func (w *watch) anyUp() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.peers {
+		if v.up {
+			return !w.closed
+		}
+	}
+	return false
+}
+
 // isWhole reports whether a session stands on which End-of-RIB has come.
 func (w *watch) isWhole(addr netip.Addr) bool {
 	w.mu.Lock()

@@ -20,6 +20,9 @@ type source struct {
 // Up implements gobgp.Source.
 func (s source) Up(ctx context.Context) ([]netip.Addr, error) {
 	peers, _, err := s.guard.Peers(ctx)
+	if err == nil {
+		err = ctx.Err() // which makes the list of a guard in this process a part of it
+	}
 	if err != nil {
 		return nil, err
 	}
