@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -35,9 +37,11 @@ var (
 	formatKey = []byte("format")
 	tesKey    = []byte("tes")
 	countKey  = []byte("vms")
+
+	appliedKey = []byte("journal")
 )
 
-// Image is all that the file holds.
+// Image is all that the file and its journal hold.
 type Image struct {
 	VMs       []VM // by VMID
 	Sequences map[evpn.VMID]uint32
@@ -45,14 +49,18 @@ type Image struct {
 	Rebuilt   map[evpn.RouterID]bool
 }
 
-// CorruptError says that a file is there but is not, or not wholly, what this package wrote.
+// CorruptError says that a file, or its journal, is there but is not, or not wholly, what this package wrote.
 type CorruptError struct {
 	Path string
 	Err  error
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("state file %s cannot be read: %v; it is left as it is: restore a copy of it, or move it away, then the VMs are read from the NVE's standing responses (without their policies)", e.Path, e.Err)
+	which, both := "it", "it"
+	if file, ok := strings.CutSuffix(e.Path, journalSuffix); ok {
+		which, both = "it and of "+file, "both"
+	}
+	return fmt.Sprintf("state file %s cannot be read: %v; it is left as it is: restore a copy of %s, or move %s away, then the VMs are read from the NVE's standing responses (without their policies)", e.Path, e.Err, which, both)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
@@ -65,6 +73,19 @@ type DB struct {
 	path  string
 	bolt  *bolt.DB
 	image Image
+
+	applying sync.Mutex // held by who brings bbolt up to date; taken before mu
+
+	mu      sync.Mutex // of all below
+	journal journal
+	pending batch             // what bbolt has not yet
+	numbers map[string]uint16 // of all VNs
+	closed  bool
+	enough  int64 // size of the journal at which its writers wait
+	timer   *time.Timer
+	armed   bool      // the timer runs
+	first   time.Time // when what waits began to
+	newest  time.Time // when the last was written
 }
 
 // Open opens the TES's file, or makes it when there is none, and reads all of it. Errors: *CorruptError, ErrLocked, and what the file
@@ -73,6 +94,9 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(path + journalSuffix); err == nil {
+			return nil, &CorruptError{Path: path + journalSuffix, Err: errors.New("its state file is not there")}
+		}
 		if err := create(path, tes); err != nil {
 			return nil, fmt.Errorf("make state file %s: %w", path, err)
 		}
@@ -86,7 +110,7 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := proof.Close(); err != nil {
+	if err := proof.bolt.Close(); err != nil {
 		return nil, fmt.Errorf("close state file %s: %w", path, err)
 	}
 	db, err := openDB(path, tes, false)
@@ -94,9 +118,14 @@ func Open(path string, tes evpn.RouterID) (*DB, error) {
 		return nil, err
 	}
 	if err := db.bolt.View(checkPages); err != nil {
-		db.Close()
+		db.bolt.Close()
 		return nil, &CorruptError{Path: path, Err: err}
 	}
+	if err := db.journal.open(); err != nil {
+		db.bolt.Close()
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	db.start()
 	return db, nil
 }
 
@@ -132,7 +161,7 @@ func create(path string, tes evpn.RouterID) error {
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return syncFile(filepath.Dir(path))
 }
 
 func fill(path string, tes evpn.RouterID) error {
@@ -156,7 +185,8 @@ func fill(path string, tes evpn.RouterID) error {
 	return errors.Join(err, b.Close())
 }
 
-func syncDirectory(path string) error {
+// syncFile has a file, or a directory, on stable storage.
+func syncFile(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err
@@ -194,12 +224,16 @@ func isSystem(err error) bool {
 // read loads the image and checks it against all that the file says about itself.
 func (db *DB) read(tes evpn.RouterID) error {
 	var owner evpn.RouterID
+	var applied uint64
 	err := guarded(func() error {
 		return db.bolt.View(func(tx *bolt.Tx) (err error) {
 			if err := checkSize(tx, db.path); err != nil {
 				return err
 			}
 			if db.image, owner, err = readImage(tx); err != nil {
+				return err
+			}
+			if applied, err = readApplied(tx.Bucket(metaBucket)); err != nil {
 				return err
 			}
 			return lookUpAll(tx)
@@ -211,7 +245,28 @@ func (db *DB) read(tes evpn.RouterID) error {
 	if owner != tes {
 		return fmt.Errorf("state file %s belongs to TES-ID %v, the configuration says %v: use another file, or that TES-ID", db.path, owner, tes)
 	}
+	if err := db.readJournal(tes, applied); err != nil {
+		return err
+	}
+	if err := db.image.check(); err != nil {
+		return &CorruptError{Path: db.path, Err: err}
+	}
 	return nil
+}
+
+// readJournal puts what the journal holds, and bbolt does not yet, on top of the image. Nothing is written: that works on a full disk, too.
+func (db *DB) readJournal(tes evpn.RouterID, applied uint64) error {
+	j, entries, err := readJournal(db.path+journalSuffix, tes, applied)
+	if err != nil {
+		return err
+	}
+	db.journal, db.pending = j, newBatch()
+	for _, e := range entries {
+		if err := db.pending.replay(e); err != nil {
+			return &CorruptError{Path: j.path, Err: err}
+		}
+	}
+	return db.pending.overlay(&db.image)
 }
 
 // checkSize finds a file that was cut off.
@@ -278,17 +333,22 @@ func readImage(tx *bolt.Tx) (Image, evpn.RouterID, error) {
 	if n := binary.BigEndian.Uint32(count); int(n) != len(im.VMs) {
 		return im, 0, fmt.Errorf("it holds %d VMs of %d", len(im.VMs), n)
 	}
+	return im, evpn.RouterID(binary.BigEndian.Uint32(owner)), nil
+}
+
+// check finds VMs, sequences and numbers that contradict each other.
+func (im *Image) check() error {
 	for _, v := range im.VMs {
 		if last, ok := im.Sequences[v.ID]; !ok || last != v.Request.Sequence {
-			return im, 0, fmt.Errorf("VM %v has sequence %d, the memory of sequences says %d", v.ID, v.Request.Sequence, last)
+			return fmt.Errorf("VM %v has sequence %d, the memory of sequences says %d", v.ID, v.Request.Sequence, last)
 		}
 		for _, r := range v.Standing {
 			if im.Numbers[r.VN] == 0 {
-				return im, 0, fmt.Errorf("VM %v is in VN %q, which has no number", v.ID, r.VN)
+				return fmt.Errorf("VM %v is in VN %q, which has no number", v.ID, r.VN)
 			}
 		}
 	}
-	return im, evpn.RouterID(binary.BigEndian.Uint32(owner)), nil
+	return nil
 }
 
 // Load is what the file held when it was opened.
@@ -300,65 +360,66 @@ func (db *DB) Put(v VM) error {
 	if err != nil {
 		return fmt.Errorf("store VM %v: %w", v.ID, err)
 	}
-	return db.update("store VM "+v.ID.String(), func(tx *bolt.Tx) error {
-		vms := tx.Bucket(vmBucket)
-		if vms.Get(v.ID[:]) == nil {
-			if err := addCount(tx, 1); err != nil {
-				return err
-			}
-		}
-		return errors.Join(vms.Put(v.ID[:], b), tx.Bucket(sequenceBucket).Put(v.ID[:], octets(v.Request.Sequence)))
-	})
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.add(entryPut, v.ID[:], b); err != nil {
+		return fmt.Errorf("store VM %v in %s: %w", v.ID, db.path, err)
+	}
+	db.pending.vms[v.ID], db.pending.sequences[v.ID] = b, v.Request.Sequence
+	return nil
 }
 
 // Forget removes the VM; the memory of its sequence stays.
 func (db *DB) Forget(id evpn.VMID) error {
-	return db.update("forget VM "+id.String(), func(tx *bolt.Tx) error {
-		vms := tx.Bucket(vmBucket)
-		if vms.Get(id[:]) == nil {
-			return nil
-		}
-		return errors.Join(vms.Delete(id[:]), addCount(tx, -1))
-	})
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.add(entryForget, id[:]); err != nil {
+		return fmt.Errorf("forget VM %v in %s: %w", id, db.path, err)
+	}
+	db.pending.vms[id] = nil
+	return nil
 }
 
 // Number is the number of the VN's route distinguisher, allocated the first time that it is asked for.
-func (db *DB) Number(vn string) (n uint16, err error) {
-	err = db.update(fmt.Sprintf("number VN %q", vn), func(tx *bolt.Tx) error {
-		numbers := tx.Bucket(numberBucket)
-		if b := numbers.Get([]byte(vn)); b != nil {
-			n = binary.BigEndian.Uint16(b)
-			return nil
+func (db *DB) Number(vn string) (uint16, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if n := db.numbers[vn]; n != 0 {
+		return n, nil
+	}
+	n, err := db.freeNumber()
+	if err == nil {
+		err = db.add(entryNumber, binary.BigEndian.AppendUint16(nil, n), []byte(vn))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("number VN %q in %s: %w", vn, db.path, err)
+	}
+	db.numbers[vn], db.pending.numbers[vn] = n, n
+	return n, nil
+}
+
+// freeNumber is the lowest number that no VN has.
+func (db *DB) freeNumber() (uint16, error) {
+	taken := map[uint16]bool{}
+	for _, n := range db.numbers {
+		taken[n] = true
+	}
+	for n := uint16(1); n <= maxNumber; n++ {
+		if !taken[n] {
+			return n, nil
 		}
-		taken := map[uint16]bool{}
-		if err := numbers.ForEach(func(_, b []byte) error { taken[binary.BigEndian.Uint16(b)] = true; return nil }); err != nil {
-			return err
-		}
-		for n = 1; taken[n]; n++ {
-			if n == maxNumber {
-				return fmt.Errorf("all %d numbers are taken", maxNumber)
-			}
-		}
-		return numbers.Put([]byte(vn), binary.BigEndian.AppendUint16(nil, n))
-	})
-	return n, err
+	}
+	return 0, fmt.Errorf("all %d numbers are taken", maxNumber)
 }
 
 // SetRebuilt notes that there is nothing (more) to be read from that NVE's standing responses.
 func (db *DB) SetRebuilt(nve evpn.RouterID) error {
-	return db.update("note NVE "+nve.String(), func(tx *bolt.Tx) error {
-		return tx.Bucket(rebuiltBucket).Put(octets(uint32(nve)), []byte{})
-	})
-}
-
-// Close lets go of the file.
-func (db *DB) Close() error { return db.bolt.Close() }
-
-// update runs one durable transaction; a failed one changes nothing.
-func (db *DB) update(what string, f func(*bolt.Tx) error) error {
-	if err := guarded(func() error { return db.bolt.Update(f) }); err != nil {
-		return fmt.Errorf("%s in %s: %w", what, db.path, err)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.add(entryRebuilt, octets(uint32(nve))); err != nil {
+		return fmt.Errorf("note NVE %v in %s: %w", nve, db.path, err)
 	}
+	db.pending.rebuilt[nve] = true
 	return nil
 }
 

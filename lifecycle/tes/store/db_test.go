@@ -71,6 +71,9 @@ func fillVMs(t testing.TB, db *DB, n int) {
 			t.Fatal(err)
 		}
 	}
+	if err := db.apply(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestReopen(t *testing.T) {
@@ -117,7 +120,8 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestNumbersRunOut(t *testing.T) {
-	db := open(t, filepath.Join(t.TempDir(), "tesd.db"))
+	path := filepath.Join(t.TempDir(), "tesd.db")
+	db := open(t, path)
 	err := db.bolt.Update(func(tx *bolt.Tx) error {
 		for n := 1; n <= maxNumber; n++ {
 			if err := tx.Bucket(numberBucket).Put(fmt.Appendf(nil, "vn%05d", n), []byte{byte(n >> 8), byte(n)}); err != nil {
@@ -129,6 +133,8 @@ func TestNumbersRunOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.Close()
+	db = open(t, path)
 	if n, err := db.Number("one more"); err == nil || !strings.Contains(err.Error(), "all 65534 numbers are taken") {
 		t.Errorf("got %d, %v", n, err)
 	}
