@@ -11,9 +11,9 @@ import (
 
 // When what was written to the journal goes into bbolt's file.
 const (
-	quiet   = 100 * time.Millisecond // after the last record …
-	longest = time.Second            // … and this long after the first, whatever comes
-	retry   = time.Second            // after bbolt could not be written
+	quiet   = 30 * time.Millisecond // after the last record …
+	longest = time.Second           // … and this long after the first, whatever comes
+	retry   = time.Second           // after bbolt could not be written
 )
 
 // enough is the size of the journal at which its writers wait until bbolt is up to date: what comes meanwhile would go behind, and the

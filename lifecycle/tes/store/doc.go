@@ -3,7 +3,7 @@
 //
 // It is one bbolt file, and beside it a journal, PATH.journal. Every method that writes appends one record to the journal, and has it on
 // stable storage when it returns without error; when it returns one, both files hold what they held before. bbolt follows behind, in one
-// transaction for all that has gathered: 100 ms after the last record, 1 s after the first at the latest, and when the file is closed or
+// transaction for all that has gathered: 30 ms after the last record, 1 s after the first at the latest, and when the file is closed or
 // has been opened. After a stop the journal holds nothing that bbolt does not; a copy of a file in use needs both, the journal last.
 //
 // A file that cannot be read whole is refused, not repaired: a VM that is lost in silence is worse than a daemon that does not start. The
