@@ -28,6 +28,7 @@ func (s *busySource) Quiet() time.Duration  { return time.Duration(s.quiet.Load(
 func TestFillingWaitsForQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &busySource{}
+		s.quiet.Store(int64(time.Minute))
 		m, err := NewMirror(Config{AS: 65000, RouterID: 0xc0000201, ListenPort: -1}, s)
 		if err != nil {
 			t.Fatal(err)
@@ -41,7 +42,6 @@ func TestFillingWaitsForQuiet(t *testing.T) {
 		change := func(n byte) {
 			m.Changed(evpn.RouteKey{Type: evpn.MACIPAdvertisement, RD: evpn.NewRD(1, 1), MAC: evpn.MAC{2, 0, 0, 0, 0, n}})
 		}
-		s.quiet.Store(int64(time.Minute))
 		change(1)
 		synctest.Wait()
 		if filled() != 1 {
