@@ -29,7 +29,8 @@ type Config struct {
 	EndOfRIBTimeout time.Duration      // an EndOfRIB is implied that long after SessionUp, 30 s
 	Log             *logrus.Entry      // nil: no log
 
-	source Source // of a Mirror
+	source Source        // of a Mirror
+	settle time.Duration // settleTime, unless a test has another
 }
 
 // Peer is a neighbour, or with Dynamic a prefix of neighbours that connect to us.

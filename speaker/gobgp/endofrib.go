@@ -1,6 +1,7 @@
 package gobgp
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -63,7 +64,7 @@ func (s *Speaker) settleEnd(ctx context.Context, addr netip.Addr, epoch uint64) 
 			if !ok {
 				return
 			}
-			if quiet >= settleTime {
+			if quiet >= cmp.Or(s.config.settle, settleTime) {
 				break
 			}
 			select {

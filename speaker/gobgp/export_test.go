@@ -3,6 +3,7 @@ package gobgp
 import (
 	"context"
 	"testing"
+	"time"
 
 	api "github.com/osrg/gobgp/v3/api"
 	gobgplog "github.com/osrg/gobgp/v3/pkg/log"
@@ -25,6 +26,9 @@ func StartPlain(t testing.TB, global *api.Global) *server.BgpServer {
 	}
 	return srv
 }
+
+// Settle has the speaker wait so long for a peer to be quiet: on a busy machine one that has more to say may be for longer than settleTime.
+func (c *Config) Settle(d time.Duration) { c.settle = d }
 
 // Decode is decode.
 var Decode = decode

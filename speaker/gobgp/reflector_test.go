@@ -3,6 +3,7 @@ package gobgp_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +59,7 @@ func TestRouteTargetConstraintThroughAReflector(t *testing.T) {
 	tes, nve, twin := activeFrom(a, to(a, reflector.address)), activeFrom(b, to(b, reflector.address)), activeFrom(c, to(c, reflector.address))
 	tes.RouteTargets = []evpn.RouteTarget{responses}
 	nve.RouteTargets = []evpn.RouteTarget{requests}
+	nve.Settle(5 * time.Second)
 	twin.RouteTargets = []evpn.RouteTarget{requests, responses} // the same memberships as the others
 	sender := start(t, tes)
 	for n := range byte(50) {
