@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker/gobgp"
@@ -17,6 +18,7 @@ type nothing struct{ gobgp.Source }
 
 func (nothing) Route(evpn.RouteKey) (evpn.Route, bool)   { return evpn.Route{}, false }
 func (nothing) Keys() []evpn.RouteKey                    { return nil }
+func (nothing) Quiet() time.Duration                     { return time.Hour }
 func (nothing) Show(bool)                                {}
 func (nothing) Up(context.Context) ([]netip.Addr, error) { return nil, nil }
 
