@@ -49,22 +49,27 @@ func space(t *testing.T) *netns.Namespace {
 	return n
 }
 
-func TestObserver(t *testing.T) {
+// observed is a namespace's observer, a writer, and its VXLAN device.
+func observed(t *testing.T) (o *fdb.Observer, w *fdb.Writer, vx int) {
+	t.Helper()
 	n := space(t)
 	o, err := fdb.Observe(n, "vx")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer o.Close()
-	w, err := fdb.NewWriter(n)
-	if err != nil {
+	t.Cleanup(func() { o.Close() })
+	if w, err = fdb.NewWriter(n); err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
-	vx, err := w.Device("vx")
-	if err != nil {
+	t.Cleanup(func() { w.Close() })
+	if vx, err = w.Device("vx"); err != nil {
 		t.Fatal(err)
 	}
+	return o, w, vx
+}
+
+func TestObserver(t *testing.T) {
+	o, w, vx := observed(t)
 	port, err := w.Device("port")
 	if err != nil {
 		t.Fatal(err)
@@ -141,21 +146,7 @@ func TestObserver(t *testing.T) {
 
 // An observer that has no turn for long still tells when it was: here it is made to wait before it reads what the kernel tells.
 func TestTimesAreTheKernels(t *testing.T) {
-	n := space(t)
-	o, err := fdb.Observe(n, "vx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer o.Close()
-	w, err := fdb.NewWriter(n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	vx, err := w.Device("vx")
-	if err != nil {
-		t.Fatal(err)
-	}
+	o, w, vx := observed(t)
 	vtep := netip.MustParseAddr("192.0.2.2")
 	for i := range byte(3) {
 		e := fdb.Entry{Device: vx, MAC: fdb.MAC{2, 5: i}, VTEP: vtep}

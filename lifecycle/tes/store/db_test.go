@@ -289,10 +289,11 @@ func TestRecordsThatContradict(t *testing.T) {
 	}
 }
 
-// A full disk, of a small tmpfs: writing fails with a clear error, and all that was written before is still there.
-func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
+// smallDisk is a directory of a file system of that size.
+func smallDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Fatalf("mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
@@ -300,6 +301,29 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// fillDisk has a file take every page that is free.
+func fillDisk(t *testing.T, dir string) (ballast string) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// A full disk, of a small tmpfs: writing fails with a clear error, and all that was written before is still there.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, "512k")
 	path := filepath.Join(dir, "tesd.db")
 	db := open(t, path)
 	fillVMs(t, db, 1)
@@ -324,14 +348,7 @@ func TestFullDisk(t *testing.T) {
 
 	// and no new file is left half made
 	other := filepath.Join(dir, "other.db")
-	ballast, err := os.Create(filepath.Join(dir, "ballast"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = ballast.Write(make([]byte, 4096))
-	}
-	ballast.Close()
+	fillDisk(t, dir)
 	if _, err := Open(other, tesID); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("a new file on a full disk: %v, want ENOSPC", err)
 	}

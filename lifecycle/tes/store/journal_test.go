@@ -362,29 +362,15 @@ func TestConcurrentWriters(t *testing.T) {
 
 // On a full disk the file is read with all that its journal holds; bbolt has it once there is space.
 func TestFullDiskOfTheJournal(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Fatalf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t, "1m")
 	path := filepath.Join(dir, "tesd.db")
 	db := open(t, path)
 	fillVMs(t, db, 1)
 	hold(db)
-	ballast, err := os.Create(filepath.Join(dir, "ballast"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = ballast.Write(make([]byte, 4096))
-	}
-	ballast.Close()
+	ballast := fillDisk(t, dir)
+	var err error
 	n := 1
-	for ; err == nil || n == 1; n++ {
+	for ; err == nil; n++ {
 		if err = db.Put(full(byte(n + 1))); n == 250 {
 			t.Fatal("the disk is never full")
 		}
@@ -401,7 +387,7 @@ func TestFullDiskOfTheJournal(t *testing.T) {
 	if im := db.Load(); len(im.VMs) != n {
 		t.Errorf("%d VMs of %d are there", len(im.VMs), n)
 	}
-	if err := os.Remove(ballast.Name()); err != nil {
+	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(db.Put(full(byte(n+1))), db.apply(), db.Close(), os.Remove(path+journalSuffix)); err != nil {
