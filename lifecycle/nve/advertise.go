@@ -18,6 +18,10 @@ func (e *Edge) advertise(p *procedure, above bool) {
 		if st.duplicate || p.arrow.To.Emigrating() && st.best != nil {
 			continue // a restored Emigrating one keeps quiet where another edge's route stands
 		}
+		st.immigrated = time.Time{}
+		if p.set != nil && !p.replay && asks(&p.set.request).Immigrates() {
+			st.immigrated = e.now
+		}
 		e.tellFabric(st, p.record, e.sequence(st, above))
 	}
 }

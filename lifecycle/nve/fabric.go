@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/lifecycle"
@@ -325,6 +326,7 @@ func (st *station) outranked() bool { return st.best != nil && st.best.wins }
 func (e *Edge) remoteChanged(st *station) {
 	lost := st.lost()
 	e.settled(st)
+	e.breakTie(st)
 	if r := st.owner; r != nil && st.lost() {
 		if r.State == lifecycle.Associated {
 			if !lost {
@@ -342,6 +344,22 @@ func (e *Edge) remoteChanged(st *station) {
 	}
 	for _, r := range st.records {
 		e.departed(r)
+	}
+}
+
+// tieGrace is how long after an Immigration the route that its edge before sent last may still be on its way here: reflectors hold routes back.
+const tieGrace = 5 * time.Second
+
+// breakTie raises our sequence above that of a route that was on its way here when an Immigration took the MAC, and that has the same: its edge had raised it, too,
+// which the Immigration could not know. Without that the lower VTEP would win, although the VM is here. Once for each Immigration: who raises it again is a
+// contender.
+func (e *Edge) breakTie(st *station) {
+	if !st.lost() || st.best.Sticky || st.best.Sequence != st.own || st.immigrated.IsZero() || e.now.Sub(st.immigrated) >= tieGrace {
+		return
+	}
+	if r := st.owner; r != nil && r.State == lifecycle.Associated {
+		st.immigrated = time.Time{}
+		e.tellFabric(st, r, e.sequence(st, true))
 	}
 }
 

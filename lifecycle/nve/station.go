@@ -21,6 +21,7 @@ type station struct {
 	own        uint32       // the sequence that we advertise or advertised last
 	restored   bool         // own is from before a restart, and was advertised then
 	standing   bool         // and other edges have it still
+	immigrated time.Time    // when an Immigration made our routes; zero: none did, or it has broken a tie
 
 	remotes []*remote
 	best    *remote // of the other edges' routes, the one that wins
