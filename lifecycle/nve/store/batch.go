@@ -69,10 +69,22 @@ func (b *batch) outdated(i int) bool {
 	return x.bucket == y.bucket && bytes.Equal(b.keyOf(x), b.keyOf(y))
 }
 
-// settle leaves one value of each name.
+// idle is the part of the entries, one of so many, that has to be outdated for settle to take them away: to copy the others costs more than to keep them.
+const idle = 4
+
+// settle leaves one value of each name, if many are outdated.
 func (b *batch) settle() {
 	b.sort()
-	var kept batch
+	left, octets := 0, 0
+	for i := range b.entries {
+		if e := &b.entries[i]; !b.outdated(i) {
+			left, octets = left+1, octets+int(e.key)+int(e.value)
+		}
+	}
+	if (len(b.entries)-left)*idle < len(b.entries) {
+		return
+	}
+	kept := batch{entries: make([]entry, 0, left), octets: make([]byte, 0, octets)}
 	for i := range b.entries {
 		if !b.outdated(i) {
 			e := &b.entries[i]
