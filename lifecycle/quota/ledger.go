@@ -9,45 +9,50 @@ import (
 // Ledger is who holds what. H names a holder. It is not safe for concurrent use.
 type Ledger[H comparable] struct {
 	limit    func(Account) uint64
-	accounts map[Account]*account[H]
-	holders  map[H]*holder[H]
-	opened   uint64    // accounts, so far
-	room     []unit[H] // in which claims are sorted
+	accounts map[Account]*account
+	numbered []*account // by their number
+	free     []uint32   // numbers
+	holders  map[H]*holder
+	items    items
+	room     []unit // in which claims are sorted
 }
 
-// account is an account's items and the sum of them.
-type account[H comparable] struct {
+// account is how much is held of it.
+type account struct {
 	Account
-	number uint64 // in the order in which they were opened
+	number uint32
 	used   uint64
-	items  map[Item][]share[H]
-}
-
-// share is how much of an item a holder has.
-type share[H comparable] struct {
-	holder *holder[H]
-	amount uint64
+	crowds map[Item]crowd // nil where an item has few holders
 }
 
 // holder is what somebody holds, sorted.
-type holder[H comparable] struct {
-	units []unit[H]
+type holder struct {
+	units []unit
 }
 
-// unit is so much of one item of one account.
-type unit[H comparable] struct {
-	*account[H]
-	item   Item
-	amount uint64
+// unit is so much of one item of one account. There are some of each VM, so they have no pointer for the collector to follow.
+type unit struct {
+	amount  uint64
+	account uint32 // its number
+	item    Item
 }
 
-func compareUnits[H comparable](a, b unit[H]) int {
-	return cmp.Or(cmp.Compare(a.number, b.number), bytes.Compare(a.item.VM[:], b.item.VM[:]), cmp.Compare(a.item.VNI, b.item.VNI), bytes.Compare(a.item.MAC[:], b.item.MAC[:]))
+func compareUnits(a, b *unit) int {
+	if a.account != b.account {
+		return cmp.Compare(a.account, b.account)
+	}
+	if c := bytes.Compare(a.item.VM[:], b.item.VM[:]); c != 0 {
+		return c
+	}
+	if a.item.VNI != b.item.VNI {
+		return cmp.Compare(a.item.VNI, b.item.VNI)
+	}
+	return bytes.Compare(a.item.MAC[:], b.item.MAC[:])
 }
 
 // New makes a ledger in which nothing is held. Limit is an account's limit, 0 for none.
 func New[H comparable](limit func(Account) uint64) *Ledger[H] {
-	return &Ledger[H]{limit: limit, accounts: map[Account]*account[H]{}, holders: map[H]*holder[H]{}}
+	return &Ledger[H]{limit: limit, accounts: map[Account]*account{}, holders: map[H]*holder{}, items: newItems()}
 }
 
 // Check is which limits stand against the holder having just want instead of what it holds, sorted; none if it may. An account that would not grow is never in
@@ -61,13 +66,13 @@ func (l *Ledger[H]) Check(h H, want []Claim) []Excess {
 	return l.check(l.holders[h], units)
 }
 
-func (l *Ledger[H]) check(h *holder[H], want []unit[H]) (excesses []Excess) {
-	after := map[*account[H]]uint64{}
+func (l *Ledger[H]) check(h *holder, want []unit) (excesses []Excess) {
+	after := map[*account]uint64{}
 	for _, u := range want {
-		after[u.account] += max(u.amount, u.others(h)) - u.others(h)
+		after[l.numbered[u.account]] += l.alone(h, &u)
 	}
 	for _, u := range h.all() {
-		after[u.account] -= max(u.amount, u.others(h)) - u.others(h) // what it has alone
+		after[l.numbered[u.account]] -= l.alone(h, &u)
 	}
 	for a, more := range after {
 		if limit, n := l.limit(a.Account), a.used+more; limit > 0 && n > limit && n > a.used {
@@ -113,118 +118,98 @@ func (l *Ledger[H]) Usage() []Usage {
 }
 
 // units is the claims, sorted, in memory that the next call uses again; their accounts are open. Of two for one item the larger counts, and none of nothing does.
-func (l *Ledger[H]) units(claims []Claim) []unit[H] {
+func (l *Ledger[H]) units(claims []Claim) []unit {
 	l.room = l.room[:0]
-	for _, c := range claims {
-		if c.Amount > 0 {
-			l.room = append(l.room, unit[H]{l.open(c.Account), c.Item, c.Amount})
+	for i := range claims {
+		if c := &claims[i]; c.Amount > 0 {
+			l.room = append(l.room, unit{c.Amount, l.open(c.Account).number, c.Item})
 		}
 	}
 	return mostOfEach(l.room)
 }
 
 // mostOfEach sorts units; of several of one item the largest is left.
-func mostOfEach[H comparable](all []unit[H]) []unit[H] {
-	slices.SortFunc(all, func(a, b unit[H]) int { return cmp.Or(compareUnits(a, b), cmp.Compare(b.amount, a.amount)) })
-	return slices.CompactFunc(all, func(a, b unit[H]) bool { return compareUnits(a, b) == 0 })
+func mostOfEach(all []unit) []unit {
+	slices.SortFunc(all, func(a, b unit) int {
+		if c := compareUnits(&a, &b); c != 0 {
+			return c
+		}
+		return cmp.Compare(b.amount, a.amount)
+	})
+	return slices.CompactFunc(all, func(a, b unit) bool { return compareUnits(&a, &b) == 0 })
 }
 
 // open finds or makes an account.
-func (l *Ledger[H]) open(a Account) *account[H] {
+func (l *Ledger[H]) open(a Account) *account {
 	acc := l.accounts[a]
 	if acc == nil {
-		l.opened++
-		acc = &account[H]{Account: a, number: l.opened, items: map[Item][]share[H]{}}
+		acc = &account{Account: a}
+		if a.Resource.crowded() {
+			acc.crowds = map[Item]crowd{}
+		}
+		if last := len(l.free) - 1; last >= 0 {
+			acc.number, l.free = l.free[last], l.free[:last]
+			l.numbered[acc.number] = acc
+		} else {
+			acc.number = uint32(len(l.numbered))
+			l.numbered = append(l.numbered, acc)
+		}
 		l.accounts[a] = acc
 	}
 	return acc
 }
 
 // closeEmpty forgets the accounts of units of which nothing is held.
-func (l *Ledger[H]) closeEmpty(units []unit[H]) {
+func (l *Ledger[H]) closeEmpty(units []unit) {
 	for _, u := range units {
-		if len(u.items) == 0 {
-			delete(l.accounts, u.Account)
+		if a := l.numbered[u.account]; a != nil && a.used == 0 {
+			delete(l.accounts, a.Account)
+			l.numbered[u.account] = nil
+			l.free = append(l.free, u.account)
 		}
 	}
 }
 
 // hold makes the holder hold just the units.
-func (l *Ledger[H]) hold(key H, next []unit[H]) {
+func (l *Ledger[H]) hold(key H, next []unit) {
 	h := l.holders[key]
 	if h == nil {
-		h = &holder[H]{}
+		h = &holder{}
 		l.holders[key] = h
 	}
 	before := h.units
-	if slices.Equal(before, next) {
-		next = before
-	} else {
+	if !slices.Equal(before, next) {
+		l.exchange(h, next)
 		h.units = slices.Clone(next)
+		l.letGo(h, before)
+		l.closeEmpty(before)
 	}
-	for i, j := 0, 0; i < len(before) || j < len(next); {
-		order := -1
-		switch {
-		case i == len(before):
-			order = 1
-		case j < len(next):
-			order = compareUnits(before[i], next[j])
-		}
-		switch {
-		case order < 0:
-			before[i].give(h, 0)
-			i++
-		case order > 0:
-			next[j].give(h, next[j].amount)
-			j++
-		default:
-			if before[i].amount != next[j].amount {
-				next[j].give(h, next[j].amount)
-			}
-			i, j = i+1, j+1
-		}
-	}
-	l.closeEmpty(before)
 	if len(next) == 0 {
 		delete(l.holders, key)
 	}
 }
 
-// give makes a holder have so much of the unit's item, 0 for nothing.
-func (u unit[H]) give(h *holder[H], amount uint64) {
-	shares := u.items[u.item]
-	u.used -= most(shares, nil)
-	if at := slices.IndexFunc(shares, func(s share[H]) bool { return s.holder == h }); at >= 0 {
-		shares = slices.Delete(shares, at, at+1)
-	}
-	if amount > 0 {
-		shares = append(shares, share[H]{h, amount})
-	}
-	u.used += most(shares, nil)
-	if len(shares) == 0 {
-		delete(u.items, u.item)
-	} else {
-		u.items[u.item] = shares
-	}
-}
-
-// others is how much of the unit's item counts without the holder.
-func (u unit[H]) others(h *holder[H]) uint64 { return most(u.items[u.item], h) }
-
-// most is the largest share, without that of one.
-func most[H comparable](shares []share[H], but *holder[H]) (n uint64) {
-	for _, s := range shares {
-		if but == nil || s.holder != but {
-			n = max(n, s.amount)
+// exchange gives the holder the units in the place of those that it has.
+func (l *Ledger[H]) exchange(h *holder, next []unit) {
+	before := h.units
+	for len(before) > 0 || len(next) > 0 {
+		order := -1
+		switch {
+		case len(before) == 0:
+			order = 1
+		case len(next) > 0:
+			order = compareUnits(&before[0], &next[0])
+		}
+		var had, has uint64
+		u := &unit{}
+		if order <= 0 {
+			u, had, before = &before[0], before[0].amount, before[1:]
+		}
+		if order >= 0 {
+			u, has, next = &next[0], next[0].amount, next[1:]
+		}
+		if had != has {
+			l.give(h, u, had, has)
 		}
 	}
-	return n
-}
-
-// all is what is held, also by nobody.
-func (h *holder[H]) all() []unit[H] {
-	if h == nil {
-		return nil
-	}
-	return h.units
 }

@@ -15,6 +15,7 @@ var (
 	tes    = Account{Resource: VMs, TES: 0xc633640b}
 	rules  = Account{Resource: ACLRules}
 	uplink = Account{Resource: Bandwidth, Port: "eth1"}
+	vids   = Account{Resource: VIDs, Port: "eth1"}
 )
 
 func limits(m map[Account]uint64) func(Account) uint64 {
@@ -126,7 +127,7 @@ func TestLedger(t *testing.T) {
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		limit := map[Account]uint64{}
-		accounts := []Account{blue, macs, tes, rules, uplink}
+		accounts := []Account{blue, macs, tes, rules, uplink, vids}
 		redraw := func() {
 			for _, a := range accounts {
 				limit[a] = rapid.SampledFrom([]uint64{0, 1, 2, 3, 5, 8}).Draw(r, "limit")
@@ -218,8 +219,8 @@ func TestAnyOrder(t *testing.T) {
 		for h := range 5 {
 			l.Release(h)
 		}
-		if len(l.accounts)+len(l.holders) > 0 {
-			r.Fatalf("left over: %v, %v", l.accounts, l.holders)
+		if len(l.accounts)+len(l.holders)+len(l.items.first)+len(l.items.more) > 0 {
+			r.Fatalf("left over: %v, %v, %v", l.accounts, l.holders, l.items)
 		}
 	})
 }
