@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/cmd/internal/supervisor"
@@ -15,6 +16,9 @@ const (
 	eventsPerVM = 256
 )
 
+// eventsTogether are packed in one, so that no large piece of memory is needed where they are kept.
+const eventsTogether = 256
+
 // eventsHandedOn is how much of the past an engine gets from the one before: an engine that was killed is when people ask what happened.
 const eventsHandedOn = 4096
 
@@ -22,8 +26,15 @@ const eventsHandedOn = 4096
 func story(parent *supervisor.Parent) *history.Log {
 	log := history.New(eventsInAll, eventsPerVM)
 	for _, kept := range parent.Kept() {
-		var e history.Event
-		if json.Unmarshal(kept, &e) == nil { // a version before this one may have told otherwise
+		var packed []byte
+		if json.Unmarshal(kept, &packed) != nil {
+			continue // a version before this one may have told otherwise
+		}
+		events, err := history.Unpack(packed)
+		if err != nil {
+			continue
+		}
+		for _, e := range events {
 			log.Append(e)
 		}
 	}
@@ -31,7 +42,7 @@ func story(parent *supervisor.Parent) *history.Log {
 }
 
 // Events gather for handOnTime, in which what caused them goes on its way; after many were handed on, for handOnShare times as long as that took, so that a flood costs a share of the time
-// only, but not for longer than handOnMost: so much of a flood an engine that is killed in it may not have told. (With 9 and 250 ms it was an eighth of the engine's processor time.)
+// only, but not for longer than handOnMost: so much of a flood an engine that is killed in it may not have told.
 const (
 	handOnTime  = 20 * time.Millisecond
 	handOnShare = 49
@@ -39,12 +50,14 @@ const (
 )
 
 // handOn gives the events to the supervisor until ctx ends: together what has gathered, at the end, too. Of too many the newest are handed on.
-func handOn(ctx context.Context, events *history.Reader, parent interface{ Keep(all ...any) error }) error {
+func handOn(ctx context.Context, events *history.Reader, parent interface {
+	Keep(all ...supervisor.Keeping) error
+}) error {
 	hand := func() (time.Duration, error) {
 		began := time.Now()
-		var batch []any
-		for _, e := range events.Newest(eventsHandedOn) {
-			batch = append(batch, e)
+		var batch []supervisor.Keeping
+		for some := range slices.Chunk(events.Newest(eventsHandedOn), eventsTogether) {
+			batch = append(batch, supervisor.Keeping{Count: len(some), Value: history.Pack(some)})
 		}
 		if len(batch) == 0 {
 			return 0, nil

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tns-project/tns/cmd/internal/supervisor"
 	"github.com/tns-project/tns/lifecycle/history"
 )
 
@@ -19,11 +20,19 @@ type keeper struct {
 	gone  bool
 }
 
-func (k *keeper) Keep(all ...any) error {
+func (k *keeper) Keep(all ...supervisor.Keeping) error {
 	if k.gone {
 		return errors.New("gone")
 	}
-	k.given = append(k.given, fmt.Sprintf("%d from %v after %v", len(all), all[0].(history.Event).Detail, time.Since(k.began)))
+	var events []history.Event
+	for _, some := range all {
+		unpacked, err := history.Unpack(some.Value.([]byte))
+		if err != nil || len(unpacked) != some.Count {
+			return fmt.Errorf("%d events that count as %d: %w", len(unpacked), some.Count, err)
+		}
+		events = append(events, unpacked...)
+	}
+	k.given = append(k.given, fmt.Sprintf("%d from %v after %v", len(events), events[0].Detail, time.Since(k.began)))
 	return nil
 }
 

@@ -33,18 +33,38 @@ func TestLogKeepsEventsWhole(t *testing.T) {
 			l.Append(e)
 			want = append(want, e)
 		}
-		got := l.Recent(len(want))
-		if len(got) != len(want) {
-			t.Fatalf("got %d events, want %d", len(got), len(want))
-		}
-		for i := range want {
-			if !got[i].At.Equal(want[i].At) || got[i].At.String() != want[i].At.String() {
-				t.Errorf("at %v, want %v", got[i].At, want[i].At)
-			}
-			got[i].Number, got[i].At = 0, want[i].At
-			if !reflect.DeepEqual(got[i], want[i]) {
-				t.Errorf("got %+v, want %+v", got[i], want[i])
-			}
-		}
+		same(t, l.Recent(len(want)), want)
+		same(t, unpacked(t, want), want)
 	})
+}
+
+// unpacked is what comes of packed events; a part of the octets is none.
+func unpacked(t *rapid.T, events []history.Event) []history.Event {
+	b := history.Pack(events)
+	for n := range b {
+		if got, err := history.Unpack(b[:n]); err == nil {
+			t.Errorf("%d octets of %d are %d events", n, len(b), len(got))
+		}
+	}
+	got, err := history.Unpack(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// same holds what was read against what was appended; a log has numbered it.
+func same(t *rapid.T, got, want []history.Event) {
+	if len(got) != len(want) {
+		t.Fatalf("got %d events, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if !got[i].At.Equal(want[i].At) || got[i].At.String() != want[i].At.String() {
+			t.Errorf("at %v, want %v", got[i].At, want[i].At)
+		}
+		got[i].Number, got[i].At = 0, want[i].At
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("got %+v, want %+v", got[i], want[i])
+		}
+	}
 }

@@ -20,7 +20,7 @@ type Child struct {
 	Handover    any        // what it is told, as JSON
 	Files       []*os.File // what it inherits, from descriptor 4 on
 	MemoryLimit int64      // octets of resident memory above which it is replaced; 0: none
-	Keep        int        // at most so much of what it asks to keep is handed to the next; the newest
+	Keep        int        // of what it asks to keep the next is handed the newest, as much as counts for so many
 
 	NoNewPrivileges bool // no program that it executes gets more privileges than it has
 }
@@ -104,7 +104,7 @@ func (p *process) talk(handover any) {
 			return
 		}
 		if m.Keep != nil {
-			p.kept.add(m.Keep)
+			p.kept.add(counted{m.Count, m.Keep})
 		}
 		if m.Failure != "" {
 			p.failure = m.Failure

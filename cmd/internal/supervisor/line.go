@@ -19,6 +19,7 @@ type message struct {
 	Handover json.RawMessage   `json:"handover,omitempty"`
 	Kept     []json.RawMessage `json:"kept,omitempty"` // beside the handover: what the child before asked to keep
 	Keep     json.RawMessage   `json:"keep,omitempty"`
+	Count    int               `json:"count,omitempty"` // as how many that counts
 	Ready    bool              `json:"ready,omitempty"`
 	Failure  string            `json:"failure,omitempty"` // why it ends
 

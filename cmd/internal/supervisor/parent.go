@@ -73,15 +73,21 @@ func (p *Parent) Ready() error { return p.tell(message{Ready: true}) }
 // Failed tells the supervisor why the process is about to end.
 func (p *Parent) Failed(err error) { _ = p.say(message{Failure: err.Error()}) } // a supervisor that is gone need not know
 
-// Keep gives the supervisor things for the next process of this name, each as JSON, in one write. How much it keeps is Child.Keep.
-func (p *Parent) Keep(all ...any) error {
+// Keeping is something for the next process of this name, as JSON, which counts as so many.
+type Keeping struct {
+	Count int
+	Value any
+}
+
+// Keep gives the supervisor things for the next process of this name, in one write. How much it keeps is Child.Keep.
+func (p *Parent) Keep(all ...Keeping) error {
 	messages := make([]message, len(all))
-	for i, v := range all {
-		b, err := json.Marshal(v)
+	for i, k := range all {
+		b, err := json.Marshal(k.Value)
 		if err != nil {
 			return fmt.Errorf("tell the supervisor: %w", err)
 		}
-		messages[i].Keep = b
+		messages[i].Keep, messages[i].Count = b, k.Count
 	}
 	return p.tell(messages...)
 }

@@ -2,25 +2,37 @@ package supervisor
 
 import "encoding/json"
 
-// ring is the newest of what children asked to keep. One process at a time adds to it.
+// ring is the newest of what children asked to keep: as little of it as counts for the limit. One process at a time adds to it.
 type ring struct {
 	limit int
-	from  int // of the oldest, once it is full
-	kept  []json.RawMessage
+	count int // of all that is kept
+	kept  []counted
 }
 
-func (r *ring) add(m json.RawMessage) {
-	switch {
-	case r.limit == 0:
-	case len(r.kept) < r.limit:
-		r.kept = append(r.kept, m)
-	default:
-		r.kept[r.from] = m
-		r.from = (r.from + 1) % r.limit
+// counted is something that counts as so many.
+type counted struct {
+	count int
+	value json.RawMessage
+}
+
+func (r *ring) add(c counted) {
+	if r.limit == 0 {
+		return
+	}
+	r.kept = append(r.kept, c)
+	r.count += c.count
+	for r.count-r.kept[0].count >= r.limit {
+		r.count -= r.kept[0].count
+		r.kept[0] = counted{}
+		r.kept = r.kept[1:]
 	}
 }
 
 // all is what is kept, the oldest first.
 func (r *ring) all() []json.RawMessage {
-	return append(append([]json.RawMessage(nil), r.kept[r.from:]...), r.kept[:r.from]...)
+	var all []json.RawMessage
+	for _, c := range r.kept {
+		all = append(all, c.value)
+	}
+	return all
 }

@@ -98,7 +98,7 @@ func child(name string) error {
 	if o.Behave == "keeps" {
 		say(fmt.Sprintf("kept %s", p.Kept()))
 		for n := range 3 {
-			if err := p.Keep(map[string]int{"pid": os.Getpid(), "n": n}); err != nil {
+			if err := p.Keep(Keeping{1, map[string]int{"pid": os.Getpid(), "n": n}}); err != nil {
 				return err
 			}
 		}
@@ -380,6 +380,20 @@ func TestChildLeavesSomething(t *testing.T) {
 		}
 		if err := syscall.Kill(pids[len(pids)-1], syscall.SIGKILL); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Of what counts as many, no more is kept than is needed for as much as was asked for.
+func TestKeptIsCounted(t *testing.T) {
+	r := ring{limit: 4}
+	for i, test := range []struct {
+		count int
+		want  string
+	}{{1, "[a]"}, {2, "[a b]"}, {1, "[a b c]"}, {1, "[b c d]"}, {1, "[b c d e]"}, {9, "[f]"}, {3, "[f g]"}, {1, "[g h]"}} {
+		r.add(counted{test.count, json.RawMessage{byte('a' + i)}})
+		if got := fmt.Sprintf("%s", r.all()); got != test.want {
+			t.Errorf("kept is %s, want %s", got, test.want)
 		}
 	}
 }
