@@ -49,6 +49,15 @@ func CheckReload(file string, before, next *NVE) error {
 	return errors.Join(errs...)
 }
 
+// SameButServers reports whether two configurations, and all that they were read from beside the file itself, differ in their servers at most.
+func SameButServers(before, next *NVE, beforeSource, nextSource *NVESource) bool {
+	a, b := *before, *next
+	a.Servers, b.Servers = nil, nil
+	s, t := *beforeSource, *nextSource
+	s.Text, t.Text = nil, nil
+	return reflect.DeepEqual(s, t) && reflect.DeepEqual(a, b)
+}
+
 // sessions is the neighbours without who they may speak for, which may change.
 func sessions(peers []TESPeer) []TESPeer {
 	list := slices.Clone(peers)

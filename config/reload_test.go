@@ -84,3 +84,80 @@ func TestCheckReload(t *testing.T) {
 		}
 	}
 }
+
+// What may change beside servers, and servers themselves, are told apart, with all that a configuration can have; what is only written otherwise is no change.
+func TestSameButServers(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const policies = "profiles: [{type: 5, name: web, pcp: 4, from_vm: {default: deny, rules: [{name: http, action: allow, protocol: tcp, destination_ports: 80}]}}]\n"
+	write("key", strings.Repeat("5e", 32)+"\n")
+	write("secret", "of the hook, which is long enough\n")
+	write("policies", policies)
+	whole := strings.ReplaceAll(running+`
+policies: DIR/policies
+credential_keys:
+  - {id: 7, file: DIR/key, vns: [blue]}
+hooks: [{url: "https://203.0.113.9/", secret_file: DIR/secret}]
+servers:
+  - {name: printer, nics: [{vn: blue, port: eth1, mac: 02:00:00:00:00:01, ips: [10.1.0.1]}]}
+`, "DIR", dir)
+	read := func(text string) (*NVESource, *NVE) {
+		t.Helper()
+		write("nved.yaml", text)
+		s, n, err := ReadNVE(filepath.Join(dir, "nved.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, n
+	}
+	source, before := read(whole)
+	for _, v := range []struct {
+		old, text string
+		same      bool
+	}{
+		{"", "", true},
+		{"nve_id", "# a remark\nnve_id", true},
+		{"name: printer", "name: archive", true},
+		{"ips: [10.1.0.1]", "policy: 5", true},
+		{"  - {name: printer,", "  - {name: archive, nics: [{vn: blue, port: eth1, mac: 02:00:00:00:00:02}]}\n  - {name: printer,", true},
+		{"vni: 10100}", "vni: 10100, max_vms: 3}", false},
+		{"port: eth1, vn: blue, tes", "port: eth1, bandwidth: 1Gbit, vn: blue, tes", false},
+		{"id: 7", "id: 8", false},
+		{"/policies", "/other", false},
+		{"203.0.113.9", "203.0.113.8", false},
+		{"state: /var", "log: {level: debug}\nstate: /var", false},
+	} {
+		if !strings.Contains(whole, v.old) {
+			t.Fatalf("no %q", v.old)
+		}
+		write("other", policies)
+		nextSource, next := read(strings.Replace(whole, v.old, v.text, 1))
+		if got := SameButServers(before, next, source, nextSource); got != v.same {
+			t.Errorf("%q instead of %q: the same but for servers: %v", v.text, v.old, got)
+		}
+	}
+	for name, text := range map[string]string{"key": strings.Repeat("6f", 32), "policies": strings.Replace(policies, "80", "81", 1)} {
+		write(name, text)
+		if nextSource, next := read(whole); SameButServers(before, next, source, nextSource) {
+			t.Errorf("another text in %s is no change", name)
+		}
+	}
+}
+
+// A reload waits for this.
+func BenchmarkReadNVE(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "nved.yaml")
+	if err := os.WriteFile(file, []byte(running), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, _, err := ReadNVE(file); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

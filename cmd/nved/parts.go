@@ -96,9 +96,7 @@ func edgeConfig(c *config.NVE) nve.Config {
 	for _, t := range c.TES {
 		e.Neighbors = append(e.Neighbors, nve.Neighbor{Prefix: t.Prefix, IDs: t.IDs, Reflector: t.Reflector})
 	}
-	for _, s := range c.Servers {
-		e.Servers = append(e.Servers, server(c, s))
-	}
+	e.Servers = servers(c, c.Servers)
 	for _, v := range c.VNs {
 		n := nve.VN{
 			Name: v.Name, VNI: v.VNI, Import: v.Import, Export: exports(c, v), PerVMKeepAlive: v.PerVMKeepAlive,
@@ -120,17 +118,18 @@ func edgeConfig(c *config.NVE) nve.Config {
 	return e
 }
 
-// server is a server with the numbers of its VNs.
-func server(c *config.NVE, s config.Server) nve.Server {
-	all := nve.Server{Name: s.Name, VM: s.VM}
-	for _, n := range s.NICs {
-		nic := nve.NIC{Port: n.Port, MAC: n.MAC, IPs: n.IPs, Policy: n.Policy}
-		for _, v := range c.VNs {
-			if v.Name == n.VN {
-				nic.VNI = v.VNI
-			}
+// servers are servers with the numbers of the configuration's VNs.
+func servers(c *config.NVE, configured []config.Server) (all []nve.Server) {
+	numbers := make(map[string]evpn.VNI, len(c.VNs))
+	for _, v := range c.VNs {
+		numbers[v.Name] = v.VNI
+	}
+	for _, s := range configured {
+		one := nve.Server{Name: s.Name, VM: s.VM}
+		for _, n := range s.NICs {
+			one.NICs = append(one.NICs, nve.NIC{VNI: numbers[n.VN], Port: n.Port, MAC: n.MAC, IPs: n.IPs, Policy: n.Policy})
 		}
-		all.NICs = append(all.NICs, nic)
+		all = append(all, one)
 	}
 	return all
 }

@@ -23,9 +23,17 @@ type supervisorQuestion struct {
 	OnlyTell bool
 }
 
-// engineQuestion is what the supervisor asks an engine: whether another configuration may take over. The answer is what speaks against it.
+// engineQuestion is what the supervisor asks an engine: whether another configuration may take over, or, without one, to take other servers itself. The answer is an
+// engineAnswer.
 type engineQuestion struct {
-	Next *config.NVESource
+	Next    *config.NVESource
+	Servers []config.Server
+}
+
+// engineAnswer is what speaks against it, and whether the servers are taken.
+type engineAnswer struct {
+	Against []string
+	Taken   bool
 }
 
 // outcome is what became of a reload.
@@ -42,8 +50,8 @@ const (
 	readyTime = 30 * time.Second // and for the next one to be ready
 )
 
-// reloader reads the configuration again when it is told to, and has the engine replaced by one with what it read. The guard goes on: what only a new guard
-// could take over is refused.
+// reloader reads the configuration again when it is told to, and has the engine replaced by one with what it read, or take the servers where nothing else has changed.
+// The guard goes on: what only a new guard could take over is refused.
 type reloader struct {
 	supervisor *supervisor.Supervisor
 	log        *logrus.Entry
@@ -136,30 +144,77 @@ func (r *reloader) carryOut(ctx context.Context) (changed bool, err error) {
 	if reflect.DeepEqual(source, r.told.Source) {
 		return false, nil
 	}
+	h := r.told
+	h.Source, h.Before = source, r.told.Source.WithoutKeys()
+	if config.SameButServers(r.current, next, r.told.Source, source) {
+		if done, err := r.takeServers(ctx, h, next); done || err != nil {
+			return done, err
+		}
+	}
 	if err := errors.Join(config.CheckReload(r.file, r.current, next), next.CheckHost()); err != nil {
 		return false, err
 	}
-	asking, cancel := context.WithTimeout(ctx, mayTime)
-	defer cancel()
-	var against []string
-	if err := r.supervisor.Ask(asking, engineProcess, engineQuestion{source}, &against); err != nil {
+	var a engineAnswer
+	if err := r.ask(ctx, engineQuestion{Next: source}, &a); err != nil {
 		return false, fmt.Errorf("%w; try again", err)
 	}
-	for _, text := range against {
-		err = errors.Join(err, errors.New(text))
+	if len(a.Against) > 0 {
+		return false, all(a.Against)
 	}
-	if err != nil {
-		return false, err
+	err = r.replace(ctx, h, next)
+	return err == nil, err
+}
+
+// takeServers has the engine take the servers of the next configuration. Done is false, without an error, if only another engine can. Whatever becomes of the engine
+// meanwhile, the one that runs then has what the outcome says.
+func (r *reloader) takeServers(ctx context.Context, h handover, next *config.NVE) (done bool, err error) {
+	_, engineBefore := children(r.told, r.current)
+	_, engineNext := children(h, next)
+	r.supervisor.Prepare(engineProcess, engineNext)
+	var a engineAnswer
+	err = r.ask(ctx, engineQuestion{Servers: next.Servers}, &a)
+	if err == nil && a.Taken {
+		r.took(h, next)
+		return true, nil
 	}
-	h := r.told
-	h.Source, h.Before = source, r.told.Source.WithoutKeys()
-	guardNext, engineNext := children(h, next)
+	r.supervisor.Prepare(engineProcess, engineBefore)
+	if err != nil { // it may have taken them or not, and may have ended
+		err = r.replace(ctx, h, next)
+		return err == nil, err
+	}
+	return false, all(a.Against)
+}
+
+// ask asks the engine.
+func (r *reloader) ask(ctx context.Context, q engineQuestion, a *engineAnswer) error {
+	asking, cancel := context.WithTimeout(ctx, mayTime)
+	defer cancel()
+	return r.supervisor.Ask(asking, engineProcess, q, a)
+}
+
+// replace has an engine with the next configuration take the place of the one that runs.
+func (r *reloader) replace(ctx context.Context, h handover, next *config.NVE) error {
+	_, engineNext := children(h, next)
 	if err := r.supervisor.Replace(ctx, engineProcess, engineNext, readyTime); err != nil {
-		return false, fmt.Errorf("the engine did not start with it, and runs with the one before: %w", err)
+		return fmt.Errorf("the engine did not start with it, and runs with the one before: %w", err)
 	}
+	r.took(h, next)
+	return nil
+}
+
+// took notes what runs now, for the next guard and the next reload.
+func (r *reloader) took(h handover, next *config.NVE) {
+	guardNext, _ := children(h, next)
 	r.supervisor.Prepare(guardProcess, guardNext)
 	r.told, r.current = h, next
-	return true, nil
+}
+
+// all is the error of several problems, nil of none.
+func all(problems []string) (err error) {
+	for _, text := range problems {
+		err = errors.Join(err, errors.New(text))
+	}
+	return err
 }
 
 // problems is an error's parts, one a line.

@@ -9,7 +9,7 @@ import (
 	"github.com/tns-project/tns/lifecycle/policy"
 )
 
-// Config is what the edge is told. It does not change while the edge runs.
+// Config is what the edge is told. It does not change while the edge runs, but for Servers (TakeServers).
 type Config struct {
 	ID          evpn.RouterID // NVE-ID
 	AS          uint32

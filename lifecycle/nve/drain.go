@@ -51,7 +51,7 @@ func (e *Edge) setDraining(v *vn, on bool) {
 		e.tellDraining(r)
 	}
 	for _, s := range e.config.Servers { // those that were refused meanwhile: nobody asks again for them
-		if r := e.records[VMKey{s.VM, e.config.ID}]; !on && (r == nil || !r.alive() && r.procedure == nil) {
+		if r := e.records[VMKey{s.VM, e.config.ID}]; !on && (r == nil || r.procedure == nil && (!r.alive() || r.turnedDown())) {
 			e.associate(e.servers[s.VM])
 		}
 	}

@@ -36,6 +36,8 @@ func TestModel(t *testing.T) {
 		oneOf := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(r, label) }
 		bindings := []string{"blue/m1", "blue/m1 blue/m1/10.0.0.1", "blue/m1 red/m2", "blue/m2 blue/m2/10.0.0.1", "blue/m1 blue/m2", "green/m3", "blue/m1 nowhere/m2", "pink/m5", "pink/m5 lime/m6", "pink/m6 grey/m5", "lime/m5 blue/m1", "pink/m5!7", "gold/m4", "gold/m4 gold/m4/10.0.0.4", "blue/m1 gold/m4", "mauve/m1", "blue/m1!5 blue/m1/10.0.0.1!5", "blue/m1!5 blue/m2!6", "mauve/m1!8"}
 		credentials := []string{"", "", " key=7", " key=8", " key=7 expiry=1s", " key=7 expiry=-1s", " credential", " key=7 for=vm:vm9", " key=7 policy=5", " policy=5", " policy=6", " policy=7", " policy=99"}
+		servers := []string{"server s1", "server s1 vm9 srv1 blue/m1", "server s1 vm9 srv2 blue/m1", "server s1 vm3 srv1 blue/m1 blue/m1/10.0.0.1", "server s1 vm9 srv1 blue/m1 red/m2", "server s1 vm9 srv1 gold/m4 policy=5", "server s1 vm9 trunk1 pink/m5",
+			"server s2", "server s2 vm8 srv2 blue/m7 blue/m7/10.0.0.1", "server s2 vm8 srv2 red/m7"}
 		tes := func() string { return oneOf("tes", "tes1", "tes2", "tes3") }
 		vms := func() string { return oneOf("vm", "vm1", "vm2", "vm3") }
 		remotes := func() string {
@@ -130,6 +132,12 @@ func TestModel(t *testing.T) {
 				do("%s %s", oneOf("what", "drain", "undrain", "undrain"), oneOf("vn", "blue", "red", "gold"))
 			},
 			"pass": func(*rapid.T) { do("pass %s", oneOf("time", "1s", "3s", "30s", "2m", "2m", "1h")) },
+			"reload": func(r *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(r, "reload") == 0 {
+					do("%s", oneOf("server", servers...))
+					do("reload")
+				}
+			},
 			"restart": func(r *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(r, "restart") == 0 {
 					do("authorizer answer")
@@ -137,7 +145,7 @@ func TestModel(t *testing.T) {
 						do("quotas %s", quotas.Draw(r, "quotas"))
 					}
 					if rapid.Bool().Draw(r, "other servers") {
-						do("%s", oneOf("server", "server s1", "server s1 vm9 srv1 blue/m1", "server s1 vm3 srv1 blue/m1 blue/m1/10.0.0.1", "server s1 vm9 srv1 blue/m1 red/m2", "server s1 vm9 srv1 gold/m4 policy=5", "server s1 vm9 trunk1 pink/m5"))
+						do("%s", oneOf("server", servers...))
 					}
 					do("restart%s", oneOf("guard", "", " behind"))
 					clear(up)
@@ -154,7 +162,8 @@ func TestModel(t *testing.T) {
 		}
 		if len(w.config.Servers) > 0 {
 			do("server s1")
-			do("restart")
+			do("server s2")
+			do("%s", oneOf("the servers go with a", "restart", "reload"))
 		}
 		do("up frr")
 		do("eor frr")

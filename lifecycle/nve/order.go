@@ -10,6 +10,8 @@ import (
 
 // What goes out goes out in a fixed order, whatever the order of the maps it comes from.
 
+func compareVMs(a, b evpn.VMID) int { return bytes.Compare(a[:], b[:]) }
+
 func compareVMKeys(a, b VMKey) int {
 	if c := bytes.Compare(a.VM[:], b.VM[:]); c != 0 {
 		return c

@@ -48,6 +48,10 @@ func (e *Edge) presence(r *record) {
 	if r.procedure != nil {
 		return
 	}
+	if e.abandoned(r) {
+		e.endServer(r)
+		return
+	}
 	if !r.alive() {
 		e.unkeepAll(r)
 		return

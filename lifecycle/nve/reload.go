@@ -29,16 +29,19 @@ func (e *Edge) mayChange(next Config) []string {
 	return nil
 }
 
+const startNotOver = "the start is not over: who is there is not known yet; try again in a few seconds"
+
 // against is what speaks against another configuration, in order.
 func (e *Edge) against(next Config) []string {
 	if !e.fabricDone {
-		return []string{"the start is not over: who is there is not known yet; try again in a few seconds"}
+		return []string{startNotOver}
 	}
 	vms := map[string][]string{} // by what would become of them
 	inhabitants := e.inhabitants()
 	for _, k := range keysOf(inhabitants, compareVMKeys) {
-		if k.TES == e.config.ID {
-			continue // a server: it is where its configuration says, or is no more
+		who := fmt.Sprintf("%s at TES %s", k.VM, k.TES)
+		if s := e.servers[k.VM]; s != nil && k.TES == e.config.ID {
+			who = "server " + s.Name
 		}
 		told := map[string]bool{}
 		for _, st := range inhabitants[k] {
@@ -46,9 +49,13 @@ func (e *Edge) against(next Config) []string {
 			if v == nil {
 				continue
 			}
-			if text := e.loses(k, v, st.StationKey, st.Value, next); text != "" && !told[text] {
+			lost := e.loses
+			if k.TES == e.config.ID {
+				lost = e.serverLoses
+			}
+			if text := lost(k, v, st.StationKey, st.Value, next); text != "" && !told[text] {
 				told[text] = true
-				vms[text] = append(vms[text], fmt.Sprintf("%s at TES %s", k.VM, k.TES))
+				vms[text] = append(vms[text], who)
 			}
 		}
 	}
@@ -100,6 +107,19 @@ func (e *Edge) loses(k VMKey, v *vn, st StationKey, has evpn.Policy, next Config
 		return fmt.Sprintf("VN %s cannot have policies by which VMs in it could not be there: %s", v.Name, text)
 	}
 	return ""
+}
+
+// serverLoses is what a server would lose, "" for nothing: it is where its configuration says, or is no more, but does not go with a VN to another number.
+func (e *Edge) serverLoses(k VMKey, v *vn, st StationKey, _ evpn.Policy, next Config) string {
+	at := slices.IndexFunc(next.VNs, func(n VN) bool { return n.Name == v.Name })
+	if at < 0 || next.VNs[at].VNI == v.VNI {
+		return ""
+	}
+	goes := func(n NIC) bool { return n.VNI == next.VNs[at].VNI && n.MAC == st.MAC }
+	if !slices.ContainsFunc(next.Servers, func(s Server) bool { return s.VM == k.VM && slices.ContainsFunc(s.NICs, goes) }) {
+		return ""
+	}
+	return fmt.Sprintf("VN %s cannot be renumbered from %d to %d while servers are in it", v.Name, v.VNI, next.VNs[at].VNI)
 }
 
 // forbidden is why a VM could not be in a VN of a configuration with a policy (zero: none), "" if it could.

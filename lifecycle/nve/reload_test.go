@@ -21,6 +21,7 @@ func TestWhatMayChange(t *testing.T) {
 	without := func(c *Config, name string) {
 		c.VNs = slices.DeleteFunc(slices.Clone(c.VNs), func(v VN) bool { return v.Name == name })
 	}
+	const printer = "server printer vm50 srv1 blue/m21"
 	both := []string{"ask tes1 associate vm1 blue/m1", "ask tes2 pre-associate vm2 blue/m2 red/m2"}
 	for _, v := range []struct {
 		name    string
@@ -65,6 +66,16 @@ func TestWhatMayChange(t *testing.T) {
 			c.Profiles[policy.ID{Type: 12, Version: 1}] = &p
 		}, []string{"port eth11 cannot guarantee 3000000 bit/s with a bandwidth of 2000000: " + vm1}},
 		{"what is guaranteed still is", []string{"ask tes1 associate vm1 blue/m1 policy=12"}, func(c *Config) { vnAt(c, "blue").Ports[0].Bandwidth = 1e6 }, nil},
+		{"a VN with a server is renumbered", []string{printer, "reload"}, func(c *Config) {
+			vnAt(c, "blue").VNI = 7
+			c.Servers = []Server{{Name: "printer", VM: vm(50), NICs: []NIC{{VNI: 7, Port: "srv1", MAC: mac(21)}}}}
+		}, []string{"VN blue cannot be renumbered from 10100 to 7 while servers are in it: server printer"}},
+		{"a VN is renumbered, and its server goes", []string{printer, "reload"}, func(c *Config) { vnAt(c, "blue").VNI = 7 }, nil},
+		{"a VN goes with its server", []string{printer, "reload"}, func(c *Config) { without(c, "blue") }, nil},
+		{"a VN goes, and its server goes to another", []string{printer, "reload"}, func(c *Config) {
+			without(c, "blue")
+			c.Servers = []Server{{Name: "printer", VM: vm(50), NICs: []NIC{{VNI: vnis["red"], Port: "srv1", MAC: mac(21)}}}}
+		}, nil},
 		{"orphans count", append(both[:1:1], "down tes1"), func(c *Config) { without(c, "blue") }, []string{"VN blue (10100) cannot be deleted while VMs are in it: " + vm1}},
 		{"who has gone does not", append(both[:1:1], "ask tes1 terminate vm1"), func(c *Config) { without(c, "blue") }, nil},
 		{"who was refused does not", []string{"refuse m1 6", both[0]}, func(c *Config) { without(c, "blue") }, nil},

@@ -38,8 +38,9 @@ import (
 //	pass DURATION
 //	profile ID gone|allow PORT|deny PORT  the file says so when nved starts the next time
 //	restart [forgetful|behind]          nved stops and starts again, without its file, or behind a guard that keeps the fabric routes of before
-//	server NAME VM PORT BINDING…        the configuration has a server from the next restart on; policy=ID
+//	server NAME VM PORT BINDING…        the configuration has a server from the next restart or reload on; policy=ID
 //	server NAME                         or has it no more
+//	reload                              the edge takes the configuration's servers
 //	listen                              from now on, what middleboxes are told is written down
 //	echo TES VM CHANGE[:failed]         the TES answers to a changed tag, on the requests that stand; vn=
 //	retag VN PORT VID                   an operator changes a VID, 0: to another
@@ -149,6 +150,8 @@ func (w *world) do(line string) {
 		w.boot()
 	case "server":
 		w.configure(words[1], arg(2), arg(3), words[min(4, len(words)):], opts)
+	case "reload":
+		w.reload()
 	case "echo":
 		w.echo(words[1], words[2], words[3], opts)
 	case "retag":

@@ -47,20 +47,46 @@ const (
 // addServers takes up the servers of the configuration.
 func (e *Edge) addServers() error {
 	e.local = &peer{local: true, up: true, offers: map[evpn.RouteKey]struct{}{}}
+	if err := e.checkServers(e.config.Servers); err != nil {
+		return err
+	}
 	for _, s := range e.config.Servers {
-		if other := e.servers[s.VM]; other != nil {
-			return fmt.Errorf("server %s: VM %s is server %s", s.Name, s.VM, other.Name)
+		e.addServer(s)
+	}
+	return nil
+}
+
+// addServer takes up a server, or what has become of one.
+func (e *Edge) addServer(s Server) *server {
+	is := e.servers[s.VM]
+	if is == nil {
+		is = &server{pause: serverPause}
+		e.servers[s.VM] = is
+	}
+	is.Server = s
+	for _, n := range s.NICs {
+		e.vns[n.VNI].servers[n.MAC] = n.Port
+	}
+	return is
+}
+
+// checkServers finds what servers cannot be here together.
+func (e *Edge) checkServers(all []Server) error {
+	names, macs := map[evpn.VMID]string{}, map[StationKey]struct{}{}
+	for _, s := range all {
+		if other, taken := names[s.VM]; taken {
+			return fmt.Errorf("server %s: VM %s is server %s", s.Name, s.VM, other)
 		}
-		e.servers[s.VM] = &server{Server: s, pause: serverPause}
+		names[s.VM] = s.Name
 		for _, n := range s.NICs {
 			v := e.vns[n.VNI]
 			if v == nil {
 				return fmt.Errorf("server %s: VNI %d is not served here", s.Name, n.VNI)
 			}
-			if _, taken := v.servers[n.MAC]; taken {
+			if _, taken := macs[StationKey{n.VNI, n.MAC}]; taken {
 				return fmt.Errorf("server %s: MAC %s in VN %s is another server's", s.Name, n.MAC, v.Name)
 			}
-			v.servers[n.MAC] = n.Port
+			macs[StationKey{n.VNI, n.MAC}] = struct{}{}
 		}
 	}
 	return nil
@@ -88,7 +114,12 @@ func (e *Edge) associateServers() {
 // associate asks for a server. One that was here before does not claim a MAC that another edge has by now: it is held, as a VM that comes back is.
 func (e *Edge) associate(s *server) {
 	last, before := e.memory.Sequences[VMKey{s.VM, e.config.ID}]
-	if s.sequence = last + 1; !before {
+	switch {
+	case s.sequence != 0 && (!before || evpn.SequenceNewer(s.sequence, last)): // it is not decided yet
+		s.sequence++
+	case before:
+		s.sequence = last + 1
+	default:
 		s.sequence = uint32(e.now.Unix())
 	}
 	e.local.ended = !before
@@ -131,15 +162,17 @@ func (e *Edge) answeredServer(o *offer) {
 	}
 	e.later(func() { // the other routes of the set are answered then
 		r := e.records[VMKey{s.VM, e.config.ID}]
-		if r == nil || s.retry != nil || r.procedure != nil {
+		if r == nil || e.servers[s.VM] != s || s.retry != nil || r.procedure != nil {
 			return
 		}
-		if r.State != lifecycle.Null {
-			s.pause = serverPause
+		if !r.turnedDown() {
+			if r.State != lifecycle.Null {
+				s.pause = serverPause
+			}
 			return
 		}
 		for _, o := range r.offers {
-			if !o.told || o.stands.status != evpn.Fail || !passing(o.stands.reason) {
+			if !passing(o.stands.reason) {
 				return
 			}
 		}
@@ -149,6 +182,16 @@ func (e *Edge) answeredServer(o *offer) {
 		})
 		s.pause = min(2*s.pause, serverMaxPause)
 	})
+}
+
+// turnedDown reports whether all that is asked for is refused, be it that something before it is kept.
+func (r *record) turnedDown() bool {
+	for _, o := range r.offers {
+		if !o.told || o.stands.status != failStatus(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // passing reports whether a refusal may pass by itself. A duplicate may: a server that asks again takes nothing from anybody.

@@ -36,6 +36,23 @@ func (w *world) configure(name, vm, port string, bindings []string, opts map[str
 	w.config.Servers = append(w.config.Servers, s)
 }
 
+// reload has the edge take the servers of the configuration, which is as before if it does not.
+func (w *world) reload() {
+	before := w.edge.config.Servers
+	w.turn(func() {
+		taken, against := w.edge.takeServers(w.config.Servers)
+		for _, text := range against {
+			w.say("not reloaded: %s", text)
+		}
+		if !taken {
+			w.config.Servers = before
+		}
+		if !taken && against == nil {
+			w.say("not reloaded: another edge must")
+		}
+	})
+}
+
 // SPEC §1: nobody but the edge speaks for its own identifier.
 func TestNobodySpeaksForTheNVE(t *testing.T) {
 	for _, from := range []string{"tes1", "stranger", "srr"} {
