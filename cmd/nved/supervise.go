@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 
 	"github.com/sirupsen/logrus"
 
@@ -59,6 +60,7 @@ func supervise(c configured, log *logrus.Entry) (parts []daemon.Part, clean func
 	var undo daemon.Undo
 	defer undo.Unless(&err)
 
+	debug.SetGCPercent(25) // little is kept of much that is read; by default there is no collection before 4 MiB are used
 	lock, err := control.Lock(c.Control)
 	if err != nil {
 		return nil, nil, err
