@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/sirupsen/logrus"
 
@@ -14,6 +15,10 @@ import (
 	"github.com/tns-project/tns/cmd/internal/heap"
 	"github.com/tns-project/tns/cmd/internal/supervisor"
 )
+
+// guardProcessors is on how many of so many processors the guard works at a time: half of them. The engine needs the others. And where all are busy, threads of one process wait for each other
+// while one of them has none: Go's collector, which asks again and again whether the others are done, was half of the guard's work in a flood on two processors.
+func guardProcessors(all int) int { return max(1, all/2) }
 
 // buildGuard makes the guards of both planes. When their sockets are open the process gives up its privileges.
 func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]daemon.Part, error) {
@@ -24,6 +29,9 @@ func buildGuard(h handover, parent *supervisor.Parent, log *logrus.Entry) ([]dae
 	user, err := daemon.LookUp(c.Guard.User)
 	if err != nil {
 		return nil, err
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(guardProcessors(runtime.GOMAXPROCS(0)))
 	}
 	keeper := heap.NewKeeper()
 	parts := []daemon.Part{{Name: "memory", Run: keeper.Run}}

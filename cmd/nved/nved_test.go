@@ -188,3 +188,12 @@ func TestFindVN(t *testing.T) {
 		}
 	}
 }
+
+// The guard leaves processors to the engine where there are some.
+func TestGuardLeavesProcessors(t *testing.T) {
+	for all, want := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 64: 32} {
+		if got := guardProcessors(all); got != want {
+			t.Errorf("of %d processors it takes %d, want %d", all, got, want)
+		}
+	}
+}
