@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -119,37 +120,42 @@ func excerpt(node *yaml.Node) *string {
 	return &node.Value
 }
 
-// fieldsOf maps a raw struct's keys to their types, those of embedded structs included.
-func fieldsOf(raw reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	for _, field := range reflect.VisibleFields(raw) {
-		if !field.Anonymous {
-			fields[field.Tag.Get("mapstructure")] = field.Type
-		}
-	}
-	return fields
+// shape is what is known of a raw struct.
+type shape struct {
+	fields map[string]reflect.Type // of its keys, those of embedded structs included
+	keys   []string                // in the order of the struct
+	alone  string                  // the key that its value may be written for: `red` for `{name: red}`. Empty: none
 }
 
-// alone is the key of a raw struct that its value may be written for: `red` for `{name: red}`. Empty: none.
-func alone(raw reflect.Type) string {
+var shapes sync.Map // of raw structs, by type: to look a struct up takes long, and a list has many of one
+
+func shapeOf(raw reflect.Type) *shape {
+	if known, ok := shapes.Load(raw); ok {
+		return known.(*shape)
+	}
+	s := &shape{fields: map[string]reflect.Type{}}
 	for _, field := range reflect.VisibleFields(raw) {
+		key := field.Tag.Get("mapstructure")
 		if field.Tag.Get("alone") != "" {
-			return field.Tag.Get("mapstructure")
+			s.alone = key
+		}
+		if !field.Anonymous {
+			s.fields[key] = field.Type
+			s.keys = append(s.keys, key)
 		}
 	}
-	return ""
+	shapes.Store(raw, s)
+	return s
 }
 
-// keysOf lists a raw struct's keys in the order of the struct.
-func keysOf(raw reflect.Type) []string {
-	var keys []string
-	for _, field := range reflect.VisibleFields(raw) {
-		if !field.Anonymous {
-			keys = append(keys, field.Tag.Get("mapstructure"))
-		}
-	}
-	return keys
-}
+// fieldsOf maps a raw struct's keys to their types. It is not to be changed.
+func fieldsOf(raw reflect.Type) map[string]reflect.Type { return shapeOf(raw).fields }
+
+// alone is the key of a raw struct that its value may be written for; empty: none.
+func alone(raw reflect.Type) string { return shapeOf(raw).alone }
+
+// keysOf lists a raw struct's keys in the order of the struct. It is not to be changed.
+func keysOf(raw reflect.Type) []string { return shapeOf(raw).keys }
 
 func join(key, name string) string {
 	if key == "" {

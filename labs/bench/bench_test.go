@@ -55,7 +55,7 @@ func TestMeasures(t *testing.T) {
 		return list
 	}
 	for letter, want := range map[string][]string{
-		"a": append(both("add", "delete"), "answered of ours"),
+		"a": append(both("add", "delete", "add, local server", "delete, local server"), "answered of ours"),
 		"b": append(both("add", "delete", "CPU of the edge that announces", "CPU of the reflector", "CPU of the edge that receives", "peak memory of the edge that receives"),
 			"CPU of the edge that receives: zebra of FRR", "CPU of the edge that receives: guard of ours", "CPU of the edge that announces: engine of ours", "peak memory of the edge that announces: supervisor of ours"),
 		"c": append(both("move"), "move with EMIGRATE of ours"),

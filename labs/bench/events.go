@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/tns-project/tns/labs/bench/report"
@@ -18,7 +20,8 @@ var eventsMeasure = measure{report.Measure{
 	Title:  "One event, from its cause to the entry in another edge's kernel",
 	How: `A VM comes, is in both tables of the other edge's kernel (when the kernel notifies of it, by its own clock), goes, and is gone; then the next, in turns between the systems. FRR's clock starts before
 the system call that puts the MAC on its port in the local kernel, ours before the call of tesd's control API: so ours has one BGP session more on the way. "answered" is the time until SUCCESS is back at
-the VM manager. A start like FRR's own, a server that is local to nved, is not measured: nved knows those of its configuration only, from when it starts.`,
+the VM manager. Every fifth time the same MAC comes and goes once more, as that of a server that is local to nved, as FRR's MACs are to it: ours starts before the call of nved's control API that makes nved
+read its configuration again, which has the server, or has it no more. There FRR's figures are those of all its events.`,
 }, (*Bench).events}
 
 // events measures single events in each fabric.
@@ -28,6 +31,9 @@ func (b *Bench) events(ctx context.Context) error {
 		for _, s := range b.alternately(ctx, worlds, b.Events, (*World).event) {
 			b.note(cell{what: "add", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times["add"]...)...)
 			b.note(cell{what: "delete", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times["delete"]...)...)
+			local := map[System][2]string{FRR: {"add", "delete"}, Ours: {"add, local server", "delete, local server"}}[s.plan.System]
+			b.note(cell{what: "add, local server", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times[local[0]]...)...)
+			b.note(cell{what: "delete, local server", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times[local[1]]...)...)
 			if answered := s.times["answered"]; answered != nil {
 				b.note(cell{what: "answered", plan: s.plan, unit: "ms"}, report.Milliseconds(answered...)...)
 			}
@@ -64,6 +70,37 @@ func (w *World) event(ctx context.Context, n int, times map[string][]time.Durati
 		return err
 	}
 	times["delete"] = append(times["delete"], at.Sub(began))
+	if w.System == Ours && n%serverEvery == 0 {
+		return w.serverEvent(ctx, v, times)
+	}
+	return nil
+}
+
+// serverEvery is of how many events one is also that of a server.
+const serverEvery = 5
+
+// serverEvent has the first edge's configuration have a VM's MAC as that of a server, and have it no more.
+func (w *World) serverEvent(ctx context.Context, v VM, times map[string][]time.Duration) error {
+	for _, step := range []struct {
+		what, servers string
+		at            netip.Addr
+	}{
+		{"add, local server", fmt.Sprintf("servers: [{name: server, vm: %s, nics: [{vn: %s, port: %s, mac: %s}]}]\n", v.uuid(), vn(v.VN), port(v.VN), v.mac()), vtep(0)},
+		{"delete, local server", "", netip.Addr{}},
+	} {
+		if err := os.WriteFile(filepath.Join(w.Topology.Dir, edge(0)+".conf"), []byte(w.nved(0)+step.servers), 0o644); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := w.managers[edge(0)].Reload(ctx); err != nil {
+			return err
+		}
+		at, err := w.observers[1].Await(ctx, v.Device, v.MAC, step.at)
+		if err != nil {
+			return err
+		}
+		times[step.what] = append(times[step.what], at.Sub(began))
+	}
 	return nil
 }
 

@@ -68,6 +68,20 @@ func (m *Manager) Do(ctx context.Context, o Operation) error {
 	return nil
 }
 
+// Reload has nved take what its configuration is by now. That nothing has changed is an error, too.
+func (m *Manager) Reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	r, err := m.client.Reload(ctx, &tnsv1.ReloadRequest{})
+	if err != nil {
+		return fmt.Errorf("reload at %s: %w", m.node, err)
+	}
+	if !r.Changed {
+		return fmt.Errorf("reload at %s: nothing has changed: %v", m.node, r.Problems)
+	}
+	return nil
+}
+
 // Established returns an error unless the daemon has so many sessions that are established, and taken over by its engine.
 func (m *Manager) Established(ctx context.Context, count int) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
