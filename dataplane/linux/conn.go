@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane/linux/internal/brief"
 )
 
 const (
@@ -203,22 +205,16 @@ func (c *conn) dumpOnce(m message) (list [][]byte, interrupted bool, err error) 
 
 // send hands octets to the kernel, which does what they ask for before it returns.
 func (c *conn) send(buf []byte) error {
-	for {
-		_, err := unix.Write(c.fd, buf)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return fmt.Errorf("send to netlink: %w", err)
-		default:
-			return nil
-		}
+	if _, err := brief.Write(c.fd, buf); err != nil {
+		return fmt.Errorf("send to netlink: %w", err)
 	}
+	return nil
 }
 
 // receive is what the kernel has said next, until the next call. It hardly ever has to be waited for.
 func (c *conn) receive() ([]byte, error) {
 	for {
-		n, err := unix.Read(c.fd, c.in)
+		n, err := brief.Receive(c.fd, c.in)
 		switch {
 		case err == nil:
 			return c.in[:n], nil
@@ -227,7 +223,7 @@ func (c *conn) receive() ([]byte, error) {
 			if n, err := unix.Poll(poll, int(replyTimeout.Milliseconds())); n == 0 && err == nil {
 				return nil, fmt.Errorf("receive from netlink: nothing came in %v", replyTimeout)
 			}
-		case err != unix.EINTR:
+		default:
 			return nil, fmt.Errorf("receive from netlink: %w", err)
 		}
 	}

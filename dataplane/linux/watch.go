@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
+	"github.com/tns-project/tns/dataplane/linux/internal/brief"
 )
 
 // notifyBuffer holds the kernel's notifications until they are read. They are short but each takes about 1 KiB there.
@@ -113,11 +114,10 @@ func (w *watcher) run() {
 // others have done before.
 func (w *watcher) drain() bool {
 	for !w.closed {
-		n, err := unix.Read(w.fd, w.buffer)
+		n, err := brief.Receive(w.fd, w.buffer)
 		switch {
 		case err == unix.EAGAIN:
 			return true
-		case err == unix.EINTR:
 		case err == unix.ENOBUFS:
 			w.alarm()
 		case err != nil:

@@ -120,6 +120,7 @@ func (c *conn) write(ctx context.Context) {
 
 // read posts chunks until the connection ends.
 func (c *conn) read(ctx context.Context) {
+	read := nonblock.Reader(c.Conn)
 	buf := make([]byte, maxChunk)
 	have := 0
 	var at time.Time
@@ -146,7 +147,7 @@ func (c *conn) read(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		n, err := c.Conn.Read(buf[have:])
+		n, err := read(buf[have:])
 		at = time.Now()
 		have += n
 		if n == 0 && err != nil {

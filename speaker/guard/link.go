@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tns-project/tns/speaker/guard/wire"
+	"github.com/tns-project/tns/speaker/internal/nonblock"
 	"github.com/tns-project/tns/speaker/link"
 )
 
@@ -48,7 +49,7 @@ func (g *Guard) Link(ctx context.Context, c net.Conn) error {
 			}
 		}
 	})
-	err := g.hear(l, link.NewReader(heeded{c}))
+	err := g.hear(l, link.NewReader(heed(c)))
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -63,14 +64,19 @@ func (g *Guard) Link(ctx context.Context, c net.Conn) error {
 var errReplaced = errors.New("another engine has come")
 
 // heeded is a connection on which silence is an error, unless it was ours: a machine that was suspended finds the other side silent for as long.
-type heeded struct{ net.Conn }
+type heeded struct {
+	net.Conn
+	read func([]byte) (int, error) // of it
+}
+
+func heed(c net.Conn) heeded { return heeded{c, nonblock.Reader(c)} }
 
 func (c heeded) Read(b []byte) (n int, err error) {
 	for _, wait := range []time.Duration{link.DeadTime, link.AliveTime} {
 		if err := c.SetReadDeadline(time.Now().Add(wait)); err != nil {
 			return 0, err
 		}
-		if n, err = c.Conn.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if n, err = c.read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
 	}

@@ -24,7 +24,7 @@ func (c *lateConn) Read(b []byte) (int, error) {
 
 // Who stood still, as a machine that was suspended, reads what was said meanwhile.
 func TestSilenceThatWasOurs(t *testing.T) {
-	if n, err := (heeded{&lateConn{}}).Read(make([]byte, 1)); n != 1 || err != nil {
+	if n, err := heed(&lateConn{}).Read(make([]byte, 1)); n != 1 || err != nil {
 		t.Errorf("read %d octets, %v", n, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tns-project/tns/evpn"
 	"github.com/tns-project/tns/speaker"
+	"github.com/tns-project/tns/speaker/internal/nonblock"
 	"github.com/tns-project/tns/speaker/link"
 )
 
@@ -139,7 +140,7 @@ func (s *Speaker) serve(ctx context.Context, c net.Conn) error {
 	out := s.attach(c)
 	defer s.detach(out)
 	work.Go(func() { s.write(out) })
-	err := s.in.hear(link.NewReader(heeded{c}))
+	err := s.in.hear(link.NewReader(heed(c)))
 	if ctx.Err() == nil {
 		s.in.lost("the link to the guard is lost")
 	}
@@ -147,13 +148,18 @@ func (s *Speaker) serve(ctx context.Context, c net.Conn) error {
 }
 
 // heeded is a connection on which silence is an error.
-type heeded struct{ net.Conn }
+type heeded struct {
+	net.Conn
+	read func([]byte) (int, error) // of it
+}
+
+func heed(c net.Conn) heeded { return heeded{c, nonblock.Reader(c)} }
 
 func (c heeded) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(link.DeadTime)); err != nil {
 		return 0, err
 	}
-	n, err := c.Conn.Read(b)
+	n, err := c.read(b)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
@@ -161,7 +167,7 @@ func (c heeded) Read(b []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(link.AliveTime)); err != nil {
 		return 0, err
 	}
-	return c.Conn.Read(b)
+	return c.read(b)
 }
 
 // Events implements speaker.Speaker.

@@ -9,6 +9,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/tns-project/tns/dataplane/linux/internal/brief"
 )
 
 // socket sends transactions. The kernel has done what it is told, and has answered, when a system call that sends returns: nothing here waits.
@@ -133,29 +135,21 @@ func (s *socket) generation() (uint32, error) {
 }
 
 func (s *socket) send() error {
-	for {
-		err := unix.Sendto(s.fd, s.out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	_, err := brief.Write(s.fd, s.out)
+	return err
 }
 
 // receive takes one message that the kernel has answered; it is one for each system call.
 func (s *socket) receive() (kind uint16, sequence uint32, body []byte, err error) {
-	for {
-		n, _, err := unix.Recvfrom(s.fd, s.in, unix.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return 0, 0, nil, errUnanswered
-		case err != nil:
-			return 0, 0, nil, err
-		case n < unix.SizeofNlMsghdr:
-			return 0, 0, nil, fmt.Errorf("an answer of %d octets", n)
-		}
-		h := s.in[:n]
-		return binary.NativeEndian.Uint16(h[4:]), binary.NativeEndian.Uint32(h[8:]), h[unix.SizeofNlMsghdr:], nil
+	n, err := brief.Receive(s.fd, s.in)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return 0, 0, nil, errUnanswered
+	case err != nil:
+		return 0, 0, nil, err
+	case n < unix.SizeofNlMsghdr:
+		return 0, 0, nil, fmt.Errorf("an answer of %d octets", n)
 	}
+	h := s.in[:n]
+	return binary.NativeEndian.Uint16(h[4:]), binary.NativeEndian.Uint32(h[8:]), h[unix.SizeofNlMsghdr:], nil
 }

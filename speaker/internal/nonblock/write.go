@@ -1,4 +1,5 @@
-// Package nonblock writes to connections without waiting, so that who has something to say can say it without another goroutine.
+// Package nonblock reads and writes connections without what waiting costs: who has something to say says it without another goroutine, and who hears
+// something does so without the runtime preparing for a wait.
 package nonblock
 
 import (
@@ -18,15 +19,22 @@ func Of(c net.Conn) Writer {
 	case interface{ WriteNow(b []byte) int }:
 		return c.WriteNow
 	case syscall.Conn:
-		if raw, err := c.SyscallConn(); err == nil {
-			return func(b []byte) int { return write(raw, b) }
+		if socket, err := c.SyscallConn(); err == nil {
+			return func(b []byte) int { return write(socket, b) }
 		}
 	}
 	return func([]byte) int { return 0 }
 }
 
-func write(raw syscall.RawConn, b []byte) (n int) {
-	_ = raw.Write(func(fd uintptr) bool {
+// little is what a socket takes in some 50 µs, though it carries it as far as the other side's. With more the runtime gets to know of the system call.
+const little = 4 << 10
+
+func write(socket syscall.RawConn, b []byte) (n int) {
+	_ = socket.Write(func(fd uintptr) bool {
+		if len(b) <= little {
+			n, _ = raw(unix.SYS_WRITE, fd, b)
+			return true
+		}
 		for {
 			m, err := unix.Write(int(fd), b)
 			if errors.Is(err, unix.EINTR) {
