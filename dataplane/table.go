@@ -34,13 +34,7 @@ func newTable() table {
 
 // set takes a wish for an entry. It reports whether the kernel is known to have it.
 func (t *table) set(e *Entry) (rec *record, done bool) {
-	what := e
-	if e.Kind == Unicast {
-		what = t.places.of(e)
-	} else {
-		c := e.canonical()
-		what = &c
-	}
+	what := t.asked(e)
 	rec = t.touch(&e.Key)
 	done = rec.inKernel && !rec.removed && (what == rec.what || what.Equal(*rec.what))
 	rec.what, rec.removed = what, false
@@ -49,6 +43,15 @@ func (t *table) set(e *Entry) (rec *record, done bool) {
 		t.mark(rec)
 	}
 	return rec, done
+}
+
+// asked is what a record says of a wish. It does not keep the wish itself, which would be memory for each.
+func (t *table) asked(e *Entry) *Entry {
+	if e.Kind == Unicast {
+		return t.places.of(e)
+	}
+	c := e.canonical()
+	return &c
 }
 
 // unset takes a wish that there be no entry.
