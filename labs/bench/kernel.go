@@ -172,13 +172,15 @@ func reconciled(ctx context.Context, kernel dataplane.Kernel, n int) (all writte
 		}
 		return nil
 	}
-	key := func(i int) dataplane.Key {
-		return dataplane.Key{Kind: dataplane.Unicast, VNI: dataplane.VNI(vni(0)), MAC: macOf(i)}
+	var entries []dataplane.Entry
+	for i := range n {
+		key := dataplane.Key{Kind: dataplane.Unicast, VNI: dataplane.VNI(vni(0)), MAC: macOf(i)}
+		entries = append(entries, dataplane.Entry{Key: key, VTEP: vtep(1)})
 	}
 	for range rounds {
 		err := timed(&all.add, func() error {
-			for i := range n {
-				r.Set(dataplane.Entry{Key: key(i), VTEP: vtep(1)})
+			for i := range entries {
+				r.Set(entries[i])
 			}
 			return results()
 		})
@@ -186,8 +188,8 @@ func reconciled(ctx context.Context, kernel dataplane.Kernel, n int) (all writte
 			return all, err
 		}
 		err = timed(&all.remove, func() error {
-			for i := range n {
-				r.Unset(key(i))
+			for i := range entries {
+				r.Unset(entries[i].Key)
 			}
 			return results()
 		})
