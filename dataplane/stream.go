@@ -13,10 +13,9 @@ type Streamer interface {
 }
 
 const (
-	// applied and streamed are how many changes are written in one: by an Apply, after which nothing is written until its results are told, and of a Stream, where they
-	// are told while the next are written.
-	applied  = 1024
-	streamed = 256
+	// applied is how many changes are written in one: by an Apply, after which nothing is written until its results are told, and of a Stream, where they are told while the
+	// next are written. Each time the kernel's side has the loop wake up, which in a virtual machine takes as long as thirty entries do.
+	applied = 1024
 
 	// longest is how many changes one Stream gets: then the loop looks at what else there is, such as failures to be tried again.
 	longest = 1 << 14
@@ -39,15 +38,12 @@ func stream(ctx context.Context, k Kernel, next func() (set []Entry, del []Key),
 
 // applyDirty writes what was asked for, also what is asked for meanwhile, some at a time. Their results are told while the next are written.
 func (r *Reconciler) applyDirty(ctx context.Context) {
-	left, most := longest, applied
-	if _, ok := r.kernel.(Streamer); ok {
-		most = streamed
-	}
+	left := longest
 	next := func() ([]Entry, []Key) {
 		if left <= 0 || ctx.Err() != nil || len(r.pass) > 0 || len(r.kernel.Changes()) > 0 {
 			return nil, nil
 		}
-		w := r.takeDirty(most)
+		w := r.takeDirty(applied)
 		left -= len(w.changes)
 		return w.set, w.del
 	}

@@ -56,7 +56,7 @@ func many(n int) (all []dataplane.Entry) {
 func TestMoreIsToldWhileSomeIsWritten(t *testing.T) {
 	k := &ahead{Twin: twin(t), most: 3}
 	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
-		all := many(2000)
+		all := many(5000)
 		r.Hold()
 		for _, e := range all {
 			r.Set(e)
@@ -118,7 +118,7 @@ func TestWhatIsAskedAnewWhileItIsWritten(t *testing.T) {
 func TestAFloodGivesWay(t *testing.T) {
 	k := &ahead{Twin: twin(t), most: 3}
 	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
-		all := many(2000)
+		all := many(5000)
 		k.streams = 0
 		k.between = func(told int) {
 			if k.streams == 1 && told == 3 {
