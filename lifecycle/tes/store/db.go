@@ -356,10 +356,7 @@ func (db *DB) Load() Image { return db.image }
 
 // Put writes the VM and its sequence.
 func (db *DB) Put(v VM) error {
-	b, err := encode(v)
-	if err != nil {
-		return fmt.Errorf("store VM %v: %w", v.ID, err)
-	}
+	b := encode(v)
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if err := db.add(entryPut, v.ID[:], b); err != nil {

@@ -17,6 +17,9 @@ const recordVersion = 1
 // recordHeader is the length of version and CRC-32C.
 const recordHeader = 5
 
+// recordRoom is what most records fit in.
+const recordRoom = 1 << 10
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // record is a VM as JSON. Operations, states, flags, statuses and reasons are the numbers of SPEC §2; phase and purpose those of vm.go.
@@ -110,16 +113,13 @@ type tagRecord struct {
 }
 
 // encode is the VM's record: version, CRC-32C, JSON.
-func encode(v VM) ([]byte, error) {
-	body, err := json.Marshal(toRecord(v))
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, recordHeader, recordHeader+len(body))
+func encode(v VM) []byte {
+	r := toRecord(v)
+	b := make([]byte, recordHeader, recordRoom)
 	b[0] = recordVersion
-	b = append(b, body...)
+	b = r.appendTo(b)
 	binary.BigEndian.PutUint32(b[1:], checksum(v.ID[:], b))
-	return b, nil
+	return b
 }
 
 // decode reads what encode wrote under that key.
