@@ -1,7 +1,7 @@
 package history
 
 import (
-	"container/list"
+	"strings"
 	"sync"
 )
 
@@ -15,8 +15,8 @@ type Log struct {
 	words   words
 	room    []byte // in which the next is packed
 	events  ring[told]
-	stories map[string]*list.Element // of *story, by VM
-	touched list.List                // the same, the VM that an event was about last in front
+	stories map[string]*story // by VM
+	touched story             // both ends of them in a ring: the VM that an event was about last is after it
 	readers map[*Reader]struct{}
 }
 
@@ -30,20 +30,33 @@ type told struct {
 type story struct {
 	vm     string
 	events ring[packed]
+
+	before, after *story // the one touched later, and the one touched earlier
+}
+
+// unlink takes the story out of the order.
+func (s *story) unlink() { s.after.before, s.before.after = s.before, s.after }
+
+// link puts it behind another one.
+func (s *story) link(at *story) {
+	s.before, s.after = at, at.after
+	at.after.before, at.after = s, s
 }
 
 // New makes a log of at most total events, and at most perVM of one VM; of both at least one. Stories outlive the events in whole: those
 // of the total VMs that were last in an event are kept, the others are forgotten.
 func New(total, perVM int) *Log {
 	total, perVM = max(total, 1), max(perVM, 1)
-	return &Log{
+	l := &Log{
 		perVM:   perVM,
 		maxVMs:  total,
 		words:   words{numbers: make(map[string]uint64)},
 		events:  ring[told]{limit: total},
-		stories: make(map[string]*list.Element),
+		stories: make(map[string]*story),
 		readers: make(map[*Reader]struct{}),
 	}
+	l.touched.after, l.touched.before = &l.touched, &l.touched
+	return l
 }
 
 // Append numbers the event and keeps it. The time is the caller's.
@@ -67,28 +80,31 @@ func (l *Log) Append(e Event) {
 
 // story finds or begins the story of a VM, and puts it in front.
 func (l *Log) story(vm string) *story {
-	if at, ok := l.stories[vm]; ok {
-		l.touched.MoveToFront(at)
-		return at.Value.(*story)
+	s, ok := l.stories[vm]
+	if ok {
+		s.unlink()
+	} else {
+		if len(l.stories) == l.maxVMs {
+			oldest := l.touched.before
+			oldest.unlink()
+			delete(l.stories, oldest.vm)
+		}
+		s = &story{vm: strings.Clone(vm), events: ring[packed]{limit: l.perVM}} // the event's text has other names behind it
+		l.stories[s.vm] = s
 	}
-	if len(l.stories) == l.maxVMs {
-		oldest := l.touched.Remove(l.touched.Back()).(*story)
-		delete(l.stories, oldest.vm)
-	}
-	s := &story{vm: vm, events: ring[packed]{limit: l.perVM}}
-	l.stories[vm] = l.touched.PushFront(s)
+	s.link(&l.touched)
 	return s
 }
 
 // OfVM is the story of one VM, oldest first.
 func (l *Log) OfVM(vm string) []Event {
 	l.mu.Lock()
-	at, ok := l.stories[vm]
+	s, ok := l.stories[vm]
 	if !ok {
 		l.mu.Unlock()
 		return nil
 	}
-	all, words := at.Value.(*story).events.newest(l.perVM), l.words
+	all, words := s.events.newest(l.perVM), l.words
 	l.mu.Unlock()
 	events := make([]Event, len(all))
 	for i, p := range all {
