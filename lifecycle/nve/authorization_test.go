@@ -185,7 +185,7 @@ func BenchmarkVouched(b *testing.B) {
 	w.mute = true
 	w.do("ask tes1 associate vm1 gold/m1 key=7")
 	var o *offer
-	for _, o = range w.edge.requests {
+	for o = range w.edge.requests.all() {
 	}
 	delete(w.edge.memory.Acceptances, o.vm)
 	w.edge.now = w.now.Add(time.Second)

@@ -200,8 +200,8 @@ func unicast(a netip.Addr) bool {
 // conflict is who else has the route's MAC or IP (SPEC §3): another VM, another edge that pins it, the same VM at another TES that has not let go. What the
 // record holds already and does not activate is nobody's business.
 func (e *Edge) conflict(r *record, o *offer, arrow lifecycle.Arrow, ask lifecycle.Request) evpn.Reason {
-	if other := e.bound[o.route.RouteKey]; other != nil && other != r {
-		e.alarm(r, o, "its NLRI belongs to VM "+other.key.VM.String())
+	if other := e.bound.get(o.route.RouteKey); other != nil && other.record != r {
+		e.alarm(r, o, "its NLRI belongs to VM "+other.record.key.VM.String())
 		return evpn.Duplicate
 	}
 	activates := arrow.Does(lifecycle.Forward)
@@ -252,11 +252,11 @@ func equalPolicy(a, b *evpn.Policy) bool {
 }
 
 // bindings is what the set would hold.
-func (s *set) bindings() bindings {
+func (s *set) bindings(r *record) bindings {
 	bs := make(bindings, len(s.offers))
 	made := make([]binding, len(s.offers))
 	for i, o := range s.offers {
-		made[i] = binding{key: o.route.RouteKey, vn: o.vn, policy: o.request.Policy, parameters: o.parameters()}
+		made[i] = binding{record: r, key: o.route.RouteKey, vn: o.vn, policy: o.request.Policy, parameters: o.parameters()}
 		bs[i] = &made[i]
 	}
 	return bs

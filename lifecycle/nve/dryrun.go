@@ -49,7 +49,7 @@ func (e *Edge) tried(o *offer) {
 // awaitTried refuses a dry run then if the rest of it is missing.
 func (e *Edge) awaitTried(o *offer, deadline, then time.Time) {
 	e.timers.at(then, func() {
-		if e.requests[o.route.RouteKey] != o || o.told {
+		if e.requests.get(o.route.RouteKey) != o || o.told {
 			return
 		}
 		if until := e.onItsWay(e.dry[o.vm], deadline); until.After(e.now) {
@@ -94,7 +94,7 @@ func (e *Edge) tellTried(s *set, now lifecycle.Association, arrow lifecycle.Arro
 				one.reason = why
 			}
 		}
-		if e.requests[k] == o {
+		if e.requests.get(k) == o {
 			e.respond(o, one)
 		}
 	}

@@ -44,13 +44,13 @@ type Edge struct {
 	servers map[evpn.VMID]*server // that nobody else asks for
 
 	now      time.Time
-	behind   time.Time                // until then the TESs' speaker, which was behind, may bring what arrived long before
-	peers    map[netip.Addr]*peer     // sessions of the TES plane
-	tess     map[evpn.RouterID]*tes   // who is or was there
-	requests map[evpn.RouteKey]*offer // standing requests, by NLRI
-	refused  map[foreignKey]*offer    // requests of those who may not speak for the TES-ID
+	behind   time.Time              // until then the TESs' speaker, which was behind, may bring what arrived long before
+	peers    map[netip.Addr]*peer   // sessions of the TES plane
+	tess     map[evpn.RouterID]*tes // who is or was there
+	requests table[*offer]          // standing requests, by NLRI
+	refused  map[foreignKey]*offer  // requests of those who may not speak for the TES-ID
 	records  map[VMKey]*record
-	bound    map[evpn.RouteKey]*record  // who holds a binding, by the request's NLRI
+	bound    table[*binding]            // that are held, by the request's NLRI
 	dry      map[VMKey]offers           // dry runs that stand
 	stations map[StationKey]*station    // (VN, MAC)
 	answers  map[evpn.RouteKey][]*offer // whose responses stand, by the NLRI of these; the last is told
@@ -95,7 +95,7 @@ func New(c Config, p Parts) (*Edge, error) {
 		config: c.withDefaults(), Parts: p,
 		vns: map[evpn.VNI]*vn{}, byName: map[evpn.VNName]*vn{}, named: map[string]*vn{},
 		servers: map[evpn.VMID]*server{}, peers: map[netip.Addr]*peer{}, tess: map[evpn.RouterID]*tes{},
-		requests: map[evpn.RouteKey]*offer{}, refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, bound: map[evpn.RouteKey]*record{}, dry: map[VMKey]offers{},
+		refused: map[foreignKey]*offer{}, records: map[VMKey]*record{}, dry: map[VMKey]offers{},
 		stations: map[StationKey]*station{}, answers: map[evpn.RouteKey][]*offer{},
 		express: newExpress(), authorities: map[evpn.RouterID]*fabricPeer{}, mourned: map[evpn.RouterID]*fabricPeer{},
 		fabric: map[netip.Addr]*fabricPeer{}, ips: map[ipKey]*place{},

@@ -170,7 +170,7 @@ func (w *world) invariants(after string) {
 		in := map[*vn]bool{}
 		for _, b := range r.bindings {
 			in[b.vn] = true
-			if e.bound[b.key] != r {
+			if held := e.bound.get(b.key); held == nil || held.record != r {
 				fail("%v: binding %s is bound to another", r.key, b.key)
 			}
 			if st := b.vn.stations[b.key.MAC]; st == nil {
@@ -333,12 +333,12 @@ func (w *world) invariants(after string) {
 	for _, r := range e.records {
 		offers += len(r.offers)
 	}
-	for _, o := range e.requests {
+	for o := range e.requests.all() {
 		if o.content == "" || o.dryRun() {
 			offers++
 		}
 	}
-	if offers != len(e.requests) {
-		fail("%d requests stand, the records have %d", len(e.requests), offers)
+	if offers != e.requests.len() {
+		fail("%d requests stand, the records have %d", e.requests.len(), offers)
 	}
 }

@@ -187,7 +187,7 @@ func (w *world) leftovers() string {
 	e := w.edge
 	var b strings.Builder
 	for name, n := range map[string]int{
-		"requests": len(e.requests), "refused": len(e.refused), "records": len(e.records), "bound": len(e.bound), "dry": len(e.dry), "stations": len(e.stations),
+		"requests": e.requests.len(), "refused": len(e.refused), "records": len(e.records), "bound": e.bound.len(), "dry": len(e.dry), "stations": len(e.stations),
 		"answers": len(e.answers), "ips": len(e.ips), "waiting": len(e.waiting), "deferred": len(e.deferred), "peers": len(e.peers), "tess": len(e.tess),
 		"sequences": len(e.memory.Sequences), "mobility": len(e.memory.Mobility), "timers": len(e.timers.heap), "queue": len(e.queue),
 		"sequences on disk": len(w.disk.m.Sequences), "mobility on disk": len(w.disk.m.Mobility), "acceptances": len(e.memory.Acceptances), "accounts": len(e.ledger.Usage()), "holdings": len(e.memory.Holdings), "drained VNs": len(e.memory.Draining), "drained VNs on disk": len(w.disk.m.Draining), "holdings on disk": len(w.disk.m.Holdings), "acceptances on disk": len(w.disk.m.Acceptances), "TESs on disk": len(w.disk.m.TESs),

@@ -92,7 +92,7 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	}
 	e.foreignGone(foreignKey{p.address, r.RouteKey})
 	e.present(id)
-	old := e.requests[r.RouteKey]
+	old := e.requests.get(r.RouteKey)
 	if old != nil {
 		o.also = old.also
 		if old.from != p.address {
@@ -104,8 +104,8 @@ func (e *Edge) offered(p *peer, r evpn.Route) {
 	} else {
 		e.tes(id).offers++
 	}
-	e.requests[r.RouteKey] = o
-	p.offers[r.RouteKey] = struct{}{}
+	e.requests.put(o)
+	p.offers.put(o)
 	e.adopt(o)
 	if fe := (*evpn.FormatError)(nil); errors.As(err, &fe) {
 		e.malformed(o, old, fe.Text, fe.HasVM)
@@ -187,15 +187,15 @@ func (e *Edge) withdrawn(p *peer, key evpn.RouteKey) {
 
 // dropFrom takes away what the peer says of a request; with the last peer that brings it, the request goes.
 func (e *Edge) dropFrom(p *peer, key evpn.RouteKey, w why) {
-	if _, ok := p.offers[key]; !ok {
+	if p.offers.get(key) == nil {
 		return
 	}
-	delete(p.offers, key)
-	o := e.requests[key]
+	p.offers.drop(key)
+	o := e.requests.get(key)
 	if o.drop(p.address) {
 		return
 	}
-	delete(e.requests, key)
+	e.requests.drop(key)
 	t := e.tes(o.vm.TES)
 	t.offers--
 	e.gone(o, w)

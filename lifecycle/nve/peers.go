@@ -19,9 +19,9 @@ type peer struct {
 	neighbor *Neighbor // nil: nobody that the configuration knows
 	epoch    uint64
 	up       bool
-	ended    bool                       // End-of-RIB was seen
-	heard    time.Time                  // when it said the last thing
-	offers   map[evpn.RouteKey]struct{} // the requests that it brings
+	ended    bool          // End-of-RIB was seen
+	heard    time.Time     // when it said the last thing
+	offers   table[*offer] // the requests that it brings
 }
 
 // tes is a TES that speaks or spoke to us.
@@ -73,7 +73,7 @@ func (e *Edge) handleTES(ev speaker.Event) {
 		return // of a session that is over
 	}
 	if p == nil {
-		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer), offers: map[evpn.RouteKey]struct{}{}}
+		p = &peer{address: ev.Peer, neighbor: e.neighbor(ev.Peer)}
 	}
 	p.heard = ev.At
 	if ev.At.Before(e.now) {
@@ -234,7 +234,7 @@ func (e *Edge) tesDown(p *peer, why string) {
 			e.foreignGone(k)
 		}
 	}
-	for _, k := range routesOf(p.offers) {
+	for _, k := range p.offers.routes() {
 		e.dropFrom(p, k, lostSession)
 	}
 	freed := map[evpn.RouterID]bool{}

@@ -95,7 +95,7 @@ func (e *Edge) reserve(p *procedure) bool {
 	p.reserved = true
 	for _, b := range p.bindings {
 		e.join(b.vn, p.record)
-		e.bound[b.key] = p.record // also while the kernel is asked
+		e.bound.put(b) // also while the kernel is asked
 		e.hold(e.station(b.station()), p.record)
 	}
 	if p.arrow.Does(lifecycle.Forward) {
@@ -227,8 +227,8 @@ func (e *Edge) release(r *record, bs, keep bindings) {
 	e.eachIP(gone, func(ip *place) { ip.leave(r) })
 	for _, b := range bs {
 		if keep.get(b.key) == nil {
-			if e.bound[b.key] == r {
-				delete(e.bound, b.key)
+			if held := e.bound.get(b.key); held != nil && held.record == r {
+				e.bound.drop(b.key)
 			}
 			if keep != nil {
 				e.unkeep(r, b.key)
@@ -257,8 +257,8 @@ func (e *Edge) rollBack(p *procedure) {
 		e.reinstateLater(st)
 	}
 	for _, b := range p.bindings {
-		if p.old.get(b.key) == nil && e.bound[b.key] == r {
-			delete(e.bound, b.key)
+		if held := e.bound.get(b.key); p.old.get(b.key) == nil && held != nil && held.record == r {
+			e.bound.drop(b.key)
 		}
 		if !inOld(b.vn) {
 			e.leave(b.vn, r)

@@ -39,7 +39,7 @@ func (e *Edge) begin(p *procedure) {
 	r := p.record
 	p.old, p.held, p.from = r.bindings, e.memory.Holdings[r.key], r.State
 	if p.set != nil && !onlyAccepts(p.arrow) && p.arrow.To.Alive() {
-		p.bindings = p.set.bindings()
+		p.bindings = p.set.bindings(r)
 	} else {
 		p.bindings = r.bindings
 	}
@@ -123,7 +123,7 @@ func (e *Edge) commit(p *procedure) {
 	}
 	e.enter(r, r.Move(p.event, p.arrow), because)
 	for _, b := range r.bindings {
-		e.bound[b.key] = r
+		e.bound.put(b)
 	}
 	if p.set != nil && r.alive() && !onlyAccepts(p.arrow) {
 		e.accept(r, p.set)

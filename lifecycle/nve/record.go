@@ -42,6 +42,7 @@ type record struct {
 
 // binding is one (VN, MAC, IP or none) of a record.
 type binding struct {
+	record *record
 	key    evpn.RouteKey // the request's NLRI, with MAC and IP
 	vn     *vn
 	policy *evpn.Policy

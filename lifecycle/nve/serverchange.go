@@ -97,7 +97,7 @@ func (e *Edge) changeServer(s Server) {
 	before := e.routesOf(s.VM)
 	e.associate(is)
 	for _, k := range before {
-		if o := e.requests[k]; o.request.Sequence != is.sequence {
+		if o := e.requests.get(k); o.request.Sequence != is.sequence {
 			e.dropFrom(e.local, k, withdrewDirect)
 		}
 	}
@@ -114,13 +114,7 @@ func (e *Edge) dropServer(vm evpn.VMID) {
 
 // routesOf is what is asked for for a server, in order.
 func (e *Edge) routesOf(vm evpn.VMID) (keys []evpn.RouteKey) {
-	for k := range e.local.offers {
-		if e.requests[k].request.VM == vm {
-			keys = append(keys, k)
-		}
-	}
-	slices.SortFunc(keys, compareRoutes)
-	return keys
+	return slices.DeleteFunc(e.local.offers.routes(), func(k evpn.RouteKey) bool { return e.requests.get(k).request.VM != vm })
 }
 
 // abandoned reports whether a record is of a server that has left the configuration.

@@ -46,7 +46,7 @@ const (
 
 // addServers takes up the servers of the configuration.
 func (e *Edge) addServers() error {
-	e.local = &peer{local: true, up: true, offers: map[evpn.RouteKey]struct{}{}}
+	e.local = &peer{local: true, up: true}
 	if err := e.checkServers(e.config.Servers); err != nil {
 		return err
 	}

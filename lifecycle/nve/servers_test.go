@@ -63,14 +63,14 @@ func TestNobodySpeaksForTheNVE(t *testing.T) {
 			c.Servers = []Server{{Name: "s1", VM: vm(50), NICs: []NIC{{VNI: vnis["blue"], Port: "srv1", MAC: mac(21)}}}}
 		})
 		w.do("up " + from)
-		before := len(w.edge.requests)
+		before := w.edge.requests.len()
 		w.lines = nil
 		r := w.edge.serverRoutes(w.edge.servers[vm(50)])[0]
 		r.OriginatorID = w.config.ID
 		w.hear(names[from], r)
 		w.hear(names[from], evpn.Route{RouteKey: r.RouteKey, Label: r.Label, NextHop: r.NextHop, OriginatorID: w.config.ID, Communities: append(slices.Clone(r.Communities[:1]),
 			(&evpn.Request{Op: evpn.Terminate, Sequence: w.edge.servers[vm(50)].sequence + 1, VM: vm(50), Index: 1, Count: 1}).Communities()...)})
-		if len(w.lines) > 0 || len(w.edge.requests) != before {
+		if len(w.lines) > 0 || w.edge.requests.len() != before {
 			t.Errorf("%s speaks for the NVE: %v", from, w.lines)
 		}
 		if st := w.edge.stations[StationKey{vnis["blue"], mac(21)}]; st == nil || st.local() != "srv1" {

@@ -37,7 +37,7 @@ func (e *Edge) weight(o *offer) int {
 	switch {
 	case o.foreign:
 		return 1
-	case e.requests[o.route.RouteKey] == o:
+	case e.requests.get(o.route.RouteKey) == o:
 		return 2
 	}
 	return 0
