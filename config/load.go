@@ -67,7 +67,7 @@ func (c *checker) read(text []byte, raw any) error {
 	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
 		return fmt.Errorf("%s: %w", c.file, err)
 	}
-	if err := v.Unmarshal(raw); err != nil {
+	if err := v.Unmarshal(raw, viper.DecodeHook(filled)); err != nil {
 		return fmt.Errorf("%s: %w", c.file, err)
 	}
 	return nil

@@ -120,9 +120,41 @@ func excerpt(node *yaml.Node) *string {
 	return &node.Value
 }
 
+// filled is a decoding hook: a raw struct with what a tree has, all of which fits. It takes a fraction of the time that it takes without.
+func filled(from, to reflect.Value) (any, error) {
+	if to.Kind() != reflect.Struct || from.Type() != reflect.TypeFor[map[string]any]() {
+		return from.Interface(), nil
+	}
+	raw := reflect.New(to.Type()).Elem()
+	fill(raw, from.Interface())
+	return raw.Interface(), nil
+}
+
+func fill(raw reflect.Value, has any) {
+	switch has := has.(type) {
+	case map[string]any:
+		fields := shapeOf(raw.Type()).places
+		for key, value := range has {
+			fill(raw.FieldByIndex(fields[key]), value)
+		}
+	case []any:
+		raw.Set(reflect.MakeSlice(raw.Type(), len(has), len(has)))
+		for i, value := range has {
+			fill(raw.Index(i), value)
+		}
+	case string:
+		if raw.Kind() == reflect.Pointer {
+			raw.Set(reflect.ValueOf(&has))
+		} else {
+			raw.SetString(has)
+		}
+	}
+}
+
 // shape is what is known of a raw struct.
 type shape struct {
 	fields map[string]reflect.Type // of its keys, those of embedded structs included
+	places map[string][]int        // where they are
 	keys   []string                // in the order of the struct
 	alone  string                  // the key that its value may be written for: `red` for `{name: red}`. Empty: none
 }
@@ -133,14 +165,14 @@ func shapeOf(raw reflect.Type) *shape {
 	if known, ok := shapes.Load(raw); ok {
 		return known.(*shape)
 	}
-	s := &shape{fields: map[string]reflect.Type{}}
+	s := &shape{fields: map[string]reflect.Type{}, places: map[string][]int{}}
 	for _, field := range reflect.VisibleFields(raw) {
 		key := field.Tag.Get("mapstructure")
 		if field.Tag.Get("alone") != "" {
 			s.alone = key
 		}
 		if !field.Anonymous {
-			s.fields[key] = field.Type
+			s.fields[key], s.places[key] = field.Type, field.Index
 			s.keys = append(s.keys, key)
 		}
 	}
