@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type Reconciler struct {
 	pass    chan struct{} // capacity 1: a full pass is asked for
 	stopped chan struct{} // closed when Run returns
 
+	turn     atomic.Bool // the loop waits for mu
 	mu       sync.Mutex
 	table    table
 	complete bool
@@ -68,6 +70,7 @@ func NewReconciler(k Kernel, opts ...Option) *Reconciler {
 // An entry that the kernel is known to have is not written again, but has its Result too. Fields that do not belong to
 // the kind are ignored.
 func (r *Reconciler) Set(e Entry) Generation {
+	r.yield()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec, done := r.table.set(&e)
@@ -82,6 +85,7 @@ func (r *Reconciler) Set(e Entry) Generation {
 
 // Unset asks that there be no entry. It is removed at once, also before Complete.
 func (r *Reconciler) Unset(k Key) Generation {
+	r.yield()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec := r.table.unset(&k)
@@ -212,7 +216,7 @@ func (r *Reconciler) due(ctx context.Context, now time.Time) {
 // settle takes the outcome of an Apply. What was asked for anew meanwhile is dirty, and not settled by it.
 func (r *Reconciler) settle(ctx context.Context, changes []change, errs []error) {
 	now := time.Now()
-	r.mu.Lock()
+	r.lock()
 	defer r.mu.Unlock()
 	for i, c := range changes {
 		err := errs[i]

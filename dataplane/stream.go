@@ -1,6 +1,9 @@
 package dataplane
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // Streamer is a Kernel that can be told the next changes while it writes some.
 type Streamer interface {
@@ -64,9 +67,9 @@ func (r *Reconciler) takeDirty(most int) *work {
 	} else {
 		w = new(work)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	w.empty()
+	r.lock()
+	defer r.mu.Unlock()
 	for len(w.changes) == 0 && r.ready() > 0 {
 		all, first := r.table.dirty.len(), r.ready()
 		r.table.takeDirty(w, first, most)
@@ -78,6 +81,21 @@ func (r *Reconciler) takeDirty(most int) *work {
 		r.writing = append(r.writing, w)
 	}
 	return w
+}
+
+// lock locks for the loop. Who asks for one entry after the other has the lock nearly all of the time, and would keep the loop waiting for the 1 ms after which
+// sync.Mutex becomes fair; so he looks whether it is the loop's turn.
+func (r *Reconciler) lock() {
+	r.turn.Store(true)
+	r.mu.Lock()
+	r.turn.Store(false)
+}
+
+// yield lets the loop have the lock first, if it waits for it.
+func (r *Reconciler) yield() {
+	for i := 0; i < 100 && r.turn.Load(); i++ {
+		runtime.Gosched()
+	}
 }
 
 // ready is how many of the dirty records do not wait for Release.
