@@ -26,8 +26,10 @@ func (r *Reconciler) changed(ctx context.Context) {
 	r.fullPass(ctx)
 }
 
-// fullPass compares the kernel with all that is desired, dirty or not, and makes it so.
+// fullPass compares the kernel with all that is desired, dirty or not, and makes it so. It is the pass of all who asked for one, and sees what was signalled, until now.
 func (r *Reconciler) fullPass(ctx context.Context) {
+	heard(r.pass)
+	heard(r.kernel.Changes())
 	r.mu.Lock()
 	waiting := r.waiting
 	r.waiting = nil
@@ -48,6 +50,14 @@ func (r *Reconciler) fullPass(ctx context.Context) {
 	}
 	for _, w := range waiting {
 		w <- p
+	}
+}
+
+// heard takes a signal away, if there is one.
+func heard(signal <-chan struct{}) {
+	select {
+	case <-signal:
+	default:
 	}
 }
 

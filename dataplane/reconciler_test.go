@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -347,6 +348,34 @@ func (d *deaf) Changes() <-chan struct{} {
 		return nil
 	}
 	return d.Twin.Changes()
+}
+
+// signalled has signalled before it is first listened to.
+type signalled struct {
+	*dataplanetest.Twin
+	once sync.Once
+}
+
+func (s *signalled) Changes() <-chan struct{} {
+	changes := s.Twin.Changes()
+	s.once.Do(func() { s.Foreign(other) })
+	return changes
+}
+
+// What was signalled before a pass needs no other one, which would keep a flood waiting.
+func TestAPassTakesTheSignalsBeforeIt(t *testing.T) {
+	k := &signalled{Twin: twin(t)}
+	in(t, k, func(t *testing.T, r *dataplane.Reconciler) {
+		time.Sleep(time.Minute)
+		if n := r.Stats().FullPasses; n != 1 {
+			t.Errorf("%d passes, want that of the start", n)
+		}
+		k.Foreign(local)
+		time.Sleep(time.Minute)
+		if n := r.Stats().FullPasses; n != 2 {
+			t.Errorf("%d passes, want another one for what is signalled after it", n)
+		}
+	}, dataplane.Interval(0))
 }
 
 func TestSignalsCauseOnePassAtATime(t *testing.T) {
