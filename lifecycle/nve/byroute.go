@@ -25,6 +25,7 @@ type (
 func (o *offer) nlri() evpn.RouteKey    { return o.route.RouteKey }
 func (b *binding) nlri() evpn.RouteKey  { return b.key }
 func (d *decision) nlri() evpn.RouteKey { return d.of.route.RouteKey }
+func (i *imported) nlri() evpn.RouteKey { return i.key }
 
 func (all byRoute[T]) find(k evpn.RouteKey) (at int, found bool) {
 	return slices.BinarySearchFunc(all, k, func(one T, k evpn.RouteKey) int { return compareRoutes(one.nlri(), k) })

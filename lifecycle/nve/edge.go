@@ -135,7 +135,7 @@ func New(c Config, p Parts) (*Edge, error) {
 	e.reclaim()
 	e.openBook()
 	for _, a := range e.config.FabricPeers {
-		e.fabric[a] = &fabricPeer{address: a, static: true, routes: map[evpn.RouteKey]imported{}}
+		e.fabric[a] = &fabricPeer{address: a, static: true}
 	}
 	return e, nil
 }

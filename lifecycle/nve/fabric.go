@@ -19,7 +19,7 @@ type fabricPeer struct {
 	epoch   uint64
 	up      bool
 	done    bool // End-of-RIB was seen once
-	routes  map[evpn.RouteKey]imported
+	routes  table[*imported]
 	hold    *timer
 
 	express bool          // an express session
@@ -29,9 +29,17 @@ type fabricPeer struct {
 
 // imported is a route of the peer that concerns a VN of ours.
 type imported struct {
-	vn    *vn
-	epoch uint64
-	vtep  netip.Addr
+	remote // of a type 3 route its origin only
+	vn     *vn
+	epoch  uint64
+}
+
+// vtep is where it leads.
+func (i *imported) vtep() netip.Addr {
+	if i.key.Type == evpn.InclusiveMulticast {
+		return i.key.IP
+	}
+	return i.VTEP
 }
 
 // remoteKey names one route of one peer.
@@ -95,7 +103,7 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 		return
 	}
 	if p == nil {
-		p = &fabricPeer{address: ev.Peer, routes: map[evpn.RouteKey]imported{}}
+		p = &fabricPeer{address: ev.Peer}
 		e.fabric[ev.Peer] = p
 	}
 	switch ev.Kind {
@@ -170,8 +178,8 @@ func (e *Edge) handleFabric(ev speaker.Event) {
 // sweep removes what the peer said in sessions before an epoch and did not say again.
 func (e *Edge) sweep(p *fabricPeer, epoch uint64) {
 	n := 0
-	for _, k := range routesOf(p.routes) {
-		if p.routes[k].epoch < epoch {
+	for _, k := range p.routes.routes() {
+		if r := p.routes.get(k); r != nil && r.epoch < epoch {
 			e.forgetRoute(p, k)
 			n++
 		}
@@ -188,18 +196,19 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		e.forgetRoute(p, r.RouteKey) // it may have been ours to care for before
 		return
 	}
-	if old, ok := p.routes[r.RouteKey]; ok && (old.vn != v || old.vtep != vtepOf(&r)) {
+	if old := p.routes.get(r.RouteKey); old != nil && (old.vn != v || old.vtep() != vtepOf(&r)) {
 		if r.Type == evpn.InclusiveMulticast || old.vn != v {
 			e.forgetRoute(p, r.RouteKey)
 		}
 	}
+	is := &imported{remote: remote{from: p, key: r.RouteKey}, vn: v, epoch: p.epoch}
 	switch r.Type {
 	case evpn.InclusiveMulticast:
 		if r.PMSI == nil || r.PMSI.Type != evpn.IngressReplication || r.IP == e.config.VTEP {
 			e.forgetRoute(p, r.RouteKey)
 			return
 		}
-		if _, ok := p.routes[r.RouteKey]; !ok {
+		if p.routes.get(r.RouteKey) == nil {
 			f := v.floods[r.IP]
 			if f == nil {
 				f = &flood{routes: map[remoteKey]*fabricPeer{}}
@@ -216,7 +225,8 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		}
 		st := e.station(StationKey{v.VNI, r.MAC})
 		m, _ := r.Mobility()
-		st.see(&remote{Candidate: evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}, from: p, key: r.RouteKey})
+		is.Candidate = evpn.Candidate{Sticky: m.Sticky, Sequence: m.Sequence, VTEP: r.NextHop}
+		st.see(&is.remote)
 		e.pin(st, r.IP)
 		st.seen, st.other = max(st.seen, m.Sequence), true
 		if !e.overruled(p, r.RD) {
@@ -225,7 +235,7 @@ func (e *Edge) importRoute(p *fabricPeer, r evpn.Route) {
 		}
 		defer e.remoteChanged(st)
 	}
-	p.routes[r.RouteKey] = imported{vn: v, epoch: p.epoch, vtep: vtepOf(&r)}
+	p.routes.put(is)
 	if r.Type == evpn.InclusiveMulticast {
 		e.edgeSaid(p, &r)
 	}
@@ -259,11 +269,11 @@ func vxlan(r *evpn.Route) bool {
 
 // forgetRoute removes a route of a peer, if it was one of ours to care for.
 func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
-	r, ok := p.routes[key]
-	if !ok {
+	r := p.routes.get(key)
+	if r == nil {
 		return
 	}
-	delete(p.routes, key)
+	p.routes.drop(key)
 	switch key.Type {
 	case evpn.InclusiveMulticast:
 		e.edgeUnsaid(remoteKey{p.address, key})
@@ -279,7 +289,7 @@ func (e *Edge) forgetRoute(p *fabricPeer, key evpn.RouteKey) {
 		st.unsee(p, key)
 		e.pin(st, key.IP)
 		if !e.overruled(p, key.RD) {
-			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: key.MAC, ip: key.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(r.vn.VNI), Detail: "gone from " + r.vtep.String()})
+			e.noteOf(whom{vm: st.vm(), peer: p.address, mac: key.MAC, ip: key.IP}, history.Event{Kind: history.KindFabric, VNI: uint32(r.vn.VNI), Detail: "gone from " + r.vtep().String()})
 		}
 		e.remoteChanged(st)
 	}

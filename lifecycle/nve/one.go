@@ -85,7 +85,8 @@ func (e *Edge) disown(p *fabricPeer) {
 func (e *Edge) weighAgain(edge evpn.RouterID) {
 	stations := map[StationKey]*station{}
 	for _, p := range e.fabric {
-		for key, r := range p.routes {
+		for r := range p.routes.all() {
+			key := r.key
 			if id, _, ok := key.RD.Split(); !ok || id != edge {
 				continue
 			}
@@ -118,7 +119,11 @@ func (e *Edge) supersede(by *fabricPeer, key evpn.RouteKey) {
 		return
 	}
 	id, _, ok := key.RD.Split()
-	if p := e.mourned[id]; ok && p != nil && (!p.up || p.routes[key].epoch < p.epoch) {
+	p := e.mourned[id]
+	if !ok || p == nil {
+		return
+	}
+	if r := p.routes.get(key); r != nil && (!p.up || r.epoch < p.epoch) {
 		e.forgetRoute(p, key)
 	}
 }

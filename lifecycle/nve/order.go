@@ -48,9 +48,6 @@ func keysOf[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	return keys
 }
 
-// routesOf is the keys of a map by route.
-func routesOf[V any](m map[evpn.RouteKey]V) []evpn.RouteKey { return keysOf(m, compareRoutes) }
-
 // recordsOf is a set of records in the order of their keys.
 func recordsOf(m map[*record]struct{}) []*record { return keysOf(m, compareRecords) }
 

@@ -53,7 +53,7 @@ func TestSortedAsAMap(t *testing.T) {
 						r.Fatalf("%s is another", b.key)
 					}
 				}
-				if want := routesOf(byRoute); !slices.Equal(got, want) {
+				if want := keysOf(byRoute, compareRoutes); !slices.Equal(got, want) {
 					r.Fatalf("routes %v, want %v", got, want)
 				}
 				if k := keys.Draw(r, "key"); routes.get(k) != byRoute[k] {
