@@ -20,7 +20,8 @@ func asks(q *evpn.Request) lifecycle.Request {
 // again is answered by the standing response.
 func (e *Edge) decide(r *record, s *set) {
 	replay := !r.decided && r.sequence != 0 && r.sequence == s.sequence
-	asked := e.config.Standing && !r.decided && r.sequence != 0 && evpn.SequenceNewer(s.sequence, r.sequence) // while no engine was there
+	asked := e.config.Standing && !r.decided && r.sequence != 0 && evpn.SequenceNewer(s.sequence, r.sequence) && // while no engine was there
+		!e.ours(r) // for a server this edge asks anew at every start
 	r.decided, r.sequence = true, s.sequence
 	r.decisions = make(decisions, len(s.offers))
 	made := make([]decision, len(s.offers))
