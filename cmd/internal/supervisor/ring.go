@@ -19,6 +19,7 @@ func (r *ring) add(c counted) {
 	if r.limit == 0 {
 		return
 	}
+	c.count = max(c.count, 1) // a version before this one does not say, and would have all kept for ever
 	r.kept = append(r.kept, c)
 	r.count += c.count
 	for r.count-r.kept[0].count >= r.limit {

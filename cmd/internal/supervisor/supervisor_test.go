@@ -390,7 +390,7 @@ func TestKeptIsCounted(t *testing.T) {
 	for i, test := range []struct {
 		count int
 		want  string
-	}{{1, "[a]"}, {2, "[a b]"}, {1, "[a b c]"}, {1, "[b c d]"}, {1, "[b c d e]"}, {9, "[f]"}, {3, "[f g]"}, {1, "[g h]"}} {
+	}{{1, "[a]"}, {2, "[a b]"}, {1, "[a b c]"}, {1, "[b c d]"}, {1, "[b c d e]"}, {9, "[f]"}, {3, "[f g]"}, {1, "[g h]"}, {0, "[g h i]"}, {0, "[g h i j]"}, {0, "[h i j k]"}} {
 		r.add(counted{test.count, json.RawMessage{byte('a' + i)}})
 		if got := fmt.Sprintf("%s", r.all()); got != test.want {
 			t.Errorf("kept is %s, want %s", got, test.want)
