@@ -219,6 +219,10 @@ func (e *Edge) conflict(r *record, o *offer, arrow lifecycle.Arrow, ask lifecycl
 		e.alarm(r, o, "its IP is pinned to another edge")
 		return evpn.Duplicate
 	}
+	if e.ours(r) && e.heldFor(r, StationKey{o.vn.VNI, o.route.MAC}) {
+		e.alarm(r, o, "its MAC is that of a VM that was here before the start, and may come back")
+		return evpn.Duplicate
+	}
 	st := o.vn.stations[o.route.MAC]
 	if st == nil {
 		return evpn.ReasonNone

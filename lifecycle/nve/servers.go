@@ -203,6 +203,23 @@ func passing(why evpn.Reason) bool {
 	return true
 }
 
+// heldFor reports whether another VM held a (VN, MAC) before the start, which a server did not, and may come back until the start is over. A server asks before any TES
+// does; it asks again.
+func (e *Edge) heldFor(r *record, k StationKey) bool {
+	if _, before := e.memory.Holdings[r.key].Get(k); before || e.completed {
+		return false
+	}
+	for vm, h := range e.memory.Holdings {
+		if other := e.records[vm]; vm.VM == r.key.VM || vm.TES == e.config.ID || other != nil && other.decided {
+			continue
+		}
+		if _, held := h.Get(k); held {
+			return true
+		}
+	}
+	return false
+}
+
 // portOf is the port of the VN that a MAC of a TES's VM is behind; empty: none. A server has its own.
 func (v *vn) portOf(id evpn.RouterID, mac evpn.MAC) string {
 	if id == v.edge {
