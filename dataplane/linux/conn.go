@@ -139,7 +139,7 @@ func (c *conn) exchange(messages []message, replies []reply) error {
 		return err
 	}
 	for open := true; open; {
-		got, err := c.receive()
+		got, err := c.receive(brief.Receive)
 		if err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (c *conn) dumpOnce(m message) (list [][]byte, interrupted bool, err error) 
 		return nil, false, err
 	}
 	for {
-		got, err := c.receive()
+		got, err := c.receive(receivePart)
 		if err != nil {
 			return nil, false, err
 		}
@@ -203,18 +203,32 @@ func (c *conn) dumpOnce(m message) (list [][]byte, interrupted bool, err error) 
 	}
 }
 
-// send hands octets to the kernel, which does what they ask for before it returns.
+// send hands octets to the kernel, which does what they ask for before it returns. It may have to wait for who else changes devices, so the runtime gets to know.
 func (c *conn) send(buf []byte) error {
-	if _, err := brief.Write(c.fd, buf); err != nil {
-		return fmt.Errorf("send to netlink: %w", err)
+	for {
+		switch _, err := unix.Write(c.fd, buf); err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		default:
+			return fmt.Errorf("send to netlink: %w", err)
+		}
 	}
-	return nil
+}
+
+// receivePart takes the next part of a dump, for which the kernel looks only now, and may have to wait as send does.
+func receivePart(fd int, b []byte) (n int, err error) {
+	for {
+		if n, _, err = unix.Recvfrom(fd, b, unix.MSG_DONTWAIT); err != unix.EINTR {
+			return n, err
+		}
+	}
 }
 
 // receive is what the kernel has said next, until the next call. It hardly ever has to be waited for.
-func (c *conn) receive() ([]byte, error) {
+func (c *conn) receive(from func(fd int, b []byte) (int, error)) ([]byte, error) {
 	for {
-		n, err := brief.Receive(c.fd, c.in)
+		n, err := from(c.fd, c.in)
 		switch {
 		case err == nil:
 			return c.in[:n], nil

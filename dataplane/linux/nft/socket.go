@@ -134,9 +134,13 @@ func (s *socket) generation() (uint32, error) {
 	}
 }
 
+// send may have to wait for who else changes nftables, so the runtime gets to know.
 func (s *socket) send() error {
-	_, err := brief.Write(s.fd, s.out)
-	return err
+	for {
+		if _, err := unix.Write(s.fd, s.out); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 // receive takes one message that the kernel has answered; it is one for each system call.
