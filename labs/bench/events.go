@@ -28,7 +28,7 @@ read its configuration again, which has the server, or has it no more. There FRR
 func (b *Bench) events(ctx context.Context) error {
 	for _, fabric := range b.Fabrics {
 		worlds, err := b.startBoth(ctx, Plan{Fabric: fabric, Edges: 2, VNs: vnCount})
-		for _, s := range b.alternately(ctx, worlds, b.Events, (*World).event) {
+		for _, s := range b.alternately(ctx, worlds, b.Events, (*World).eventOrTwo) {
 			b.note(cell{what: "add", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times["add"]...)...)
 			b.note(cell{what: "delete", plan: s.plan, unit: "ms"}, report.Milliseconds(s.times["delete"]...)...)
 			local := map[System][2]string{FRR: {"add", "delete"}, Ours: {"add, local server", "delete, local server"}}[s.plan.System]
@@ -70,10 +70,15 @@ func (w *World) event(ctx context.Context, n int, times map[string][]time.Durati
 		return err
 	}
 	times["delete"] = append(times["delete"], at.Sub(began))
-	if w.System == Ours && n%serverEvery == 0 {
-		return w.serverEvent(ctx, v, times)
-	}
 	return nil
+}
+
+// eventOrTwo is event, and at ours now and then the same MAC's as that of a server.
+func (w *World) eventOrTwo(ctx context.Context, n int, times map[string][]time.Duration) error {
+	if err := w.event(ctx, n, times); err != nil || w.System != Ours || n%serverEvery != 0 {
+		return err
+	}
+	return w.serverEvent(ctx, w.vm(n+1, n%w.Ports), times)
 }
 
 // serverEvery is of how many events one is also that of a server.
