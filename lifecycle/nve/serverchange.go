@@ -114,7 +114,12 @@ func (e *Edge) dropServer(vm evpn.VMID) {
 
 // routesOf is what is asked for for a server, in order.
 func (e *Edge) routesOf(vm evpn.VMID) (keys []evpn.RouteKey) {
-	return slices.DeleteFunc(e.local.offers.routes(), func(k evpn.RouteKey) bool { return e.requests.get(k).request.VM != vm })
+	if r := e.records[VMKey{vm, e.config.ID}]; r != nil {
+		for _, o := range r.offers {
+			keys = append(keys, o.route.RouteKey)
+		}
+	}
+	return keys
 }
 
 // abandoned reports whether a record is of a server that has left the configuration.
