@@ -51,7 +51,7 @@ type EdgeRefusal uint8
 
 const (
 	EdgeNotAllowed EdgeRefusal = iota // its session address is not one that we may call
-	EdgeNotItsOwn                     // the route is not by the edge that its RD names, or that edge has said another address, or another edge this one
+	EdgeNotItsOwn                     // the route is not by the edge that its RD names, or that edge has said or has another address, or another edge this one
 	EdgeTooMany                       // there are Max edges already
 	edgeRefusals
 )
@@ -107,7 +107,7 @@ func (e *Edge) edgeSaid(p *fabricPeer, r *evpn.Route) {
 	if !typed || r.OriginatorID != 0 && r.OriginatorID != edge {
 		c.edge = 0
 	}
-	if why, text := e.admit(c); c.called == nil {
+	if why, text := e.admit(k, c); c.called == nil {
 		e.refuseEdge(p, c, why, text)
 	}
 }
@@ -129,9 +129,9 @@ func (e *Edge) edgeUnsaid(k remoteKey) {
 }
 
 // admit finds a claim's callee, or makes it.
-func (e *Edge) admit(c *claim) (why EdgeRefusal, text string) {
+func (e *Edge) admit(k remoteKey, c *claim) (why EdgeRefusal, text string) {
 	x := &e.express
-	d := x.callees[c.address]
+	d, by := x.callees[c.address], e.fabric[k.peer]
 	switch {
 	case !slices.ContainsFunc(e.config.Express.Peers, func(p netip.Prefix) bool { return p.Contains(c.address) }):
 		return EdgeNotAllowed, "it is in no prefix that express sessions are allowed with"
@@ -139,6 +139,8 @@ func (e *Edge) admit(c *claim) (why EdgeRefusal, text string) {
 		return EdgeNotAllowed, "it is a neighbour of the configuration"
 	case c.edge == 0:
 		return EdgeNotItsOwn, "the route is not by the edge that its RD names"
+	case by != nil && by.express && c.address != k.peer:
+		return EdgeNotItsOwn, "the edge says so in a session from another address"
 	case d != nil && d.edge != c.edge:
 		return EdgeNotItsOwn, fmt.Sprintf("it is that of edge %s", d.edge)
 	case x.edges[c.edge] != nil && x.edges[c.edge] != d:
@@ -169,7 +171,7 @@ func (e *Edge) hangUp(d *callee) {
 	e.callLater()
 	for _, k := range keysOf(x.claims, compareRemoteKeys) {
 		if c := x.claims[k]; c.called == nil {
-			e.admit(c)
+			e.admit(k, c)
 		}
 	}
 }
