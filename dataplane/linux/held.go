@@ -113,13 +113,13 @@ func (h *held) drop(n *network, e neigh) {
 	}
 }
 
-// doubt notes that the kernel has refused an entry. Where nothing is to be there any more, that stands: what deletes it comes later.
-func (h *held) doubt(n *network, e neigh) {
+// doubt notes that the kernel has refused to set or delete an entry. Where one was set and nothing is to be there any more, that stands: what deletes it comes later.
+func (h *held) doubt(n *network, e neigh, deleting bool) {
 	if e.family != unix.AF_BRIDGE || e.mac == (dataplane.MAC{}) {
 		h.drop(n, e)
 		return
 	}
-	if at := n.macSlot(e.mac); h.macs.Get(at) != (macPlace{}) {
+	if at := n.macSlot(e.mac); deleting || h.macs.Get(at) != (macPlace{}) {
 		h.place(at, macPlace{port: doubtful})
 	}
 }

@@ -161,8 +161,8 @@ func (k *Kernel) settle(p *plan, errs []error, lost []int) []int {
 		case errs[s.owner] == nil:
 			errs[s.owner] = r.err
 		}
-		if e, ok := parseNeigh(p.messages[i].body); ok && s.network != nil && !s.optional {
-			k.watch.doubt(s.network, e)
+		if e, ok := parseNeigh(p.messages[i].body); ok && s.network != nil && !(s.optional && gone) {
+			k.watch.doubt(s.network, e, s.optional)
 		}
 	}
 	return lost

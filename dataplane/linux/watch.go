@@ -295,9 +295,9 @@ func (w *watcher) holds(now held, began uint64) {
 	w.held = now
 }
 
-// doubt notes that an entry is not known to be there: the kernel has refused it.
-func (w *watcher) doubt(n *network, e neigh) {
+// doubt notes that an entry is not known to be there, or to be gone: the kernel has refused that.
+func (w *watcher) doubt(n *network, e neigh, deleting bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.held.doubt(n, e)
+	w.held.doubt(n, e, deleting)
 }
