@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tns-project/tns/evpn"
@@ -203,17 +204,18 @@ func passing(why evpn.Reason) bool {
 	return true
 }
 
-// heldFor reports whether another VM held a (VN, MAC) before the start, which a server did not, and may come back until the start is over. A server asks before any TES
-// does; it asks again.
-func (e *Edge) heldFor(r *record, k StationKey) bool {
+// heldFor reports whether a MAC or IP, which a server did not have before the start, may be a VM's that was here then and may come back until the start is over. A server
+// asks before any TES does; it asks again. Of IPs nothing is remembered: each VM of the VN may have it.
+func (e *Edge) heldFor(r *record, k StationKey, ip netip.Addr) bool {
 	if _, before := e.memory.Holdings[r.key].Get(k); before || e.completed {
 		return false
 	}
+	inVN := func(one AtStation[evpn.Policy]) bool { return one.VNI == k.VNI }
 	for vm, h := range e.memory.Holdings {
 		if other := e.records[vm]; vm.VM == r.key.VM || vm.TES == e.config.ID || other != nil && other.decided {
 			continue
 		}
-		if _, held := h.Get(k); held {
+		if _, held := h.Get(k); held || ip.IsValid() && slices.ContainsFunc(h, inVN) {
 			return true
 		}
 	}
