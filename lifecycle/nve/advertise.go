@@ -18,11 +18,14 @@ func (e *Edge) advertise(p *procedure, above bool) {
 		if st.duplicate || p.arrow.To.Emigrating() && st.best != nil {
 			continue // a restored Emigrating one keeps quiet where another edge's route stands
 		}
-		st.immigrated = time.Time{}
-		if p.set != nil && !p.replay && asks(&p.set.request).Immigrates() {
-			st.immigrated = e.now
+		seq := e.sequence(st, above)
+		if seq != st.own || st.owner != p.record || len(st.advertised) == 0 { // else it changes what the MAC has, and does not take it
+			st.immigrated = time.Time{}
+			if p.set != nil && !p.replay && asks(&p.set.request).Immigrates() {
+				st.immigrated = e.now
+			}
 		}
-		e.tellFabric(st, p.record, e.sequence(st, above))
+		e.tellFabric(st, p.record, seq)
 	}
 }
 

@@ -219,7 +219,7 @@ func (e *Edge) conflict(r *record, o *offer, arrow lifecycle.Arrow, ask lifecycl
 		e.alarm(r, o, "its IP is pinned to another edge")
 		return evpn.Duplicate
 	}
-	if e.ours(r) && e.heldFor(r, StationKey{o.vn.VNI, o.route.MAC}, o.route.IP) {
+	if e.ours(r) && e.mayComeBack(r, StationKey{o.vn.VNI, o.route.MAC}, o.route.IP) {
 		e.alarm(r, o, "its MAC or IP may be that of a VM that was here before the start, and may come back")
 		return evpn.Duplicate
 	}

@@ -40,8 +40,9 @@ type Edge struct {
 	byName map[evpn.VNName]*vn
 	named  map[string]*vn
 
-	local   *peer                 // the edge itself, as the TES of its servers
-	servers map[evpn.VMID]*server // that nobody else asks for
+	local     *peer                 // the edge itself, as the TES of its servers
+	servers   map[evpn.VMID]*server // that nobody else asks for
+	comebacks *comebacks            // nil: not looked for, or nobody comes back any more
 
 	now      time.Time
 	behind   time.Time              // until then the TESs' speaker, which was behind, may bring what arrived long before
@@ -243,6 +244,8 @@ func (e *Edge) complete() {
 		e.fallen()
 		e.prepareHeld()
 		e.callLater()
+		e.comebacks = nil
+		e.askAgain() // before anything goes that a server still has
 		e.Forwarder.Complete()
 		e.Log.WithField("after", e.now.Sub(e.started).Round(time.Millisecond)).Info("start complete")
 	}

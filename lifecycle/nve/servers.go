@@ -185,6 +185,20 @@ func (e *Edge) answeredServer(o *offer) {
 	})
 }
 
+// askAgain asks at once for the servers that were refused for somebody else's sake and wait.
+func (e *Edge) askAgain() {
+	duplicate := func(o *offer) bool { return o.stands.reason == evpn.Duplicate }
+	for _, vm := range keysOf(e.servers, compareVMs) {
+		s, r := e.servers[vm], e.records[VMKey{vm, e.config.ID}]
+		if s.retry == nil || r == nil || !slices.ContainsFunc(r.offers, duplicate) {
+			continue
+		}
+		e.timers.stop(s.retry)
+		s.retry = nil
+		e.associate(s)
+	}
+}
+
 // turnedDown reports whether all that is asked for is refused, be it that something before it is kept.
 func (r *record) turnedDown() bool {
 	for _, o := range r.offers {
@@ -202,24 +216,6 @@ func passing(why evpn.Reason) bool {
 		return false
 	}
 	return true
-}
-
-// heldFor reports whether a MAC or IP, which a server did not have before the start, may be a VM's that was here then and may come back until the start is over. A server
-// asks before any TES does; it asks again. Of IPs nothing is remembered: each VM of the VN may have it.
-func (e *Edge) heldFor(r *record, k StationKey, ip netip.Addr) bool {
-	if _, before := e.memory.Holdings[r.key].Get(k); before || e.completed {
-		return false
-	}
-	inVN := func(one AtStation[evpn.Policy]) bool { return one.VNI == k.VNI }
-	for vm, h := range e.memory.Holdings {
-		if other := e.records[vm]; vm.VM == r.key.VM || vm.TES == e.config.ID || other != nil && other.decided {
-			continue
-		}
-		if _, held := h.Get(k); held || ip.IsValid() && slices.ContainsFunc(h, inVN) {
-			return true
-		}
-	}
-	return false
 }
 
 // portOf is the port of the VN that a MAC of a TES's VM is behind; empty: none. A server has its own.
