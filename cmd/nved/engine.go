@@ -99,7 +99,7 @@ func buildEngine(h handover, parent *supervisor.Parent, log *logrus.Entry) (part
 		err = parent.Ask(ctx, q, &o)
 		return o, err
 	}
-	parent.AnswerWith(b.mayReload)
+	parent.AnswerWith(b.answerSupervisor)
 	inputs := nve.Inputs{TES: heard{tesPlane.Inbox(), keeper.Note}, Fabric: heard{fabric.Inbox(), keeper.Note}, Results: table.Answers()}
 	parts = []daemon.Part{
 		{Name: "memory", Run: keeper.Run},

@@ -23,15 +23,15 @@ type supervisorQuestion struct {
 	OnlyTell bool
 }
 
-// engineQuestion is what the supervisor asks an engine: whether another configuration may take over, or, without one, to take other servers itself. The answer is an
-// engineAnswer.
+// engineQuestion is what the supervisor asks an engine: whether another configuration may take over, or, without one, to take other servers itself. The answer is
+// what speaks against it, a list, or a serversAnswer. Engine and supervisor may be of different versions: what is asked and answered is only ever added to.
 type engineQuestion struct {
 	Next    *config.NVESource
 	Servers []config.Server
 }
 
-// engineAnswer is what speaks against it, and whether the servers are taken.
-type engineAnswer struct {
+// serversAnswer is what speaks against other servers, and whether they are taken.
+type serversAnswer struct {
 	Against []string
 	Taken   bool
 }
@@ -154,12 +154,12 @@ func (r *reloader) carryOut(ctx context.Context) (changed bool, err error) {
 	if err := errors.Join(config.CheckReload(r.file, r.current, next), next.CheckHost()); err != nil {
 		return false, err
 	}
-	var a engineAnswer
-	if err := r.ask(ctx, engineQuestion{Next: source}, &a); err != nil {
+	var against []string
+	if err := r.ask(ctx, engineQuestion{Next: source}, &against); err != nil {
 		return false, fmt.Errorf("%w; try again", err)
 	}
-	if len(a.Against) > 0 {
-		return false, all(a.Against)
+	if len(against) > 0 {
+		return false, all(against)
 	}
 	err = r.replace(ctx, h, next)
 	return err == nil, err
@@ -171,7 +171,7 @@ func (r *reloader) takeServers(ctx context.Context, h handover, next *config.NVE
 	_, engineBefore := children(r.told, r.current)
 	_, engineNext := children(h, next)
 	r.supervisor.Prepare(engineProcess, engineNext)
-	var a engineAnswer
+	var a serversAnswer
 	err = r.ask(ctx, engineQuestion{Servers: next.Servers}, &a)
 	if err == nil && a.Taken {
 		r.took(h, next)
@@ -185,8 +185,8 @@ func (r *reloader) takeServers(ctx context.Context, h handover, next *config.NVE
 	return false, all(a.Against)
 }
 
-// ask asks the engine.
-func (r *reloader) ask(ctx context.Context, q engineQuestion, a *engineAnswer) error {
+// ask asks the engine. The answer comes into what a points to.
+func (r *reloader) ask(ctx context.Context, q engineQuestion, a any) error {
 	asking, cancel := context.WithTimeout(ctx, mayTime)
 	defer cancel()
 	return r.supervisor.Ask(asking, engineProcess, q, a)

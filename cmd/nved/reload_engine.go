@@ -22,17 +22,22 @@ func (b *backend) Reload(ctx context.Context, q *tnsv1.ReloadRequest) (*tnsv1.Re
 	return &tnsv1.ReloadResponse{Number: o.Number, Running: o.Running, Changed: o.Changed, Problems: o.Problems, Elapsed: durationpb.New(o.Elapsed)}, nil
 }
 
-// mayReload answers the supervisor what speaks against another configuration: what the edge says, and devices of VNs that VMs are in. Servers it has the edge take.
-func (b *backend) mayReload(ctx context.Context, question json.RawMessage) (any, error) {
+// answerSupervisor answers an engineQuestion.
+func (b *backend) answerSupervisor(ctx context.Context, question json.RawMessage) (any, error) {
 	var q engineQuestion
 	if err := json.Unmarshal(question, &q); err != nil {
 		return nil, err
 	}
 	if q.Next == nil {
 		taken, against, err := b.edge.TakeServers(ctx, servers(b.config, q.Servers))
-		return engineAnswer{Against: against, Taken: taken}, err
+		return serversAnswer{Against: against, Taken: taken}, err
 	}
-	next, err := q.Next.NVE()
+	return b.mayReload(ctx, q.Next)
+}
+
+// mayReload is what speaks against another configuration: what the edge says, and devices of VNs that VMs are in.
+func (b *backend) mayReload(ctx context.Context, source *config.NVESource) (against []string, err error) {
+	next, err := source.NVE()
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +46,9 @@ func (b *backend) mayReload(ctx context.Context, question json.RawMessage) (any,
 		return nil, err
 	}
 	if against := devicesInUse(b.config, next, s); len(against) > 0 {
-		return engineAnswer{Against: against}, nil
+		return against, nil
 	}
-	against, err := b.edge.MayChange(ctx, edgeConfig(next))
-	return engineAnswer{Against: against}, err
+	return b.edge.MayChange(ctx, edgeConfig(next))
 }
 
 // devicesInUse tells which VNs would get other devices although VMs are in them.
