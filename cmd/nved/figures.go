@@ -131,7 +131,7 @@ func (b *backend) tableFigures() []metrics.Figure {
 			missing++
 		}
 		if e.Kind == dataplane.Port {
-			figures = append(figures, metrics.Count("fdb_port_drops_total", "Frames dropped because their source address is not active on the port, in a VN.", e.Drops,
+			figures = append(figures, metrics.Count("fdb_port_drops_total", "Frames dropped because their source address, or what they say by ARP or neighbour discovery, is not active on the port, in a VN.", e.Drops,
 				metrics.Label{Name: "port", Value: e.Key.Port}, metrics.Label{Name: "vni", Value: strconv.Itoa(int(e.VNI))}))
 		}
 	}

@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 		Long: `tnsctl asks tesd (on a hypervisor) and nved (on an edge), and tells tesd what a VM does.
 
 It finds the daemon at --api, else at $TNS_API, else at the socket in ` + control.Directory + ` of whichever daemon runs here.
-Where both do, nved is asked for the forwarding table, VNs and policies, and tesd for all else.
+Where both do, nved is asked for the forwarding table, VNs, policies and a reload, and tesd for all else.
 
 Exit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon, no session or no answer by the time-out.`,
 		Example: `  tnsctl vm associate --vm 6f1c2b3a-4d5e-4f60-8192-0a1b2c3d4e5f --nic vn=blue,mac=02:00:00:00:00:01,ip=10.1.0.1

@@ -36,8 +36,8 @@ type Status struct {
 // Counters count since the peer is known.
 type Counters struct {
 	Sessions     uint64 `json:"sessions"` // that were established
-	Engines      uint64 `json:"engines"`  // inner sessions that were
-	Restarts     uint64 `json:"restarts"` // of these, those that were not the first of a session: the engine came back, or another did
+	Engines      uint64 `json:"engines"`  // that were told of the session
+	Restarts     uint64 `json:"restarts"` // of these, those that were not the first in a session: the engine came back, or another did
 	MessagesIn   uint64 `json:"messages_in"`
 	MessagesOut  uint64 `json:"messages_out"`  // control messages and UPDATEs
 	Received     uint64 `json:"received"`      // UPDATEs

@@ -50,7 +50,7 @@ func SpeakerFigures(plane string, s *bgp.Speaker) []metrics.Figure {
 			metrics.Count("guard_filtered_total", "Things in what the peer sent that were not let through as they were (RFC 7606).", g.Filtered, p, peer),
 			metrics.Count("guard_refused_total", "Of these, UPDATEs or routes that count as withdrawn, were skipped, or reset the session.", g.Refused, p, peer),
 			metrics.Count("guard_sessions_total", "Sessions with the peer that were established.", g.Sessions, p, peer),
-			metrics.Count("guard_engines_total", "Sessions with GoBGP behind them.", g.Engines, p, peer),
+			metrics.Count("guard_engines_total", "Engines that were told of the session.", g.Engines, p, peer),
 		)
 	}
 	return figures

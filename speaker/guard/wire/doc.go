@@ -4,7 +4,7 @@
 //	                    └──> Filter.Update ──> Verdict ──> Forward: octets for GoBGP, at once
 //	                                              ├──────> Changes ──> Table ──> Pack ──> GoBGP, also one that comes later
 //	                                              └──────> Refusals, Reset: for counters, the log, a NOTIFICATION
-//	GoBGP ─> ReadMessage ──> ParseUpdate ──> Changes ──> Table ──> Pack ──> peer
+//	engine ─> ReadMessage ──> ParseUpdate ──> Changes ──> Table ──> Pack ──> peer
 //
 // Filter is the reason for the package. Whatever comes, what it lets through is parsed by GoBGP without an error and without a panic, and means what the
 // peer said. RFC 7606 decides of each malformed attribute (the table in rules.go), route types that GoBGP does not know are left out alone (RFC 7606
