@@ -12,18 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tns-project/tns/dataplane"
-	"github.com/tns-project/tns/dataplane/dataplanetest"
 )
 
 // A batch is acknowledged as a whole, and yet each message that the kernel refuses has its error, and no other has one: the first, one in the middle, and the last
 // of several batches, and an answer to what is asked for beside them.
 func TestBatch(t *testing.T) {
-	s := newSpace(t)
-	s.ports(t)
-	k := s.kernel(t)
-	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
-		t.Fatal(err)
-	}
+	_, k := ready(t)
 	blue := k.networks[10100]
 	const count = 3*batch - 1
 	refused := map[int]bool{0: true, batch - 1: true, batch: true, 2*batch + 5: true, count - 1: true}

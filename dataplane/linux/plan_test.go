@@ -15,12 +15,7 @@ import (
 // While some entries are written, the next are planned. Whatever the kernel refuses of thousands has its error, nothing else has one, and all else is there, and then gone;
 // also what somebody else has deleted, or put elsewhere, in the meantime.
 func TestManyPlans(t *testing.T) {
-	s := newSpace(t)
-	s.ports(t)
-	k := s.kernel(t)
-	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
-		t.Fatal(err)
-	}
+	s, k := ready(t)
 	if _, err := k.List(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +60,7 @@ func TestManyPlans(t *testing.T) {
 
 // What the kernel refuses to delete is not held for gone: whatever comes next deletes it, be it another entry of the MAC or the same deletion again.
 func TestRefusedDeletion(t *testing.T) {
-	s := newSpace(t)
-	s.ports(t)
-	k := s.kernel(t)
-	if err := k.Ensure(t.Context(), dataplanetest.Networks()); err != nil {
-		t.Fatal(err)
-	}
+	s, k := ready(t)
 	remote := bulk(1)[0]
 	local := dataplanetest.Local(10100, remote.MAC, "blue1")
 	mac := remote.MAC.String()
